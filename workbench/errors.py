@@ -1,0 +1,214 @@
+"""Everything that can go wrong, as one tree.
+
+    WorkbenchError
+    ├── DefinitionError      a domain, a handler or a table is not defined as it must be
+    ├── Invalid              input was refused: every problem, by field
+    ├── Rejected             a handler said no: the business reason
+    ├── UnknownName          no domain, command, resource … of that name, with the nearest ones
+    ├── NotFound             no such item (or it was deleted in this session)
+    ├── AlreadyExists        an Insert of an item that is there
+    ├── NotGranted           a domain reached for a resource of another one
+    ├── HandlerFault         a handler yielded what its kind may not yield
+    ├── PolicyLoop           policies went round in a circle
+    ├── NothingTo            nothing to undo, redo, commit …
+    ├── Conflict             the database moved under a plan: base, mine, theirs
+    ├── DatabaseError        the database refused or failed, in its own words and ours
+    │   ├── ConstraintViolated   a unique, foreign key, check or not-null constraint
+    │   ├── ConnectionLost       the connection went; says whether anything was committed
+    │   └── TablesDiffer         a table that is there does not fit the definition
+    ├── EmbeddedError        the embedded Postgres could not be started or stopped
+    └── LoopError            called from an event loop where that cannot work
+
+Each carries its facts as attributes, so that a form or a test never parses a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+
+class WorkbenchError(Exception):
+    """The root: ``except WorkbenchError`` catches all that this library raises on purpose."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: the field (None for the whole), the value given, why, and what would do."""
+
+    field: str | None
+    value: Any
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+def listed(headline: str, lines: Iterable[object]) -> str:
+    """A headline and its indented lines, the form of every error that says several things at once."""
+    return "\n".join([headline, *(f"  {line}" for line in lines)])
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``did you mean "deposit"?`` when something is near, and always what there is."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return hint + (f"There is: {', '.join(known)}" if known else "There is none yet")
+
+
+class DefinitionError(WorkbenchError):
+    """A definition does not hold together; ``problems`` says everything at once."""
+
+    def __init__(self, headline: str, problems: Sequence[str] = ()) -> None:
+        self.headline, self.problems = headline, tuple(problems)
+        super().__init__(listed(headline, problems) if problems else headline)
+
+
+class Invalid(WorkbenchError):
+    """Input was refused before anything ran; ``problems`` has one entry per field and fault."""
+
+    def __init__(self, what: str, problems: Sequence[Problem]) -> None:
+        self.what, self.problems = what, tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(listed(f"{what} was refused: {count}", problems))
+
+
+class Rejected(WorkbenchError):
+    """A handler says no for a reason of the business: ``raise Rejected("the account is closed")``.
+
+    Keyword facts stay on ``facts``, for a form or a test to read."""
+
+    def __init__(self, reason: str, **facts: Any) -> None:
+        self.reason, self.facts = reason, facts
+        super().__init__(reason)
+
+
+class UnknownName(WorkbenchError):
+    """Nothing is registered under a name; ``known`` lists what is."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
+        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
+        place = f" in {where}" if where else ""
+        super().__init__(f'there is no {kind} "{name}"{place}; {nearest(name, self.known)}')
+
+
+class NotFound(WorkbenchError):
+    """There is no such item; ``targets`` names all that are missing, ``target`` the first of them.
+
+    ``deleted`` says that it was deleted in this session."""
+
+    def __init__(self, *targets: Any, deleted: bool = False) -> None:
+        self.target, self.targets, self.deleted = targets[0], targets, deleted
+        why = "deleted in this session" if deleted else "neither pending here nor in the database"
+        if len(targets) == 1:
+            super().__init__(f"{targets[0]} was not found: it is {why}")
+        else:
+            super().__init__(listed(f"{len(targets)} items were not found: they are {why}", targets))
+
+
+class AlreadyExists(WorkbenchError):
+    """An Insert names an item that is there; ``target`` names it."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        super().__init__(f"{target} exists already; Update it, or Insert under another identifier")
+
+
+class NotGranted(WorkbenchError):
+    """A domain reached for a resource it was not given; ``domain`` and ``resource`` name both."""
+
+    def __init__(self, domain: str, resource: str, how: str) -> None:
+        self.domain, self.resource = domain, resource
+        super().__init__(f'the domain "{domain}" may not touch {resource}: it is not its own. To grant it: {how}')
+
+
+class HandlerFault(WorkbenchError):
+    """A handler yielded something its kind may not yield; ``handler`` and ``value`` tell which."""
+
+    def __init__(self, handler: str, value: Any, allowed: str) -> None:
+        self.handler, self.value = handler, value
+        super().__init__(f"{handler} yielded {value!r} ({type(value).__name__}); it may yield only {allowed}")
+
+
+class PolicyLoop(WorkbenchError):
+    """Policies issued commands deeper than allowed; ``chain`` is the way it went."""
+
+    def __init__(self, chain: Sequence[str], depth: int) -> None:
+        self.chain, self.depth = tuple(chain), depth
+        shown = list(chain) if len(chain) <= 12 else [*chain[:6], "…", *chain[-6:]]
+        super().__init__(f"policies went deeper than {depth} commands and were cut: {' -> '.join(shown)}")
+
+
+class NothingTo(WorkbenchError):
+    """There is nothing to undo, redo or the like; ``verb`` names the deed."""
+
+    def __init__(self, verb: str, hint: str = "") -> None:
+        self.verb = verb
+        super().__init__(f"there is nothing to {verb}" + (f"; {hint}" if hint else ""))
+
+
+class Conflict(WorkbenchError):
+    """The database moved since the items were read. Nothing was written, nothing pending is lost.
+
+    ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs``
+    (mappings of columns to values; None where there is no such item)."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self.items = tuple(items)
+        count = "1 item" if len(items) == 1 else f"{len(items)} items"
+        super().__init__(listed(f"conflict on {count}: nothing was written, everything pending is kept", items))
+
+
+class DatabaseError(WorkbenchError):
+    """The database refused or failed; the driver's error is the ``__cause__``."""
+
+
+class ConstraintViolated(DatabaseError):
+    """A constraint of a table was broken; facts: ``kind, constraint, table, columns, targets``."""
+
+    def __init__(
+        self, kind: str, constraint: str, table: str, detail: str,
+        *, columns: Sequence[str] = (), targets: Sequence[Any] = (),
+    ) -> None:
+        self.kind, self.constraint, self.table, self.detail = kind, constraint, table, detail
+        self.columns, self.targets = tuple(columns), tuple(targets)
+        named = f' "{constraint}"' if constraint else ""
+        head = f"the {kind} constraint{named} of {table} was broken: nothing was written, everything pending is kept"
+        lines = [detail, *(f"by {target}" for target in self.targets)]
+        super().__init__(listed(head, [line for line in lines if line]))
+
+
+class ConnectionLost(DatabaseError):
+    """The connection to the database went; ``committed`` is False, True, or None where it is not known."""
+
+    def __init__(self, doing: str, *, committed: bool | None = False) -> None:
+        self.committed = committed
+        outcome = {
+            False: "nothing was written, everything pending is kept; try again",
+            True: "the commit had been done",
+            None: "it is not known whether the commit was done",
+        }[committed]
+        super().__init__(f"the connection to the database was lost while {doing}: {outcome}")
+
+
+class TablesDiffer(DatabaseError):
+    """Tables in the database do not fit the definitions; ``differences`` has a line for each."""
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        self.differences = tuple(differences)
+        super().__init__(listed(
+            "the database's tables differ from the definitions (they are never altered silently); "
+            "change the table or the resource, or drop the table if its rows may go", differences))
+
+
+class EmbeddedError(WorkbenchError):
+    """The embedded Postgres could not be started or stopped; ``folder`` is where it lives."""
+
+    def __init__(self, folder: Any, reason: str, hint: str = "") -> None:
+        self.folder, self.reason = folder, reason
+        super().__init__(f"the embedded Postgres in {folder}: {reason}" + (f"; {hint}" if hint else ""))
+
+
+class LoopError(WorkbenchError):
+    """Something was called from an event loop (or a thread) where it cannot work; the text says what to do."""
