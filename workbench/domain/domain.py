@@ -1,0 +1,229 @@
+"""Domain: the registry of one namespace: its resources, commands, events, responses, handlers and policies.
+
+Registering is what its decorators do, and all they do: the tables below are plain dicts to look at. The same qualified
+name replaces its registration, as when a cell runs twice; a rival for the same key raises. ``faults`` says all that is
+missing; a Session refuses to open a domain that has any.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar, overload
+
+from workbench.domain.entity import Command, Entity, Event, Response
+from workbench.domain.handler import Handler, place_of, source_of
+from workbench.domain.resource import Resource
+from workbench.errors import DefinitionError, UnknownName
+
+C = TypeVar("C", bound=type[Any])
+F = TypeVar("F", bound=Callable[..., Any])
+_KEY = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")
+
+
+class Definition(NamedTuple):
+    """A class under its key; for a Resource its gino ``model`` and ``table`` name, for a Command what it is ``on``."""
+
+    key: str
+    cls: Any
+    model: Any = None
+    table: str | None = None
+    on: type[Resource] | None = None
+
+
+class Domain:
+    """A namespace of definitions: ``bank = Domain("bank")``.
+
+    ``uses`` grants resources of other domains: ``Domain("shop", uses=[Account])``, or a whole domain."""
+
+    def __init__(self, key: str, *, uses: Iterable[Any] = ()) -> None:
+        self.key = checked_key(key, "domain")
+        self.uses = tuple(uses)
+        self.resources: dict[str, Definition] = {}
+        self.commands: dict[str, Definition] = {}
+        self.events: dict[str, Definition] = {}
+        self.responses: dict[str, Definition] = {}
+        self.command_handlers: dict[str, Handler] = {}
+        self.event_handlers: dict[str, Handler] = {}
+        self.response_handlers: dict[str, Handler] = {}
+        self.policies: dict[tuple[str, str], tuple[tuple[type[Event], ...], Handler]] = {}
+        self.version = 0        # goes up with every registration, so that open sessions look again
+
+    def __repr__(self) -> str:
+        return (f"<domain {self.key}: {len(self.resources)} resources, {len(self.commands)} commands, "
+                f"{len(self.events)} events, {len(self.policies)} policies>")
+
+    # -------------------------------------------------------------------------------------------- classes
+
+    @overload
+    def resource(self, cls: C, /) -> C: ...
+    @overload
+    def resource(self, /, *, key: str = ..., model: Any = ..., table: str | None = ...) -> Callable[[C], C]: ...
+    def resource(self, cls: Any = None, /, *, key: str = "", model: Any = None, table: str | None = None) -> Any:
+        """Registers a Resource; its key is the class's name in kebab-case unless given.
+
+        ``model`` is the gino model it stands on; without one, a model and a table named ``<domain>_<key>`` (or
+        ``table``) are derived from the fields."""
+        return self._register(cls, Resource, self.resources, key=key, model=model, table=table)
+
+    @overload
+    def command(self, cls: C, /) -> C: ...
+    @overload
+    def command(self, /, *, key: str = ..., on: type[Resource] | None = ...) -> Callable[[C], C]: ...
+    def command(self, cls: Any = None, /, *, key: str = "", on: type[Resource] | None = None) -> Any:
+        """Registers a Command; ``on=Account`` says what it is issued on: a missing identifier then means a new item."""
+        return self._register(cls, Command, self.commands, key=key, on=on)
+
+    @overload
+    def event(self, cls: C, /) -> C: ...
+    @overload
+    def event(self, /, *, key: str = ...) -> Callable[[C], C]: ...
+    def event(self, cls: Any = None, /, *, key: str = "") -> Any:
+        """Registers an Event."""
+        return self._register(cls, Event, self.events, key=key)
+
+    @overload
+    def response(self, cls: C, /) -> C: ...
+    @overload
+    def response(self, /, *, key: str = ...) -> Callable[[C], C]: ...
+    def response(self, cls: Any = None, /, *, key: str = "") -> Any:
+        """Registers a Response with fields of its own; ``context.respond(…)`` needs none."""
+        return self._register(cls, Response, self.responses, key=key)
+
+    def _register(self, cls: Any, base: type[Any], known: dict[str, Definition], *, key: str, **extra: Any) -> Any:
+        if cls is None:
+            return lambda later: self._register(later, base, known, key=key, **extra)
+        kind = base.__name__.lower()
+        if not (isinstance(cls, type) and issubclass(cls, base)):
+            raise DefinitionError(f"@{self.key}.{kind} takes a subclass of {base.__name__}, not {cls!r}")
+        key = checked_key(key or kebab(cls.__name__), kind)
+        earlier = known.get(key)
+        if earlier is not None and place_of(earlier.cls) != place_of(cls):
+            raise DefinitionError(
+                f'the {kind} "{key}" of {self.key} is already {source_of(earlier.cls)}, and {source_of(cls)} is '
+                f'another class; give one of them a key of its own (@{self.key}.{kind}(key="…")), '
+                f"or {self.key}.forget({earlier.cls.__name__}) first")
+        for other in [other for other, it in known.items() if place_of(it.cls) == place_of(cls) and other != key]:
+            del known[other]        # the cell ran again with another key
+        known[key] = Definition(key, cls, **extra)
+        self.version += 1
+        return cls
+
+    # -------------------------------------------------------------------------------------------- handlers
+
+    def command_handler(self, *commands: type[Command]) -> Callable[[F], F]:
+        """Registers the handler of one or several commands: ``async def open_account(command, context)``."""
+        return self._handles(commands, Command, self.commands, self.command_handlers)
+
+    def event_handler(self, *events: type[Event]) -> Callable[[F], F]:
+        """Registers the handler of one or several events; it yields Mutations."""
+        return self._handles(events, Event, self.events, self.event_handlers)
+
+    def response_handler(self, *responses: type[Response]) -> Callable[[F], F]:
+        """Registers what turns a response into JSON, a table, a file …: it returns the output."""
+        return self._handles(responses, Response, self.responses, self.response_handlers)
+
+    def policy(self, *events: type[Event]) -> Callable[[F], F]:
+        """Registers a reaction to events, of this or another domain: it yields the Commands to issue.
+
+        It runs after the event's mutations, in the same unit; several policies may react to one event."""
+        self._all_of(events, Event)
+
+        def register(function: F) -> F:
+            self.policies[place_of(function)] = (events, Handler(function, self.key))
+            self.version += 1
+            return function
+
+        return register
+
+    def _handles(
+        self, entities: tuple[type[Entity], ...], base: type[Entity], classes: dict[str, Definition],
+        table: dict[str, Handler],
+    ) -> Callable[[F], F]:
+        self._all_of(entities, base)
+        kind = base.__name__.lower()
+        keys = [self._key_of(entity, kind, classes) for entity in entities]
+
+        def register(function: F) -> F:
+            handler = Handler(function, self.key)
+            for key in keys:
+                earlier = table.get(key)
+                if earlier is not None and earlier.place != handler.place:
+                    raise DefinitionError(
+                        f'the {kind} "{key}" of {self.key} already has the handler {source_of(earlier.function)}; '
+                        f"{source_of(function)} would be a second one. Keep one of them, "
+                        f"or {self.key}.forget({earlier.name}) first")
+            for key in [key for key, known in table.items() if known.place == handler.place and key not in keys]:
+                del table[key]      # the cell ran again for fewer entities
+            table.update(dict.fromkeys(keys, handler))
+            self.version += 1
+            return function
+
+        return register
+
+    def _all_of(self, entities: tuple[Any, ...], base: type[Entity]) -> None:
+        name = base.__name__
+        if not entities:
+            raise DefinitionError(f"name the {name} classes to handle, as in @{self.key}.{name.lower()}_handler(…)")
+        for entity in entities:
+            if not (isinstance(entity, type) and issubclass(entity, base)):
+                raise DefinitionError(f"{entity!r} is not a subclass of {name}; only those can be handled here")
+
+    def _key_of(self, cls: type[Any], kind: str, classes: dict[str, Definition]) -> str:
+        for key, known in classes.items():
+            if place_of(known.cls) == place_of(cls):
+                return key
+        raise DefinitionError(f"{cls.__name__} is no {kind} of {self.key} yet; put @{self.key}.{kind} above its class")
+
+    # -------------------------------------------------------------------------------------------- the whole
+
+    def forget(self, definition: Any) -> None:
+        """Takes back the registration of a class or a handler.
+
+        Raises UnknownName when it is not registered here."""
+        place, found = place_of(definition), False
+        for classes in (self.resources, self.commands, self.events, self.responses):
+            for key in [key for key, known in classes.items() if place_of(known.cls) == place]:
+                del classes[key]
+                found = True
+        for handlers in (self.command_handlers, self.event_handlers, self.response_handlers):
+            for key in [key for key, known in handlers.items() if known.place == place]:
+                del handlers[key]
+                found = True
+        found = self.policies.pop(place, None) is not None or found
+        if not found:
+            known = [d.cls.__name__ for table in (self.resources, self.commands, self.events, self.responses)
+                     for d in table.values()]
+            raise UnknownName("definition", getattr(definition, "__name__", repr(definition)), known, where=self.key)
+        self.version += 1
+
+    def faults(self) -> list[str]:
+        """All that is missing within this domain, a sentence each; empty when it is whole."""
+        missing = [
+            f'the command "{key}" ({known.cls.__name__}) has no handler; write one with '
+            f"@{self.key}.command_handler({known.cls.__name__})"
+            for key, known in self.commands.items() if key not in self.command_handlers]
+        missing += [
+            f'the event "{key}" ({known.cls.__name__}) has no handler; write one with '
+            f"@{self.key}.event_handler({known.cls.__name__})"
+            for key, known in self.events.items() if key not in self.event_handlers]
+        for handlers, classes, kind in ((self.command_handlers, self.commands, "command"),
+                                        (self.event_handlers, self.events, "event"),
+                                        (self.response_handlers, self.responses, "response")):
+            missing += [f'the handler {handler.name} is for the {kind} "{key}", which is no longer registered; '
+                        f"{self.key}.forget({handler.name})"
+                        for key, handler in handlers.items() if key not in classes]
+        return missing
+
+
+def kebab(name: str) -> str:
+    """``OpenAccount`` as ``open-account``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+def checked_key(key: str, kind: str) -> str:
+    """A key that can stand in an address; raises DefinitionError otherwise."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise DefinitionError(f'{key!r} cannot be the key of a {kind}: it takes small letters, digits, "_" and "-", '
+                              'as in "open-account"')
+    return key

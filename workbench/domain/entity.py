@@ -1,0 +1,60 @@
+"""Entity: a Datadef that a Domain knows under a key. Its kinds: Command, Event, Response.
+
+A command is an intent in the imperative (``OpenAccount``), an event a fact in the past tense (``AccountOpened``), a
+response what the caller gets. Commands and events may be *on* one item: ``Deposited(amount=10).on(account)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+from workbench.domain.datadef import Datadef, field, values_of
+from workbench.domain.resource import Resource, Target
+
+
+class Entity(Datadef):
+    """The base of Command, Event and Response."""
+
+    _target: Any = field(object, initial=None, hidden=True)
+
+    def on(self, target: Target | Resource) -> Self:
+        """The same message on one item, given as a Target or as the item itself."""
+        on: Self = self.set(_target=target)
+        return on
+
+    @property
+    def target(self) -> Target:
+        """The item this is on; raises AttributeError when it is on none."""
+        if self._target is None:
+            raise AttributeError(f"this {type(self).__name__} is on no item; say .on(target) where it is made")
+        return self._target     # type: ignore[no-any-return]  # a Target once the message is handled
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={value!r}" for name, value in values_of(self).items())
+        where = "" if self._target is None else f".on({self._target})"
+        return f"{type(self).__name__}({inner}){where}"
+
+
+class Command(Entity):
+    """An intent, in the imperative; its handler yields Events and Responses."""
+
+
+class Event(Entity):
+    """A fact, in the past tense; only a command handler yields it, and its handler yields Mutations."""
+
+
+class Response(Entity):
+    """What the caller of a command gets; its response handler turns it into JSON, a table, a file …"""
+
+
+class Answer(Response):
+    """The plain Response of ``context.respond(balance=…)``: named values of any type, read as ``answer["balance"]``."""
+
+    values: Any = field(object)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.values

@@ -1,0 +1,62 @@
+"""Handler: a function that handles messages, in whichever of the four styles Python has for one.
+
+An async generator yields its results one by one, each taking effect before the next line runs. A generator, a
+coroutine or a plain function may be used as well; what they return is one result, several in a list or tuple, or None.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Any
+
+from workbench.errors import HandlerFault
+
+
+class Handler:
+    """A registered function: whose it is (``domain``), how it is called (``name``) and where it came from."""
+
+    __slots__ = ("domain", "function", "is_async_generator", "name", "place")
+
+    def __init__(self, function: Callable[..., Any], domain: str) -> None:
+        self.function, self.domain = function, domain
+        self.name = getattr(function, "__name__", repr(function))
+        self.place = place_of(function)
+        self.is_async_generator = inspect.isasyncgenfunction(function)
+
+    def __repr__(self) -> str:
+        return f"<handler {self.name} of {self.domain}>"
+
+    async def results(self, message: Any, context: Any) -> AsyncGenerator[Any, None]:
+        """What the function yields or returns, one by one, whatever its style."""
+        answer = self.function(message, context)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        if answer is None:
+            return
+        if isinstance(answer, str | bytes | dict) or not isinstance(answer, Iterable):
+            yield answer
+            return
+        for result in answer:
+            yield result
+
+    async def returned(self, message: Any, context: Any) -> Any:
+        """The one value of a response handler: what it returns, or the async generator it is."""
+        answer = self.function(message, context)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def fault(self, value: Any, allowed: str) -> HandlerFault:
+        """The error for a result that this kind of handler may not give."""
+        return HandlerFault(f"the handler {self.name} of {self.domain}", value, allowed)
+
+
+def place_of(definition: Any) -> tuple[str, str]:
+    """Module and qualified name: a cell that runs twice makes the same place again."""
+    return (getattr(definition, "__module__", ""), getattr(definition, "__qualname__", repr(definition)))
+
+
+def source_of(definition: Any) -> str:
+    """Where a function or class was written, for a message: its place, and file and line where they are known."""
+    code = getattr(definition, "__code__", None)
+    where = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
+    return f"{'.'.join(place_of(definition))}{where}"

@@ -1,0 +1,64 @@
+"""Mutation: a wish to insert, update or delete one item. A value; it executes nothing.
+
+Event handlers yield them; the State applies them, stamps the items and validates the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from workbench.domain.resource import Resource, Target
+
+
+class Mutation:
+    """The base of Insert, Update and Delete: what it is ``on``, and the ``values`` of fields it sets."""
+
+    __slots__ = ("on", "values")
+    on: Target | Resource
+    values: Mapping[str, Any]
+    verb: ClassVar[str]
+
+    def __init__(self, on: Target | Resource, /, **values: Any) -> None:
+        object.__setattr__(self, "on", on)
+        object.__setattr__(self, "values", MappingProxyType(values))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a {type(self).__name__} is a value and cannot be changed; make another one")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mutation):
+            return NotImplemented
+        return type(self) is type(other) and self.on == other.on and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.on, frozenset(self.values)))
+
+    def __repr__(self) -> str:
+        on = self.on if isinstance(self.on, Target) else repr(self.on)
+        return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self.values.items())])})"
+
+
+class Insert(Mutation):
+    """A new item: ``Insert(event.target, owner="Ada")``."""
+
+    __slots__ = ()
+    verb = "insert"
+
+
+class Update(Mutation):
+    """Some fields of an item, given as the item or its Target: ``Update(account, balance=10)``; the rest stays."""
+
+    __slots__ = ()
+    verb = "update"
+
+
+class Delete(Mutation):
+    """The end of an item, soft where the resource has ``_deleted``: ``Delete(account)``."""
+
+    __slots__ = ()
+    verb = "delete"
+
+    def __init__(self, on: Target | Resource, /) -> None:
+        super().__init__(on)

@@ -1,0 +1,227 @@
+"""Registry: the domains of one session, looked up by class, by key and by address.
+
+It is an index, built from the Domains' own tables and built again when one of them changed: it holds nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from workbench.domain.domain import Definition, Domain
+from workbench.domain.entity import Command, Event
+from workbench.domain.handler import Handler, place_of
+from workbench.domain.kinds import dumped
+from workbench.domain.resource import Resource, Target, identify, refit
+from workbench.errors import DefinitionError, NotGranted, UnknownName
+
+Kindred = tuple[str, str]     # the keys of a domain and of a resource in it
+
+
+class Known(NamedTuple):
+    """A class as it is registered now: in which domain, under which key."""
+
+    domain: str
+    definition: Definition
+
+    @property
+    def key(self) -> str:
+        return self.definition.key
+
+    @property
+    def cls(self) -> Any:
+        return self.definition.cls
+
+
+class Registry:
+    """The definitions of several domains, as they are now."""
+
+    def __init__(self, domains: Iterable[Domain]) -> None:
+        self.domains: Mapping[str, Domain] = {}
+        for domain in domains:
+            if not isinstance(domain, Domain):
+                raise DefinitionError(
+                    f'a session takes domains, not {domain!r}; as in Session(bank) with bank = Domain("bank")')
+            if self.domains.get(domain.key, domain) is not domain:
+                raise DefinitionError(f'two domains have the key "{domain.key}"; give one of them another')
+            self.domains = {**self.domains, domain.key: domain}
+        if not self.domains:
+            raise DefinitionError("a session needs at least one domain, as in Session(bank)")
+        self._look()
+
+    def _look(self) -> None:
+        self._versions = [domain.version for domain in self.domains.values()]
+        self._by_class: dict[type[Any], Known] = {}
+        self._by_place: dict[tuple[str, str], Known] = {}
+        self.resources: dict[Kindred, Definition] = {}
+        self._policies: dict[tuple[str, str], list[Handler]] = {}
+        twice = []
+        for domain in self.domains.values():
+            for table in (domain.resources, domain.commands, domain.events, domain.responses):
+                for definition in table.values():
+                    known, place = Known(domain.key, definition), place_of(definition.cls)
+                    if place in self._by_place:
+                        twice.append(
+                            f"{definition.cls.__name__} is registered in {self._by_place[place].domain} and in "
+                            f"{domain.key}; keep one, and grant it to the other domain: uses=[…]")
+                    self._by_class[definition.cls] = self._by_place[place] = known
+            self.resources |= {(domain.key, key): definition for key, definition in domain.resources.items()}
+            for events, handler in domain.policies.values():
+                for event in events:
+                    self._policies.setdefault(place_of(event), []).append(handler)
+        if twice:
+            raise DefinitionError("a class belongs to one domain", twice)
+        self._granted = {domain.key: self._grants(domain) for domain in self.domains.values()}
+
+    def refresh(self) -> bool:
+        """Looks again where a domain changed since; says whether one did."""
+        if self._versions == [domain.version for domain in self.domains.values()]:
+            return False
+        self._look()
+        return True
+
+    def _grants(self, domain: Domain) -> frozenset[Kindred]:
+        granted = {(domain.key, key) for key in domain.resources}
+        for used in domain.uses:
+            if isinstance(used, Domain):
+                granted |= {(used.key, key) for key in used.resources}
+            elif (known := self._by_place.get(place_of(used))) is not None:
+                granted.add((known.domain, known.key))
+        return frozenset(granted)
+
+    def faults(self) -> list[str]:
+        """All that keeps the domains from being opened together, a sentence each."""
+        found = []
+        for domain in self.domains.values():
+            found += [f"{domain.key}: {fault}" for fault in domain.faults()]
+            for used in domain.uses:
+                missing = (used.key not in self.domains if isinstance(used, Domain)
+                           else place_of(used) not in self._by_place)
+                if missing:
+                    name = used.key if isinstance(used, Domain) else getattr(used, "__name__", repr(used))
+                    found.append(f"{domain.key}: it uses {name}, whose domain is not opened here; "
+                                 "open it in the same session")
+            for definition in domain.commands.values():
+                if definition.on is not None and place_of(definition.on) not in self._by_place:
+                    found.append(f'{domain.key}: the command "{definition.key}" is issued on {definition.on.__name__}, '
+                                 "which is no resource of an opened domain")
+            for events, handler in domain.policies.values():
+                found += [f"{domain.key}: the policy {handler.name} reacts to {event.__name__}, which is no event of "
+                          "an opened domain" for event in events if place_of(event) not in self._by_place]
+        return found
+
+    # -------------------------------------------------------------------------------------------- by class
+
+    def known(self, cls: type[Any]) -> Known:
+        """The present registration of a class, or of the class that an earlier run of its cell made.
+
+        Raises UnknownName."""
+        found = self._by_class.get(cls) or self._by_place.get(place_of(cls))
+        if found is None:
+            raise UnknownName("definition", cls.__name__, [known.cls.__name__ for known in self._by_class.values()],
+                              where=f"the domains {', '.join(self.domains)}")
+        return found
+
+    def current(self, message: Any) -> Any:
+        """A command, event or response as an instance of its present class."""
+        cls = type(message)
+        return message if cls in self._by_class else refit(message, self.known(cls).cls)
+
+    def policies(self, event: type[Event]) -> list[Handler]:
+        """The policies that react to an event, in the order of their registration."""
+        return self._policies.get(place_of(event), []) if self._policies else []
+
+    def resource(self, kindred: Kindred) -> type[Resource]:
+        """The Resource class under two keys; raises UnknownName."""
+        definition = self.resources.get(kindred)
+        if definition is None:
+            domain = self._domain(kindred[0])
+            raise UnknownName("resource", kindred[1], domain.resources, where=domain.key)
+        cls: type[Resource] = definition.cls
+        return cls
+
+    def kindred(self, resource: Any, *, home: str | None = None) -> Kindred:
+        """The two keys of a resource given as a class, a key (``"account"``) or both keys (``"bank:account"``).
+
+        A bare key is looked for in the domain ``home`` first. Raises UnknownName."""
+        if isinstance(resource, type):
+            known = self.known(resource)
+            if not issubclass(known.cls, Resource):
+                raise UnknownName("resource", resource.__name__, [d.cls.__name__ for d in self.resources.values()])
+            return known.domain, known.key
+        if not isinstance(resource, str):
+            raise UnknownName("resource", repr(resource), [f"{d}:{r}" for d, r in self.resources])
+        domain, colon, key = resource.rpartition(":")
+        if colon:
+            found = [(domain, key)]
+        else:
+            found = [kindred for kindred in self.resources if kindred[1] == key]
+            found = [kindred for kindred in found if kindred[0] == home] or found
+        if len(found) != 1 or found[0] not in self.resources:
+            names = [f"{d}:{r}" for d, r in self.resources]
+            raise UnknownName("resource", resource,
+                              names if len(self.domains) > 1 or colon else [r for _, r in self.resources])
+        return found[0]
+
+    # -------------------------------------------------------------------------------------------- targets
+
+    def target(self, on: Any, *, home: str | None = None) -> Target:
+        """The Target of an item, a Target, or a text such as ``account/<id>``; its identifier typed by the resource.
+
+        Raises UnknownName, Invalid."""
+        if isinstance(on, Target):
+            resource = self.resource((on.domain, on.resource))
+            typed = identify(resource, on.identifier)
+            return on if typed is on.identifier else Target(on.domain, on.resource, typed)
+        if isinstance(on, Resource):
+            known = self.known(type(on))
+            return Target(known.domain, known.key, on.identifier)
+        if isinstance(on, str):
+            resource_text, slash, identifier = on.partition("/")
+            if slash:
+                kindred = self.kindred(resource_text, home=home)
+                return Target(*kindred, identify(self.resource(kindred), identifier))
+        raise UnknownName("item", str(on), (), where='an address; say an item, a Target, or "account/<identifier>"')
+
+    def grant(self, domain: str, kindred: Kindred) -> None:
+        """Raises NotGranted unless the domain may touch the resource."""
+        if kindred not in self._granted[domain]:
+            cls = self.resource(kindred)
+            raise NotGranted(domain, f"{kindred[0]}:{kindred[1]}", f'Domain("{domain}", uses=[{cls.__name__}])')
+
+    # -------------------------------------------------------------------------------------------- addresses
+
+    def _domain(self, key: str) -> Domain:
+        if key not in self.domains:
+            raise UnknownName("domain", key, self.domains)
+        return self.domains[key]
+
+    def command_at(self, address: str, data: Mapping[str, Any]) -> tuple[Command, str | None]:
+        """The command at an address with its data, and the rest of the address: what it is on.
+
+        ``bank:deposit/account/<id>``; the domain may be left out where only one has the command.
+        Raises UnknownName, Invalid."""
+        head, _, rest = address.partition("/")
+        domain_key, colon, command_key = head.rpartition(":")
+        if not colon:
+            holders = [domain.key for domain in self.domains.values() if command_key in domain.commands]
+            if len(holders) != 1 and len(self.domains) > 1:
+                raise UnknownName("command", command_key,
+                                  [f"{d.key}:{key}" for d in self.domains.values() for key in d.commands])
+            domain_key = holders[0] if holders else next(iter(self.domains))
+        domain = self._domain(domain_key)
+        definition = domain.commands.get(command_key)
+        if definition is None:
+            raise UnknownName("command", command_key, domain.commands, where=domain.key)
+        return definition.cls(**data), rest or None
+
+    def address(self, command: Command, target: Target | None) -> str:
+        """The address of a command on a target, as ``command_at`` reads it."""
+        known = self.known(type(command))
+        where = f"/{target.resource if target.domain == known.domain else f'{target.domain}:{target.resource}'}" \
+                f"/{target.identifier}" if target is not None else ""
+        return f"{known.domain}:{known.key}{where}"
+
+    def command_line(self, command: Command, target: Target | None) -> tuple[str, dict[str, Any]]:
+        """The address of a command and its data as JSON values: all that is needed to issue it again."""
+        return self.address(command, target), dumped(command)

@@ -1,0 +1,111 @@
+"""Resource: a typed, immutable, versioned record over one table, and Target: the address of one item.
+
+A Resource class names the fields of its items. Every item also carries stamps, set by the State alone: its identifier
+``_id``, when it was made and last changed (``_created``, ``_updated``, aware, UTC) and its version ``_etag``. A
+Resource may declare ``_id`` of another type, and ask for more stamps by declaring them::
+
+    class Airline(Resource):
+        _id = field(str)                          # a natural key; a UUID otherwise
+        _creator = field(str | None)              # and _updater: the users
+        _deleted = field(datetime | None)         # soft delete: the row stays, with the moment it was deleted
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
+from workbench.domain.kinds import Refused
+from workbench.errors import DefinitionError, Invalid, Problem
+
+Identifier = UUID | str | int
+_STAMPS = {"_id": (UUID, str, int), "_created": (datetime | None,), "_updated": (datetime | None,),
+           "_etag": (str | None,), "_creator": (str | None,), "_updater": (str | None,),
+           "_deleted": (datetime | None,)}
+
+
+class Target(NamedTuple):
+    """What a command, event or mutation is on: one item, by domain, resource and identifier.
+
+    ``str(target)`` is ``bank:account/<identifier>``."""
+
+    domain: str
+    resource: str
+    identifier: Identifier
+
+    def __str__(self) -> str:
+        return f"{self.domain}:{self.resource}/{self.identifier}"
+
+
+class ResourceMeta(DatadefMeta):
+    """Checks the stamps that a Resource class declares."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        cls: Any = super().__new__(mcs, name, bases, namespace)
+        faults = []
+        for key, declared in cls._fields.items():
+            if key.startswith("_"):
+                if key not in _STAMPS:
+                    faults.append(f'"{key}": a name with an underscore is a stamp; there is: {", ".join(_STAMPS)}')
+                elif declared.kind.annotation not in _STAMPS[key]:
+                    wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in _STAMPS[key])
+                    faults.append(f'"{key}" must be of type {wanted}, not {declared.kind.annotation}')
+        if faults:
+            raise DefinitionError(f"the resource {name} cannot be defined", faults)
+        return cls
+
+
+class Resource(Datadef, metaclass=ResourceMeta):
+    """The base of all resources; see the module.
+
+        @bank.resource
+        class Account(Resource):
+            owner = field(str)
+    """
+
+    _id = field(UUID)
+    _created = field(datetime | None)
+    _updated = field(datetime | None)
+    _etag = field(str | None)
+
+    @property
+    def identifier(self) -> Any:
+        """The identifier: a UUID, or text or an integer where the resource says so."""
+        return self._id
+
+    @property
+    def etag(self) -> str | None:
+        """The version; it changes with every real change of the item."""
+        return self._etag
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={value!r}" for name, value in values_of(self).items())
+        return f"<{type(self).__name__} {self._id}{': ' if inner else ''}{inner}>"
+
+
+def is_deleted(item: Resource | None) -> bool:
+    """Whether an item is gone: there is none, or it carries the moment of its soft delete."""
+    return item is None or getattr(item, "_deleted", None) is not None
+
+
+def identify(resource: type[Resource], identifier: Any) -> Identifier:
+    """An identifier as the resource types it, text converted: the same item has one identifier.
+
+    Raises Invalid."""
+    kind = resource._fields["_id"].kind
+    try:
+        converted: Identifier = kind.convert(identifier)
+    except Refused as refusal:
+        raise Invalid(f"the identifier of a {resource.__name__}", [Problem(None, identifier, str(refusal))]) from None
+    return converted
+
+
+def refit(item: Any, cls: Any) -> Any:
+    """An item of an earlier definition of a class as one of the present definition: fields that are gone are left out.
+
+    Raises Invalid when it no longer fits."""
+    if type(item) is cls:
+        return item
+    return cls(**{name: getattr(item, name) for name in type(item)._fields if name in cls._fields})
