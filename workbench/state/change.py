@@ -1,0 +1,86 @@
+"""Change: what a plan does to one item, however many mutations led to it.
+
+A change is found by comparing the item's origin, as it was fetched, with its current value. Where nothing differs but
+stamps there is no change: the values were equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.domain.datadef import MISSING, same
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.state.state import Entry
+
+SIGNS = {"insert": "+", "update": "~", "delete": "-"}
+
+
+class Change:
+    """One item's way from ``before`` (None: there was none) to ``after`` (None: a row less).
+
+    ``kind`` is "insert", "update" or "delete"; a soft delete has an ``after``. ``columns`` are the fields that the
+    statement sets, in the order of definition, stamps included. ``entry`` is the last mutation of it, and leads back to
+    all."""
+
+    __slots__ = ("after", "before", "columns", "entry", "kind", "target")
+
+    def __init__(
+        self, kind: str, target: Target, before: Resource | None, after: Resource | None, columns: tuple[str, ...],
+        entry: Entry,
+    ) -> None:
+        self.kind, self.target, self.before, self.after = kind, target, before, after
+        self.columns, self.entry = columns, entry
+
+    @property
+    def sign(self) -> str:
+        """``+``, ``~`` or ``-``."""
+        return SIGNS[self.kind]
+
+    @property
+    def etag(self) -> str | None:
+        """The etag that the row must have when the plan is committed."""
+        return None if self.before is None else self.before._etag
+
+    @property
+    def old(self) -> dict[str, Any]:
+        """The values before of the changed fields, without stamps; empty for an insert."""
+        return {} if self.before is None else {name: getattr(self.before, name, None) for name in self._told()}
+
+    @property
+    def new(self) -> dict[str, Any]:
+        """The values after of the changed fields, without stamps; empty for a delete."""
+        return {} if self.kind == "delete" or self.after is None else {
+            name: getattr(self.after, name) for name in self._told()}
+
+    def _told(self) -> list[str]:
+        if self.kind == "delete":
+            return [name for name in type(self.before)._fields if not name.startswith("_")] if self.before else []
+        return [name for name in self.columns if not name.startswith("_")]
+
+    @property
+    def steps(self) -> list[int]:
+        """The numbers of the steps that caused it, ascending."""
+        return sorted({cause.step for cause in self.entry.causes()})
+
+    def __repr__(self) -> str:
+        if self.kind == "update":
+            inner = ", ".join(f"{name}: {old!r} -> {self.new[name]!r}" for name, old in self.old.items())
+        else:
+            inner = ", ".join(f"{name}={value!r}" for name, value in (self.new or self.old).items())
+        return f"{self.sign} {self.target}{f'  {inner}' if inner else ''}"
+
+
+def change_of(target: Target, entry: Entry, registry: Registry) -> Change | None:
+    """The change that an entry of a State amounts to; None when the values are equal."""
+    cls = registry.resource(target[:2])
+    before, after = (item if item is None or type(item) is cls else refit(item, cls)
+                     for item in (entry.origin, entry.current))
+    if before is None:
+        return None if is_deleted(after) else Change("insert", target, None, after, tuple(cls._fields), entry)
+    if after is None:
+        return Change("delete", target, before, None, (), entry)
+    columns = tuple(name for name in cls._fields if not same(getattr(before, name, MISSING), getattr(after, name)))
+    if all(name in ("_updated", "_etag", "_updater") for name in columns):
+        return None
+    return Change("delete" if is_deleted(after) else "update", target, before, after, columns, entry)

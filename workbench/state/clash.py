@@ -1,0 +1,44 @@
+"""Clash: one item on which a plan and the database disagree; a Conflict lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from workbench.domain.datadef import MISSING, same
+from workbench.domain.resource import Resource, Target, is_deleted
+
+
+class Clash(NamedTuple):
+    """``kind`` says what I did and what they did: "update-update", "update-delete", "delete-update", "delete-delete",
+    "insert-insert", or "read-update" and "read-delete" for an item that a step only read.
+
+    ``base`` is the item as it was fetched, ``mine`` as it is pending, ``theirs`` as it is stored now: mappings of
+    fields to values, stamps included; None where there is no such item."""
+
+    target: Target
+    kind: str
+    base: Mapping[str, Any] | None
+    mine: Mapping[str, Any] | None
+    theirs: Mapping[str, Any] | None
+
+    def __str__(self) -> str:
+        did = {"update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it"}
+        me, them = self.kind.split("-")
+        lines = [f"{self.target}: here a step {did[me]}, meanwhile another {did[them]}"]
+        for name in sorted({*(self.mine or {}), *(self.theirs or {})}):
+            values = [(side or {}).get(name, MISSING) for side in (self.base, self.mine, self.theirs)]
+            if not name.startswith("_") and not (same(values[0], values[1]) and same(values[0], values[2])):
+                shown = [("none" if value is MISSING else repr(value)) for value in values]
+                lines.append(f"    {name}: base {shown[0]}, mine {shown[1]}, theirs {shown[2]}")
+        return "\n".join(lines)
+
+
+def clash_of(target: Target, did: str, base: Resource | None, mine: Resource | None, theirs: Resource | None) -> Clash:
+    """The Clash of an item that I ``did`` "insert", "update", "delete" or "read", and that is ``theirs`` now."""
+    done = "delete" if is_deleted(theirs) else "insert" if did == "insert" else "update"
+    return Clash(target, f"{did}-{done}", *(None if is_deleted(item) else _told(item) for item in (base, mine, theirs)))
+
+
+def _told(item: Resource | None) -> Mapping[str, Any]:
+    return {name: getattr(item, name) for name in type(item)._fields} if item is not None else {}

@@ -1,0 +1,93 @@
+"""Context: what a handler is given beside its message: the items it may read, and who, when, on what.
+
+A context belongs to one handler's run within one unit; it reads through the unit, so that a handler sees what was
+yielded before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar, overload
+from uuid import UUID
+
+from workbench.domain.entity import Answer
+from workbench.domain.resource import Identifier, Resource, Target
+
+R = TypeVar("R", bound=Resource)
+
+
+class Items(Protocol):
+    """What a Context reads through: a unit at work, as process.py has it."""
+
+    now: datetime
+    user: str | None
+
+    async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]: ...
+    async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]: ...
+    def new(self, domain: str, resource: Any, identifier: Any) -> Target: ...
+
+
+class Context:
+    """The second argument of every handler.
+
+    ``user`` is who issued the command, ``now`` when (aware, UTC; the same throughout one command)."""
+
+    __slots__ = ("_domain", "_items", "_target", "now", "user")
+
+    def __init__(self, items: Items, domain: str, target: Target | None) -> None:
+        self._items, self._domain, self._target = items, domain, target
+        self.user, self.now = items.user, items.now
+
+    @property
+    def target(self) -> Target:
+        """The item the message is on; raises AttributeError when it is on none."""
+        if self._target is None:
+            raise AttributeError('this command was issued on no item; issue it on one: issue(…, on="account/<id>"), '
+                                 'or on="account" for a new one')
+        return self._target
+
+    @overload
+    async def fetch(self, what: type[R], identifier: Identifier, /) -> R: ...
+    @overload
+    async def fetch(self, what: type[R], identifier: Iterable[Any], /) -> list[R]: ...
+    @overload
+    async def fetch(self, what: R, /) -> R: ...
+    @overload
+    async def fetch(self, what: Target | str, /) -> Any: ...
+    @overload
+    async def fetch(self, what: Iterable[Target], /) -> list[Any]: ...
+    async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
+        """The present item of a Target, of an item, or of a Resource and an identifier; a list for several at once.
+
+        Several are one query. Raises NotFound, also for what was deleted in this session.
+
+            account = await context.fetch(context.target)
+            both = await context.fetch(Account, [first, second])
+        """
+        if isinstance(what, type):
+            if isinstance(identifier, str | int | UUID):
+                return (await self._items.fetch(self._domain, [self._items.new(self._domain, what, identifier)]))[0]
+            wanted = [self._items.new(self._domain, what, one) for one in identifier]
+            return await self._items.fetch(self._domain, wanted)
+        if isinstance(what, Target | Resource | str):
+            return (await self._items.fetch(self._domain, [what]))[0]
+        return await self._items.fetch(self._domain, list(what))
+
+    async def find(self, resource: type[R], /, **equals: Any) -> list[R]:
+        """The items whose fields equal these values: the database's, overlaid with what is pending.
+
+        Ordered by ``_created``, then identifier. Raises Invalid for a name that is no field.
+
+            (account,) = await context.find(Account, owner="Ada")
+        """
+        return await self._items.find(self._domain, resource, equals)   # type: ignore[return-value]  # items of it
+
+    def new(self, resource: type[Resource], identifier: Identifier | None = None) -> Target:
+        """The Target of an item of a resource; with a fresh identifier when none is given."""
+        return self._items.new(self._domain, resource, identifier)
+
+    def respond(self, **values: Any) -> Answer:
+        """A Response of named values, to be yielded: ``yield context.respond(balance=10)``."""
+        answer: Answer = Answer(values=values)
+        return answer

@@ -1,0 +1,99 @@
+"""Plan: the difference between origins and current values, in the order in which it can be written.
+
+A plan is a value; it executes nothing. Committing it is the Postgres room's work, showing it the notebook's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.domain.registry import Kindred, Registry
+from workbench.domain.resource import Resource, Target
+from workbench.errors import UnknownName
+from workbench.state.change import Change, change_of
+from workbench.state.order import ranked
+from workbench.state.state import State
+from workbench.state.step import Step
+from workbench.state.table import Table
+
+
+class Plan:
+    """What a commit would do, one ``Change`` an item.
+
+    ``ranks`` groups the changes by what must be written before what; ``changes`` are all in that order. ``idle`` are
+    items that mutations touched but whose values are as they were. ``reads`` are the items that the steps read and do
+    not change, with the etag each had. ``state`` is what the plan was made from."""
+
+    def __init__(
+        self, state: State, ranks: list[list[Change]], idle: tuple[Target, ...], reads: Mapping[Target, str | None],
+        steps: tuple[Step, ...], tables: Mapping[Kindred, Table],
+    ) -> None:
+        self.state, self.ranks, self.idle, self.reads, self.steps = state, ranks, idle, reads, steps
+        self.tables = tables
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(change for rank in self.ranks for change in rank)
+
+    def __len__(self) -> int:
+        return sum(len(rank) for rank in self.ranks)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items are to insert, update and delete."""
+        return {"insert": 0, "update": 0, "delete": 0} | Counter(change.kind for change in self.changes)
+
+    @property
+    def summary(self) -> str:
+        """``3 to add, 1 to change, 0 to delete``."""
+        counts = self.counts
+        return f"{counts['insert']} to add, {counts['update']} to change, {counts['delete']} to delete"
+
+    def __repr__(self) -> str:
+        return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
+
+    def why(self, item: Change | Target | Resource) -> str:
+        """In words, what led to a change: each mutation, of which event, command and step; or why there is none."""
+        if isinstance(item, Change):
+            return self._told(item)
+        for change in self.changes:
+            if item in (change.target, change.before, change.after):
+                return self._told(change)
+        for target in self.idle:
+            if target == item or (isinstance(item, Resource) and target.identifier == item._id):
+                return f"{target}: nothing to do: the values were equal"
+        raise UnknownName("change of", str(item), [str(change.target) for change in self.changes], where="this plan")
+
+    def _told(self, change: Change) -> str:
+        steps: dict[int, Step] = {step.number: step for step in self.steps}
+        lines = [repr(change)]
+        for cause in change.entry.causes():
+            step = steps[cause.step]
+            cell = f", cell {step.cell}" if step.cell is not None else ""
+            who = f" by {step.user}" if step.user else ""
+            lines.append(f"  step {step.number}: {step.address}{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}")
+            lines.append(f"    event {cause.event!r}")
+            lines.append(f"    {cause.mutation!r}")
+        return "\n".join(lines)
+
+
+def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -> Plan:
+    """The plan of all that is pending in a State, ordered by the foreign keys of the tables."""
+    changes, idle = [], []
+    entries: list[tuple[Target, Any]] = sorted(state.changed.items(), key=lambda pair: pair[1].place)
+    for target, entry in entries:
+        change = change_of(target, entry, registry)
+        if change is None:
+            idle.append(target)
+        else:
+            changes.append(change)
+    steps = tuple(state.pending())
+    reads: dict[Target, str | None] = {}
+    for step in steps:
+        for target, etag in step.reads.items():
+            reads.setdefault(target, etag)
+    for change in changes:
+        reads.pop(change.target, None)
+    return Plan(state, ranked(changes, tables), tuple(idle), reads, steps, tables)

@@ -1,0 +1,50 @@
+"""Reader: the one way from the State to stored rows, and a Reader over plain items, for a domain without a database.
+
+Whatever implements ``load`` and ``find`` can stand under a State: the Postgres room does, and ``MemoryReader`` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from workbench.domain.datadef import same
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Identifier, Resource, Target, is_deleted
+
+
+class Reader(Protocol):
+    """Reads items as they are stored now. Soft-deleted ones are never among them."""
+
+    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
+        """The items of these identifiers that exist, in any order; one query however many there are."""
+
+    async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
+        """The items whose fields equal all these values (None equals None), in any order."""
+
+
+class MemoryReader:
+    """A Reader over items that are given: ``MemoryReader({Target("bank", "account", id): account})``."""
+
+    def __init__(self, items: Mapping[Target, Resource] | None = None) -> None:
+        self.items = dict(items or {})
+
+    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
+        found = (self.items.get(Target(*kindred, identifier)) for identifier in identifiers)
+        return [item for item in found if item is not None and not is_deleted(item)]
+
+    async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
+        return [item for target, item in self.items.items()
+                if target[:2] == kindred and not is_deleted(item) and matches(item, equals)]
+
+
+def matches(item: Resource, equals: Mapping[str, Any]) -> bool:
+    """Whether each named field of an item has the value."""
+    return all(same(getattr(item, name), value) for name, value in equals.items())
+
+
+def in_order(items: Iterable[Resource]) -> list[Resource]:
+    """Items as they are always shown: by ``_created`` (none first), then by identifier."""
+    return sorted(items, key=lambda item: (
+        0.0 if item._created is None else item._created.timestamp(),
+        item._id if isinstance(item._id, int) else -1, str(item._id)))

@@ -1,0 +1,106 @@
+"""State: the local database as one immutable value.
+
+A State holds what is *changed* against the database: a persistent map from Target to ``Entry``. Clean items, as they
+were fetched, live in a ``Cache`` that all States of a session share. A State knows the step that made it and the State
+before it, so the log of steps is a walk back, undo is one pointer, and a branch is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from rpds import HashTrieMap
+
+from workbench.domain.entity import Event
+from workbench.domain.mutation import Mutation
+from workbench.domain.resource import Resource, Target
+from workbench.state.step import Step
+
+Changed: TypeAlias = "HashTrieMap[Target, Entry]"
+
+
+class Entry:
+    """One changed item: its ``origin`` as fetched (None: it is new), its ``current`` value (None: it is deleted), and
+    the mutation that made it so, of which event in which step; ``earlier`` is the Entry it replaced.
+
+    ``place`` orders entries by the mutation that first touched the item."""
+
+    __slots__ = ("current", "earlier", "event", "mutation", "origin", "place", "step")
+
+    def __init__(
+        self, origin: Resource | None, current: Resource | None, mutation: Mutation, event: Event, step: int,
+        place: int, earlier: Entry | None = None,
+    ) -> None:
+        self.origin, self.current, self.mutation, self.event = origin, current, mutation, event
+        self.step, self.earlier = step, earlier
+        self.place: int = place if earlier is None else earlier.place
+
+    def causes(self) -> list[Entry]:
+        """The entries that led to this one, the first first, this one last."""
+        chain: list[Entry] = []
+        entry: Entry | None = self
+        while entry is not None:
+            chain.append(entry)
+            entry = entry.earlier
+        return chain[::-1]
+
+
+class State:
+    """An immutable value: the ``changed`` items, the ``step`` that led here and the ``parent`` before it.
+
+    ``number`` counts the steps so far, ``applied`` the mutations. A ``root`` is where a line begins, at the opening or
+    behind a commit; nothing is undone past it."""
+
+    __slots__ = ("applied", "changed", "number", "parent", "root", "step")
+
+    def __init__(
+        self, changed: Changed, step: Step | None, parent: State | None, number: int, applied: int, *,
+        root: bool = False,
+    ) -> None:
+        self.changed, self.step, self.parent, self.root = changed, step, parent, root
+        self.number, self.applied = number, applied
+
+    @classmethod
+    def empty(cls) -> State:
+        """Nothing changed, no steps."""
+        return cls(HashTrieMap(), None, None, 0, 0, root=True)
+
+    def after(self, changed: Changed, step: Step, applied: int) -> State:
+        """The State that a step leads to."""
+        return State(changed, step, self, self.number + 1, applied)
+
+    def committed(self) -> State:
+        """The State behind a commit of everything: nothing is changed, the log goes on."""
+        return State(HashTrieMap(), self.step, self, self.number, self.applied, root=True)
+
+    def pending(self) -> list[Step]:
+        """The steps since the last commit, the oldest first."""
+        return list(_until(self, committed=False))[::-1]
+
+    def steps(self) -> list[Step]:
+        """All steps of this line, the committed ones too, the oldest first."""
+        return list(_until(self, committed=True))[::-1]
+
+
+def _until(state: State | None, *, committed: bool) -> Iterator[Step]:
+    while state is not None and (committed or not state.root):
+        if not state.root and state.step is not None:
+            yield state.step
+        state = state.parent
+
+
+class Cache:
+    """The clean items as they were fetched, by Target; shared by all States of a session."""
+
+    __slots__ = ("items",)
+
+    def __init__(self) -> None:
+        self.items: dict[Target, Resource] = {}
+
+    def __repr__(self) -> str:
+        return f"<cache of {len(self.items)} items>"
+
+    def keep(self, target: Target, item: Any) -> None:
+        """Takes an item as it was just fetched."""
+        self.items[target] = item

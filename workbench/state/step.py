@@ -1,0 +1,116 @@
+"""Step: one issued command with all that came of it.
+
+A step is a tree: the ``Handling`` of the command holds the ``Occurrence`` of each event, an occurrence its mutations
+and the handlings of the commands that policies issued after it. Around the tree: who, when, which cell, what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from workbench.domain.entity import Command, Event, Response
+from workbench.domain.mutation import Mutation
+from workbench.domain.resource import Target
+
+
+class Occurrence:
+    """An event that happened, the mutations of its handler, and what policies made of it."""
+
+    __slots__ = ("event", "mutations", "reactions")
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self.mutations: list[Mutation] = []
+        self.reactions: list[Handling] = []
+
+
+class Handling:
+    """A command, what it was on, and what its handler yielded, in order."""
+
+    __slots__ = ("command", "domain", "occurrences", "policy", "responses", "target")
+
+    def __init__(self, command: Command, domain: str, target: Target | None, policy: str | None = None) -> None:
+        self.command, self.domain, self.target, self.policy = command, domain, target, policy
+        self.occurrences: list[Occurrence] = []
+        self.responses: list[Response] = []
+
+    def walk(self) -> Iterator[Handling]:
+        """This handling and all that followed from it by policies, in the order in which they ran."""
+        yield self
+        for occurrence in self.occurrences:
+            for reaction in occurrence.reactions:
+                yield from reaction.walk()
+
+
+class Step:
+    """What ``issue`` returns: the response, the events and mutations, and who, when, which cell.
+
+    ``number`` counts from 1 along the line of steps; ``at`` is aware, UTC; ``cell`` is the notebook cell's number or
+    None; ``reads`` maps each item read from the database to the etag it had; ``address`` issues it again.
+    ``output`` is what the response handler made of the response."""
+
+    __slots__ = ("address", "at", "cell", "handling", "number", "output", "reads", "user")
+
+    def __init__(
+        self, number: int, handling: Handling, address: str, *, user: str | None, at: datetime, cell: int | None,
+        reads: Mapping[Target, str | None],
+    ) -> None:
+        self.number, self.handling, self.address = number, handling, address
+        self.user, self.at, self.cell, self.reads = user, at, cell, reads
+        self.output: Any = None
+
+    @property
+    def command(self) -> Command:
+        return self.handling.command
+
+    @property
+    def target(self) -> Target:
+        """The item the command was on; raises AttributeError when it was on none."""
+        if self.handling.target is None:
+            raise AttributeError(f"{self.address} was issued on no item")
+        return self.handling.target
+
+    @property
+    def response(self) -> Response | None:
+        """The last Response of the command's own handler; None when it gave none."""
+        return self.responses[-1] if self.responses else None
+
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        return tuple(self.handling.responses)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events in the order in which they happened, those that followed by policies included."""
+        return tuple(occurrence.event for occurrence in self.occurrences())
+
+    @property
+    def mutations(self) -> tuple[Mutation, ...]:
+        """All mutations in the order in which they were applied."""
+        return tuple(mutation for occurrence in self.occurrences() for mutation in occurrence.mutations)
+
+    def occurrences(self) -> Iterator[Occurrence]:
+        """Each event with its mutations and reactions, in order."""
+        def of(handling: Handling) -> Iterator[Occurrence]:
+            for occurrence in handling.occurrences:
+                yield occurrence
+                for reaction in occurrence.reactions:
+                    yield from of(reaction)
+        return of(self.handling)
+
+    def __repr__(self) -> str:
+        lines = [f"step {self.number}: {self.address}"]
+
+        def tell(handling: Handling, indent: str) -> None:
+            for occurrence in handling.occurrences:
+                lines.append(f"{indent}event {occurrence.event!r}")
+                lines.extend(f"{indent}  {mutation!r}" for mutation in occurrence.mutations)
+                for reaction in occurrence.reactions:
+                    lines.append(f"{indent}  policy {reaction.policy}: {reaction.command!r}")
+                    tell(reaction, indent + "    ")
+            lines.extend(f"{indent}response {response!r}" for response in handling.responses)
+
+        tell(self.handling, "  ")
+        return "\n".join(lines)

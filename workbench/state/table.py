@@ -1,0 +1,62 @@
+"""Table: what the State and the Plan must know of the table under a Resource; plain values, no driver.
+
+The Postgres room reads them off the gino models; fields are named as the Resource names them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from workbench.domain.kinds import Kind
+from workbench.domain.registry import Kindred
+
+
+class Column(NamedTuple):
+    """One field and its column: ``type`` as Postgres writes it (``"timestamp with time zone"``, ``"uuid[]"``)."""
+
+    field: str
+    name: str
+    type: str
+    kind: Kind
+    nullable: bool = True
+
+
+class ForeignKey(NamedTuple):
+    """Fields of a child that name a parent: they must equal the parent's ``parent_fields``, or one of them be None."""
+
+    name: str
+    fields: tuple[str, ...]
+    parent: Kindred
+    parent_fields: tuple[str, ...] = ("_id",)
+    deferrable: bool = False
+
+
+class Unique(NamedTuple):
+    """Fields whose values together may stand in one row only."""
+
+    name: str
+    fields: tuple[str, ...]
+    deferrable: bool = False
+
+
+class Table(NamedTuple):
+    """The table of one resource; ``name`` may be qualified by its schema.."""
+
+    kindred: Kindred
+    name: str
+    schema: str | None
+    columns: tuple[Column, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    uniques: tuple[Unique, ...] = ()
+    model: Any = None       # the gino model, for those who query
+
+    @property
+    def quoted(self) -> str:
+        """The name as SQL takes it, always quoted."""
+        parts = ([self.schema] if self.schema else []) + [self.name]
+        return ".".join(quoted(part) for part in parts)
+
+
+def quoted(name: str) -> str:
+    """An identifier as SQL takes it: ``"na""me"``."""
+    return '"' + name.replace('"', '""') + '"'
