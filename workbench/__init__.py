@@ -4,6 +4,9 @@ The public names, one by one. Importing this loads no pandas, gino or IPython: t
 is opened.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from workbench.domain.datadef import Datadef as Datadef
 from workbench.domain.datadef import field as field
 from workbench.domain.datadef import invariant as invariant
@@ -16,7 +19,27 @@ from workbench.domain.mutation import Insert as Insert
 from workbench.domain.mutation import Update as Update
 from workbench.domain.resource import Resource as Resource
 from workbench.domain.resource import Target as Target
+from workbench.errors import Conflict as Conflict
+from workbench.errors import Invalid as Invalid
+from workbench.errors import NotFound as NotFound
 from workbench.errors import Rejected as Rejected
+from workbench.errors import WorkbenchError as WorkbenchError
 from workbench.state.context import Context as Context
 
+if TYPE_CHECKING:
+    from workbench.notebook.workbench import Workbench as Workbench
+    from workbench.session import Session as Session
+
 __version__ = "0.1.0"
+_HEAVY = {"Session": "workbench.session", "Workbench": "workbench.notebook.workbench"}
+
+
+def __getattr__(name: str) -> Any:
+    """Session and Workbench are imported when they are first asked for: they bring gino, asyncpg and pandas."""
+    if name in _HEAVY:
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HEAVY])

@@ -11,6 +11,7 @@
     ├── HandlerFault         a handler yielded what its kind may not yield
     ├── PolicyLoop           policies went round in a circle
     ├── NothingTo            nothing to undo, redo, commit …
+    ├── StalePlan            the pending work moved on since a plan was made
     ├── Conflict             the database moved under a plan: base, mine, theirs
     ├── DatabaseError        the database refused or failed, in its own words and ours
     │   ├── ConstraintViolated   a unique, foreign key, check or not-null constraint
@@ -26,11 +27,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, NamedTuple
+
+_HERE = str(Path(__file__).parent)
 
 
 class WorkbenchError(Exception):
     """The root: ``except WorkbenchError`` catches all that this library raises on purpose."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the words, and the lines outside this library that led here."""
+        outside = [frame for frame in extract_tb(self.__traceback__) if not frame.filename.startswith(_HERE)]
+        places = [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in outside[-3:]]
+        return [f"{type(self).__name__}: {self}", *(["", "where:", *places] if places else [])]
 
 
 class Problem(NamedTuple):
@@ -146,6 +157,15 @@ class NothingTo(WorkbenchError):
     def __init__(self, verb: str, hint: str = "") -> None:
         self.verb = verb
         super().__init__(f"there is nothing to {verb}" + (f"; {hint}" if hint else ""))
+
+
+class StalePlan(WorkbenchError):
+    """A plan is no longer what is pending; ``moved`` says what happened since it was made."""
+
+    def __init__(self, moved: Sequence[str]) -> None:
+        self.moved = tuple(moved)
+        super().__init__(listed("the plan is stale: nothing was written. Make it again with plan(); since it was made",
+                                moved))
 
 
 class Conflict(WorkbenchError):

@@ -8,14 +8,15 @@ Resources, commands, events and responses are Datadefs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from difflib import get_close_matches
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import pyrsistent
 from pyrsistent import PClass
 
-from workbench.domain.kinds import Kind, OptionalKind, Refused, kind_of, shown
+from workbench.domain.kinds import Kind, OptionalKind, Refused, kind_of, shown, within
 from workbench.errors import DefinitionError, Invalid, Problem
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     _PClassMeta = type              # pyrsistent's stubs leave PClassMeta out
 else:
     _PClassMeta = type(PClass)
-_RESERVED = frozenset({"set", "create", "remove", "transform", "evolver", "serialize"})
+_RESERVED = frozenset({"self", "ignore_extra", "_factory_fields"})     # keywords of PClass's own methods
 
 
 class Field:
@@ -56,14 +57,14 @@ class Field:
         self._made = callable(self.initial) and self.initial is not MISSING
         try:
             self.choices = None if choices is None else tuple(kind.convert(choice) for choice in choices)
-        except Refused as refusal:
+        except (Refused, Invalid) as refusal:
             raise DefinitionError(f"a choice does not fit the field's own type: {refusal}") from refusal
         plain = check is None and factory is None and self.choices is None
         self.accept: Callable[[Any], Any] = kind.convert if plain else self._accept
         if self.initial is not MISSING and not self._made:
             try:
                 self.initial = self.accept(self.initial)
-            except Refused as refusal:
+            except (Refused, Invalid) as refusal:
                 raise DefinitionError(f"the initial value does not fit the field's own type: {refusal}") from refusal
 
     @property
@@ -151,6 +152,8 @@ Rule = Callable[[Any], Any]
 def invariant(rule: Rule) -> Rule:
     """Marks a method as a rule over the whole record: it returns whether it holds; its docstring is the error's text.
 
+    It may also return ``(False, "why")``, as a ``check`` may.
+
         @invariant
         def arrives_after_departing(self): "a flight arrives after it departed"; return self.arr >= self.dep
     """
@@ -162,21 +165,22 @@ class DatadefMeta(_PClassMeta):
     """Collects the fields and invariants of a class, its bases' first, and lays them out for building."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
-        declared = {key: value for key, value in namespace.items() if isinstance(value, Field)}
-        if name in ("Datadef", "Resource", "Entity"):
-            reserved: frozenset[str] = frozenset()
-        else:
-            inherited = {key for base in bases for key in dir(base) if isinstance(getattr(base, key), property)}
-            reserved = _RESERVED | inherited
+        # A Field that stands under two names is two fields.
+        declared = {key: copy(value) for key, value in namespace.items() if isinstance(value, Field)}
+        reserved = _RESERVED.union(
+            key for base in bases for key in dir(base)
+            if isinstance(getattr(base, key), property) or callable(getattr(base, key)))
         clashes = [f'"{key}" is a name that every {bases[0].__name__} has for itself; call the field otherwise'
                    for key in declared if key in reserved]
-        if clashes:
-            raise DefinitionError(f"{name} cannot be defined", clashes)
         fields: dict[str, Field] = {}
         rules: dict[str, Rule] = {}
         for base in reversed(bases):
             fields |= getattr(base, "_fields", {})
             rules |= dict(getattr(base, "_rules", ()))
+        clashes += [f'"{key}" is a field of {bases[0].__name__}; only another field(…) can take its place'
+                    for key in namespace if key in fields and key not in declared]
+        if clashes:
+            raise DefinitionError(f"{name} cannot be defined", clashes)
         for key, declaration in declared.items():
             declaration.name = key
             namespace[key] = declaration.pclass_field()
@@ -203,9 +207,12 @@ class Datadef(PClass, metaclass=DatadefMeta):
     _pclass_frozen: ClassVar[Any]
     _pclass_invariants: ClassVar[tuple[Callable[[Any], tuple[bool, Any]], ...]]
 
-    def __new__(cls, **given: Any) -> Self:
-        checked = given.pop("_factory_fields", None)    # pyrsistent's own: None, or the names that are new
-        given.pop("ignore_extra", None)
+    def __new__(cls, /, **given: Any) -> Self:
+        # pyrsistent's own: the names that are new, or None. It gives a set, so that no data from outside passes for it.
+        checked = None
+        if isinstance(given.get("_factory_fields", MISSING), set | NoneType):
+            checked = given.pop("_factory_fields")
+            given.pop("ignore_extra", None)
         record = object.__new__(cls)
         faults: list[Problem] = []
         used = 0
@@ -224,8 +231,7 @@ class Datadef(PClass, metaclass=DatadefMeta):
             except Refused as refusal:
                 faults.append(Problem(name, given.get(name, declared.initial), str(refusal)))
             except Invalid as nested:
-                faults.extend(Problem(f"{name}.{inner.field}", inner.value, inner.reason)
-                              if inner.field else Problem(name, given[name], inner.reason) for inner in nested.problems)
+                faults.extend(within(name, nested.problems))
             else:
                 put(record, value)
         if used != len(given):
@@ -240,16 +246,16 @@ class Datadef(PClass, metaclass=DatadefMeta):
         return record
 
 
-def unknown(cls: type[Datadef], given: Iterable[str]) -> list[Problem]:
+def unknown(cls: type[Datadef], given: Mapping[str, Any]) -> list[Problem]:
     """A Problem for each name that is no field of a Datadef class, with the nearest one that is."""
     names = [name for name in cls._fields if not name.startswith("_")]
     faults = []
-    for name in given:
+    for name, value in given.items():
         if name not in cls._fields:
             near = get_close_matches(name, names, n=1)
             hint = f'did you mean "{near[0]}"? ' if near else ""
-            faults.append(Problem(name, None, f"there is no such field; {hint}"
-                                              f"There is: {', '.join(names) or 'none'}"))
+            faults.append(Problem(name, value, f"there is no such field; {hint}"
+                                               f"There is: {', '.join(names) or 'none'}"))
     return faults
 
 
@@ -259,8 +265,10 @@ def broken_rules(record: Any) -> list[Problem]:
     for name, rule in type(record)._rules:
         text = (rule.__doc__ or name.replace("_", " ")).strip().rstrip(".")
         try:
-            if not rule(record):
-                faults.append(Problem(None, None, f"it must hold that {text}"))
+            answer = rule(record)
+            passed, why = answer if isinstance(answer, tuple) else (answer, text)
+            if not passed:
+                faults.append(Problem(None, None, f"it must hold that {why}"))
         except Exception as error:
             faults.append(Problem(None, None, f"the invariant {name} raised {error!r}"))
     for check in type(record)._pclass_invariants:

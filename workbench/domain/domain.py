@@ -38,6 +38,8 @@ class Domain:
 
     def __init__(self, key: str, *, uses: Iterable[Any] = ()) -> None:
         self.key = checked_key(key, "domain")
+        if not isinstance(uses, list | tuple | set | frozenset):
+            raise DefinitionError(f'uses= takes a list, as in Domain("{key}", uses=[Account]), not {uses!r}')
         self.uses = tuple(uses)
         self.resources: dict[str, Definition] = {}
         self.commands: dict[str, Definition] = {}
@@ -72,6 +74,8 @@ class Domain:
     def command(self, /, *, key: str = ..., on: type[Resource] | None = ...) -> Callable[[C], C]: ...
     def command(self, cls: Any = None, /, *, key: str = "", on: type[Resource] | None = None) -> Any:
         """Registers a Command; ``on=Account`` says what it is issued on: a missing identifier then means a new item."""
+        if on is not None and not (isinstance(on, type) and issubclass(on, Resource)):
+            raise DefinitionError(f"on= takes a Resource class, as in @{self.key}.command(on=Account), not {on!r}")
         return self._register(cls, Command, self.commands, key=key, on=on)
 
     @overload
@@ -103,8 +107,10 @@ class Domain:
                 f'the {kind} "{key}" of {self.key} is already {source_of(earlier.cls)}, and {source_of(cls)} is '
                 f'another class; give one of them a key of its own (@{self.key}.{kind}(key="…")), '
                 f"or {self.key}.forget({earlier.cls.__name__}) first")
-        for other in [other for other, it in known.items() if place_of(it.cls) == place_of(cls) and other != key]:
-            del known[other]        # the cell ran again with another key
+        for classes in (self.resources, self.commands, self.events, self.responses):
+            for other in [other for other, it in classes.items() if place_of(it.cls) == place_of(cls)]:
+                if classes is not known or other != key:
+                    del classes[other]      # the cell ran again, with another key or as another kind
         known[key] = Definition(key, cls, **extra)
         self.version += 1
         return cls

@@ -7,7 +7,7 @@ coroutine or a plain function may be used as well; what they return is one resul
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from workbench.errors import HandlerFault
@@ -34,11 +34,14 @@ class Handler:
             answer = await answer
         if answer is None:
             return
-        if isinstance(answer, str | bytes | dict) or not isinstance(answer, Iterable):
+        if isinstance(answer, AsyncIterator):       # a plain function around an async generator
+            async for result in answer:
+                yield result
+        elif isinstance(answer, list | tuple | Iterator):
+            for result in answer:
+                yield result
+        else:       # whatever else can be iterated, an Answer or a table, is one result
             yield answer
-            return
-        for result in answer:
-            yield result
 
     async def returned(self, message: Any, context: Any) -> Any:
         """The one value of a response handler: what it returns, or the async generator it is."""

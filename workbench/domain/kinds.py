@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Set
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -22,7 +22,7 @@ from typing import Any, get_args, get_origin
 from uuid import UUID
 
 from workbench.domain.frozen import FrozenDict, FrozenList
-from workbench.errors import DefinitionError
+from workbench.errors import DefinitionError, Invalid, Problem
 
 
 class Refused(ValueError):
@@ -31,8 +31,17 @@ class Refused(ValueError):
 
 def shown(value: object) -> str:
     """A value for a message: its repr, cut at 60 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:       # such as an int of more than 4300 digits
+        text = f"<{type(value).__name__} that cannot be shown>"
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def within(place: str, problems: Iterable[Problem]) -> list[Problem]:
+    """Problems of a nested value under the name of where it stands: ``to.city``, ``lines[1].quantity``."""
+    return [Problem(place if not field else f"{place}{field}" if field.startswith("[") else f"{place}.{field}",
+                    value, reason) for field, value, reason in problems]
 
 
 class Kind:
@@ -75,16 +84,23 @@ class ListKind(Kind):
         convert, dump, name = inner.convert, inner.dump, f"a list, each {inner.name}"
 
         def convert_all(value: Any) -> FrozenList:
-            if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
-                raise Refused(f"{shown(value)} is not {name}")
-            members, faults = [], []
+            if isinstance(value, str | bytes | Mapping | Set) or not hasattr(value, "__iter__"):
+                raise Refused(f"{shown(value)} is not {name}")      # a set has no order to keep
+            members: list[Any] = []
+            faults: list[Problem] = []
+            nested = False
             for place, member in enumerate(value):
                 try:
                     members.append(convert(member))
                 except Refused as refusal:
-                    faults.append(f"[{place}] {refusal}")
+                    faults.append(Problem(f"[{place}]", member, str(refusal)))
+                except Invalid as refusal:
+                    nested = True
+                    faults += within(f"[{place}]", refusal.problems)
+            if nested:
+                raise Invalid(name, faults)
             if faults:
-                raise Refused("; ".join(faults))
+                raise Refused("; ".join(f"{fault.field} {fault.reason}" for fault in faults))
             return FrozenList(members)
 
         super().__init__(annotation, name, f"a list such as [{inner.wants}, …]", convert_all,
@@ -104,19 +120,19 @@ class EnumKind(Kind):
         members, name = self.members, f"one of {', '.join(self.members)}"
 
         def convert(value: Any) -> Enum:
-            if type(value) is enum:
-                return value
             if isinstance(value, Enum):
-                # A cell that ran twice made a second class of the same name: its members are meant.
-                if type(value).__qualname__ == enum.__qualname__ and value.name in enum.__members__:
+                # A cell that ran twice made a second class of the same name: its members are meant. A Flag made of
+                # several members is none of them.
+                if (type(value) is enum or _same_place(type(value), enum)) and value.name in enum.__members__:
                     return enum[value.name]
             elif isinstance(value, str) and value in members:
                 return members[value]
             elif isinstance(value, str) and value in enum.__members__:
                 return enum[value]
-            elif not isinstance(value, str | bool):
+            else:
+                plain = _scalar(value)
                 for member in enum:
-                    if member.value == value:
+                    if type(member.value) is type(plain) and member.value == plain:     # 1 is neither True nor 1.0
                         return member
             raise Refused(f"{shown(value)} is not {name}")
 
@@ -133,11 +149,14 @@ class RecordKind(Kind):
         name = f"{record.__name__} or a mapping of its fields"
 
         def convert(value: Any) -> Any:
-            if isinstance(value, record):
+            if type(value) is record:
                 return value
+            if isinstance(value, record):
+                raise Refused(f"{shown(value)} is a {type(value).__name__}, whose further fields would be lost; "
+                              f"give a {record.__name__}")
             if isinstance(value, Mapping):
                 return record(**_keyed(value))
-            if hasattr(type(value), "_fields") and type(value).__qualname__ == record.__qualname__:
+            if hasattr(type(value), "_fields") and _same_place(type(value), record):
                 # Made by an earlier run of the cell that defines it.
                 return record(**{field: getattr(value, field) for field in value._fields})
             raise Refused(f"{shown(value)} is not {name}")
@@ -149,6 +168,10 @@ def dumped(record: Any) -> dict[str, Any]:
     """The public fields of a Datadef as JSON values, by field name in the order of definition."""
     return {name: field.kind.dump(getattr(record, name))
             for name, field in record._fields.items() if not name.startswith("_")}
+
+
+def _same_place(one: type[Any], other: type[Any]) -> bool:
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
 def _keyed(value: Mapping[Any, Any]) -> dict[str, Any]:
@@ -165,8 +188,12 @@ def _refuse(value: object, kind: str, wants: str, why: str = "") -> Refused:
 
 
 def _scalar(value: Any) -> Any:
-    """A numpy or pandas scalar as the plain Python value; anything else as it is."""
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    """A number, bool or text of numpy as the plain Python value; anything else as it is.
+
+    No array of one member, and no datetime64: in nanoseconds its ``item`` is a mere int."""
+    if type(value).__module__ != "numpy" or getattr(value, "shape", None) != () or value.dtype.kind not in "biufU":
+        return value
+    return value.item()
 
 
 def _text(value: Any) -> str:
@@ -191,7 +218,7 @@ def _int(value: Any) -> int:
     number = value
     if type(number) is not int:
         number = _scalar(number)
-        if isinstance(number, str) and _WHOLE.fullmatch(number.strip()):
+        if isinstance(number, str) and len(number) < 100 and _WHOLE.fullmatch(number.strip()):
             number = int(number)
         elif isinstance(number, bool) or not isinstance(number, int):
             raise _refuse(value, *_INT)
@@ -205,13 +232,18 @@ def _float(value: Any) -> float:
     number = _scalar(value)
     if isinstance(number, bool):
         raise _refuse(value, "a float", '1.5 or "1.5"')
-    if isinstance(number, str):
+    if isinstance(number, float):
+        return float(number)
+    if isinstance(number, int) and -(2**53) <= number <= 2**53:     # beyond, a float would be another number
+        return float(number)
+    if isinstance(number, str) and "_" not in number:
         try:
-            return float(number) if "_" not in number else _float(None)
+            answer = float(number)
         except ValueError:
             raise _refuse(value, "a float", '1.5 or "1.5"') from None
-    if isinstance(number, float | int):
-        return float(number)
+        if isfinite(answer) or not any(digit.isdigit() for digit in number):
+            return answer
+        raise _refuse(value, "a float", '1.5 or "inf"', "it is too large")
     raise _refuse(value, "a float", '1.5 or "1.5"')
 
 
@@ -229,19 +261,19 @@ _DECIMAL = "a Decimal", 'Decimal("10.50"), "10.50" or 10'
 
 def _decimal(value: Any) -> Decimal:
     number = _scalar(value)
+    if isinstance(number, str) and "_" not in number:
+        try:
+            number = Decimal(number.strip())
+        except InvalidOperation:
+            raise _refuse(value, *_DECIMAL) from None
     if isinstance(number, Decimal):
         if number.is_snan():
             raise _refuse(value, *_DECIMAL, "a signalling NaN cannot be stored")
-        return number
+        return number if not number.is_nan() else Decimal("NaN")    # Postgres knows one NaN, without sign or payload
     if isinstance(number, int) and not isinstance(number, bool):
         return Decimal(number)
     if isinstance(number, float):
         raise _refuse(value, "a Decimal", f'Decimal("{number!r}") or "{number!r}"', "a float is not exact")
-    if isinstance(number, str) and "_" not in number:
-        try:
-            return Decimal(number.strip())
-        except InvalidOperation:
-            pass
     raise _refuse(value, *_DECIMAL)
 
 
@@ -321,8 +353,11 @@ def _timedelta(value: Any) -> timedelta:
             sign = -1 if parts.pop("sign", None) else 1
             given = {unit: Decimal(part) for unit, part in parts.items() if part is not None}
             if given:
-                micro = int(given.pop("seconds", Decimal(0)) * 1_000_000)
-                return sign * (timedelta(microseconds=micro) + timedelta(**{k: int(v) for k, v in given.items()}))
+                try:
+                    micro = int(given.pop("seconds", Decimal(0)) * 1_000_000)
+                    return sign * (timedelta(microseconds=micro) + timedelta(**{k: int(v) for k, v in given.items()}))
+                except OverflowError:
+                    pass
     raise _refuse(value, "a length of time", 'timedelta(hours=2, minutes=30), "PT2H30M" or "2:30:00"')
 
 
@@ -346,7 +381,7 @@ def _bytes(value: Any) -> bytes:
 
 def _json(value: Any) -> Any:
     """A JSON value, frozen all the way down; numbers must be finite, texts storable, keys text."""
-    if value is None or type(value) is bool or type(value) is int:
+    if value is None or type(value) is bool or type(value) is int or (type(value) is float and isfinite(value)):
         return value
     if isinstance(value, str):
         return _text(value)
@@ -355,30 +390,35 @@ def _json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return FrozenList([_json(member) for member in value])
     number = _scalar(value)
-    if isinstance(number, bool | int):
+    if isinstance(number, bool):
         return number
+    if isinstance(number, int):
+        return int(number)      # no IntEnum: it would come back as another value
     if isinstance(number, float) and isfinite(number):
-        return number
+        return float(number)
     raise Refused(
         f"{shown(value)} is not a JSON value; give text, finite numbers, bools, None, or lists and dicts of them")
 
 
+def _all_json(value: Any) -> Any:
+    try:
+        return _json(value)
+    except RecursionError:
+        raise Refused("this value holds itself, or is nested too deep to be JSON") from None
+
+
 def _json_dict(value: Any) -> FrozenDict:
-    if type(value) is FrozenDict:
-        return value
     if not isinstance(value, Mapping):
         raise _refuse(value, "a mapping", 'a dict such as {"a": 1}')
-    frozen = _json(value)
+    frozen = _all_json(value)
     assert isinstance(frozen, FrozenDict)
     return frozen
 
 
 def _json_list(value: Any) -> FrozenList:
-    if type(value) is FrozenList:
-        return value
     if not isinstance(value, list | tuple):
         raise _refuse(value, "a list", 'a list such as ["a", 1]')
-    frozen = _json(value)
+    frozen = _all_json(value)
     assert isinstance(frozen, FrozenList)
     return frozen
 
@@ -407,17 +447,17 @@ def kind_of(annotation: Any) -> Kind:
     """The Kind of a type as written in ``field(type)``.
 
     Raises DefinitionError for a type that no field can have."""
-    if annotation in SIMPLE:
+    if isinstance(annotation, Hashable) and annotation in SIMPLE:
         return SIMPLE[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         inner = [argument for argument in arguments if argument is not type(None)]
         if len(inner) == 1 and len(arguments) == 2:
             return OptionalKind(kind_of(inner[0]), annotation)
-    elif origin is list:
+    elif origin is list and arguments:
         return ListKind(kind_of(arguments[0]), annotation)
-    elif origin is dict:
-        return SIMPLE[dict]
+    elif origin is dict and arguments[:1] == (str,) and arguments[1] in (Any, object):
+        return SIMPLE[dict]     # of other arguments nothing would be checked, so they are refused
     elif isinstance(annotation, type):
         if issubclass(annotation, Enum) and len(annotation):
             return EnumKind(annotation)

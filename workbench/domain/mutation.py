@@ -25,7 +25,13 @@ class Mutation:
         object.__setattr__(self, "values", MappingProxyType(values))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a {type(self).__name__} is a value and cannot be changed; make another one")
+        raise AttributeError(f"{type(self).__name__} is a value and cannot be changed; make another one")
+
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.on, dict(self.values))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mutation):
@@ -38,6 +44,10 @@ class Mutation:
     def __repr__(self) -> str:
         on = self.on if isinstance(self.on, Target) else repr(self.on)
         return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self.values.items())])})"
+
+
+def _again(cls: type[Mutation], on: Target | Resource, values: dict[str, Any]) -> Mutation:
+    return cls(on, **values)
 
 
 class Insert(Mutation):

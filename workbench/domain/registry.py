@@ -13,7 +13,7 @@ from workbench.domain.entity import Command, Event
 from workbench.domain.handler import Handler, place_of
 from workbench.domain.kinds import dumped
 from workbench.domain.resource import Resource, Target, identify, refit
-from workbench.errors import DefinitionError, NotGranted, UnknownName
+from workbench.errors import DefinitionError, Invalid, NotGranted, Problem, UnknownName
 
 Kindred = tuple[str, str]     # the keys of a domain and of a resource in it
 
@@ -213,6 +213,10 @@ class Registry:
         definition = domain.commands.get(command_key)
         if definition is None:
             raise UnknownName("command", command_key, domain.commands, where=domain.key)
+        hidden = [Problem(name, value, "is set by the workbench alone; leave it out")
+                  for name, value in data.items() if name.startswith("_")]
+        if hidden:
+            raise Invalid(definition.cls.__name__, hidden)
         return definition.cls(**data), rest or None
 
     def address(self, command: Command, target: Target | None) -> str:

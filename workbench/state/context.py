@@ -66,7 +66,10 @@ class Context:
             both = await context.fetch(Account, [first, second])
         """
         if isinstance(what, type):
-            if isinstance(identifier, str | int | UUID):
+            if identifier is None or isinstance(identifier, str | int | UUID):
+                if identifier is None:
+                    raise Invalid("fetch", [Problem(what.__name__, None, (
+                        "needs an identifier, or a list of them; all items: find"))])
                 return (await self._items.fetch(self._domain, [self._items.new(self._domain, what, identifier)]))[0]
             wanted = [self._items.new(self._domain, what, one) for one in identifier]
             return await self._items.fetch(self._domain, wanted)

@@ -63,8 +63,8 @@ def _dependencies(changes: Sequence[Change], tables: Mapping[Kindred, Table]) ->
         made, gone = _parents(changes, of_kind[key.parent], key)
         for place in of_kind[child]:
             change = changes[place]
-            named, was = _named(change.after, key), _named(change.before, key)
-            if named is not None and change.kind != "delete" and made.get(named, place) != place:
+            named, was = _values(change.after, key.fields), _values(change.before, key.fields)
+            if named is not None and made.get(named, place) != place:
                 after[made[named]].add(place)
             if was is not None and (was != named or change.after is None) and gone.get(was, place) != place:
                 after[place].add(gone[was])
@@ -74,20 +74,22 @@ def _dependencies(changes: Sequence[Change], tables: Mapping[Kindred, Table]) ->
 def _parents(
     changes: Sequence[Change], places: Sequence[int], key: ForeignKey,
 ) -> tuple[dict[Key, int], dict[Key, int]]:
-    """Which changes make a row that can be named by its key, and which take one away."""
+    """Which changes bring a key that can be named, by a new row or a changed one, and which take one away."""
     made, gone = {}, {}
     for place in places:
         change = changes[place]
-        if change.after is None and change.before is not None:
-            gone[tuple(getattr(change.before, name) for name in key.parent_fields)] = place
-        elif change.before is None and change.after is not None:
-            made[tuple(getattr(change.after, name) for name in key.parent_fields)] = place
+        was, now = _values(change.before, key.parent_fields), _values(change.after, key.parent_fields)
+        if was != now:
+            if was is not None:
+                gone[was] = place
+            if now is not None:
+                made[now] = place
     return made, gone
 
 
-def _named(item: Resource | None, key: ForeignKey) -> Key | None:
-    """The parent that an item names; None when it names none."""
+def _values(item: Resource | None, fields: tuple[str, ...]) -> Key | None:
+    """An item's values of the fields of a key; None when there is no item or one of them is None: it names no row."""
     if item is None:
         return None
-    values = tuple(getattr(item, name) for name in key.fields)
+    values = tuple(getattr(item, name) for name in fields)
     return None if None in values else values

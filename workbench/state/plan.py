@@ -24,7 +24,8 @@ class Plan:
 
     ``ranks`` groups the changes by what must be written before what; ``changes`` are all in that order. ``idle`` are
     items that mutations touched but whose values are as they were. ``reads`` are the items that the steps read and do
-    not change, with the etag each had. ``state`` is what the plan was made from."""
+    not change, with the etag each had; and one that they change, where a step read an earlier version of it. ``state``
+    is what the plan was made from."""
 
     def __init__(
         self, state: State, ranks: list[list[Change]], idle: tuple[Target, ...], reads: Mapping[Target, str | None],
@@ -95,5 +96,6 @@ def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -
         for target, etag in step.reads.items():
             reads.setdefault(target, etag)
     for change in changes:
-        reads.pop(change.target, None)
+        if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
+            reads.pop(change.target, None)
     return Plan(state, ranked(changes, tables), tuple(idle), reads, steps, tables)

@@ -18,7 +18,7 @@ from workbench.domain.handler import Handler
 from workbench.domain.kinds import Refused
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target, identify, is_deleted, refit
+from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted, refit
 from workbench.errors import AlreadyExists, Invalid, NotFound, PolicyLoop, Problem, UnknownName
 from workbench.state.context import Context
 from workbench.state.reader import Reader, in_order, matches
@@ -39,7 +39,7 @@ class Unit:
         self._state, self._registry, self._cache, self._reader = state, registry, cache, reader
         self._identifiers = identifiers
         self._changed, self._applied = state.changed, state.applied
-        self._reads: dict[Target, str | None] = {}
+        self._seen: dict[Target, Resource] = {}     # clean items as first read: a step sees one version of an item
         self._chain: list[str] = []
 
     async def run(self, command: Command, on: Any, *, cell: int | None) -> tuple[State, Step]:
@@ -47,13 +47,17 @@ class Unit:
 
         Raises Invalid, UnknownName, NotFound, Rejected, NotGranted, HandlerFault, PolicyLoop, and whatever a handler
         raises."""
+        if not isinstance(command, Command):
+            raise Invalid("issue", [Problem(None, command, (
+                f"{command!r} is no command; give one such as OpenAccount(owner=…)"))])
         known = self._registry.known(type(command))
         handling = await self._command(command, on, home=known.domain, policy=None)
         address = self._registry.address(handling.command, handling.target)
-        step = Step(self._state.number + 1, handling, address, user=self.user, at=self.now, cell=cell,
-                    reads=self._reads)
+        output = None
         if handling.responses:
-            step.output = await self._output(handling.responses[-1], known.domain, handling.target)
+            output = await self._output(handling.responses[-1], known.domain, handling.target)
+        step = Step(self._state.number + 1, handling, address, user=self.user, at=self.now, cell=cell,
+                    reads={target: item._etag for target, item in self._seen.items()}, output=output)
         return self._state.after(self._changed, step, self._applied), step
 
     # -------------------------------------------------------------------------------------------- messages
@@ -107,7 +111,7 @@ class Unit:
         results = self._results(handler, event, Context(self, known.domain, event._target))
         try:
             async for mutation in results:
-                if not isinstance(mutation, Mutation):
+                if not isinstance(mutation, Insert | Update | Delete):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
                 occurrence.mutations.append(await self._apply(mutation, event, known.domain))
         finally:
@@ -205,7 +209,7 @@ class Unit:
         targets = [self._registry.target(one, home=domain) for one in what]
         for kindred in {target[:2] for target in targets}:
             self._registry.grant(domain, kindred)
-        await self._load([t for t in targets if t not in self._changed and t not in self._cache.items])
+        await self._load(targets)
         items: list[Resource] = []
         missing: list[Target] = []
         deleted: list[Target] = []
@@ -222,22 +226,30 @@ class Unit:
     def _present(self, target: Target) -> Resource | None:
         """The item as this unit sees it, of its resource's present class; None when it is not there."""
         entry = self._changed.get(target)
-        item = self._cache.items.get(target) if entry is None else entry.current
+        if entry is not None:
+            item = entry.current
+        else:
+            item = self._seen.get(target)
+            if item is None and (item := self._cache.items.get(target)) is not None:
+                self._seen[target] = item
         if item is None or is_deleted(item):
             return None
-        if entry is None:
-            self._reads.setdefault(target, item._etag)
         cls = self._registry.resource(target[:2])
         return item if type(item) is cls else refit(item, cls)
 
-    async def _load(self, targets: list[Target]) -> None:
-        for kindred in dict.fromkeys(target[:2] for target in targets):
-            identifiers = list(dict.fromkeys(target.identifier for target in targets if target[:2] == kindred))
-            for item in await self._reader.load(kindred, identifiers):
+    async def _load(self, targets: Sequence[Target]) -> None:
+        """Takes those not yet known into the cache."""
+        wanted: dict[Kindred, dict[Identifier, None]] = {}
+        for target in targets:
+            if target not in self._changed and target not in self._seen and target not in self._cache.items:
+                wanted.setdefault(target[:2], {})[target.identifier] = None
+        for kindred, identifiers in wanted.items():
+            for item in await self._reader.load(kindred, list(identifiers)):
                 self._cache.keep(Target(*kindred, item._id), item)
 
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]:
-        """Items by equality of fields: stored ones overlaid with what is pending, in the order of ``in_order``."""
+        """Items by equality of fields: stored ones overlaid with what is pending and with what this unit has read
+        already, in the order of ``in_order``."""
         kindred = self._registry.kindred(resource, home=domain)
         self._registry.grant(domain, kindred)
         cls = self._registry.resource(kindred)
@@ -250,18 +262,17 @@ class Unit:
                     faults.append(Problem(name, value, str(refusal)))
         if faults:
             raise Invalid(f"the search for {kindred[0]}:{kindred[1]}", faults)
-        found = {}
-        for item in await self._reader.find(kindred, wanted):
-            target = Target(*kindred, item._id)
-            if target not in self._changed:
-                self._cache.keep(target, item)
-                self._reads.setdefault(target, item._etag)
-                found[target] = item
-        for target in self._changed:
-            if target[:2] == kindred:
-                item_or_none = self._present(target)
-                if item_or_none is not None and matches(item_or_none, wanted):
-                    found[target] = item_or_none
+        rows = await self._reader.find(kindred, wanted)
+        known = [target for target in (*self._changed, *self._seen) if target[:2] == kindred]
+        found = {target: item for target in known
+                 if (item := self._present(target)) is not None and matches(item, wanted)}
+        for row in rows:
+            target = Target(*kindred, row._id)
+            if target not in self._changed and target not in self._seen:
+                self._cache.keep(target, row)
+                item = self._present(target)
+                if item is not None:
+                    found[target] = item
         return in_order(found.values())
 
     # -------------------------------------------------------------------------------------------- mutations
@@ -279,8 +290,7 @@ class Unit:
         if isinstance(mutation, Insert):
             self._insert(mutation, target, cls, event)
         else:
-            if target not in self._changed and target not in self._cache.items:
-                await self._load([target])
+            await self._load([target])
             before = self._present(target)
             if before is None:
                 raise NotFound(target, deleted=target in self._changed)
@@ -300,7 +310,7 @@ class Unit:
         origin = entry.origin if entry is not None else None
         stamps = self._stamps(cls, origin)
         if origin is not None:      # deleted before in this session: the row is there, and is the same item again
-            stamps |= {name: getattr(origin, name) for name in ("_created", "_creator") if name in cls._fields}
+            stamps |= {name: getattr(origin, name, None) for name in ("_created", "_creator") if name in cls._fields}
         try:
             item = cls(_id=target.identifier, **stamps, **mutation.values)
         except Invalid as invalid:
@@ -334,7 +344,7 @@ class Unit:
         self, target: Target, before: Resource, after: Resource | None, mutation: Mutation, event: Event,
     ) -> None:
         entry = self._changed.get(target)
-        origin = self._cache.items[target] if entry is None else entry.origin
+        origin = self._seen[target] if entry is None else entry.origin
         self._record(target, Entry(origin, after, mutation, event, self._state.number + 1, self._applied, entry))
 
     def _record(self, target: Target, entry: Entry) -> None:

@@ -46,5 +46,5 @@ def matches(item: Resource, equals: Mapping[str, Any]) -> bool:
 def in_order(items: Iterable[Resource]) -> list[Resource]:
     """Items as they are always shown: by ``_created`` (none first), then by identifier."""
     return sorted(items, key=lambda item: (
-        0.0 if item._created is None else item._created.timestamp(),
+        float("-inf") if item._created is None else item._created.timestamp(),
         item._id if isinstance(item._id, int) else -1, str(item._id)))

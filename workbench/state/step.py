@@ -55,11 +55,10 @@ class Step:
 
     def __init__(
         self, number: int, handling: Handling, address: str, *, user: str | None, at: datetime, cell: int | None,
-        reads: Mapping[Target, str | None],
+        reads: Mapping[Target, str | None], output: Any = None,
     ) -> None:
         self.number, self.handling, self.address = number, handling, address
-        self.user, self.at, self.cell, self.reads = user, at, cell, reads
-        self.output: Any = None
+        self.user, self.at, self.cell, self.reads, self.output = user, at, cell, reads, output
 
     @property
     def command(self) -> Command:

@@ -1,0 +1,115 @@
+"""Frames: items, mutations, changes and steps as DataFrames.
+
+Columns are built one by one with the dtype of their field, never inferred: text is ``str``, whole numbers ``int64`` (or
+``Int64`` where None may stand), bools ``bool`` (``boolean``), floats ``float64``, moments ``datetime64[us, UTC]``;
+Decimals, UUIDs, dates, times and nested values stay the Python objects that they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.domain.kinds import Kind, OptionalKind, kind_of
+from workbench.domain.resource import Resource, Target
+from workbench.state.plan import Plan
+from workbench.state.state import State
+from workbench.state.step import Handling, Step
+
+
+
+def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]]) -> pd.DataFrame:
+    """Cached items, one a row: ``state`` ("clean", "new", "changed", "deleted"), the fields, then the stamps.
+
+    The index, ``_id``, holds the identifiers as the resource types them."""
+    names = [name for name in cls._fields if not name.startswith("_")]
+    names += [name for name in cls._fields if name.startswith("_") and name != "_id"]
+    items = [item for _, _, item in rows]
+    columns = {"state": _column([state for state, _, _ in rows], kind_of(str))}
+    columns |= {name: _column([getattr(item, name) for item in items], cls._fields[name].kind) for name in names}
+    index = pd.Index(_column([item._id for item in items], cls._fields["_id"].kind), name="_id")
+    return pd.DataFrame(columns, index=index, copy=False)
+
+
+def pending_frame(state: State) -> pd.DataFrame:
+    """The mutations of the pending steps, one a row, in the order in which they were applied.
+
+    Columns: ``mutation`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``values`` (a dict), ``event``,
+    ``command``, ``policy`` (that issued the command, or None), ``step``, ``cell``, ``user``, ``at``. The index counts
+    from 1."""
+    rows: list[tuple[Any, ...]] = []
+
+    def of(handling: Handling, step: Step) -> None:
+        for occurrence in handling.occurrences:
+            for mutation in occurrence.mutations:
+                target: Any = mutation.on
+                rows.append((
+                    mutation.verb, f"{target.domain}:{target.resource}", target.identifier, dict(mutation.values),
+                    type(occurrence.event).__name__, type(handling.command).__name__, handling.policy,
+                    step.number, step.cell, step.user, step.at))
+            for reaction in occurrence.reactions:
+                of(reaction, step)
+
+    for step in state.pending():
+        of(step.handling, step)
+    return _frame(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
+                         "command": str, "policy": str | None, "step": int, "cell": int | None, "user": str | None,
+                         "at": datetime}, start=1)
+
+
+def plan_frame(plan: Plan) -> pd.DataFrame:
+    """A plan's changes, one item a row, in the order in which they are written.
+
+    Columns: ``change`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``columns`` (the names of the
+    fields set), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (their numbers)."""
+    rows = [(change.kind, f"{change.target.domain}:{change.target.resource}", change.target.identifier,
+             [name for name in change.columns if not name.startswith("_")], change.old, change.new, change.etag,
+             change.steps) for change in plan.changes]
+    return _frame(rows, {"change": str, "resource": str, "identifier": object, "columns": object, "old": object,
+                         "new": object, "etag": str | None, "steps": object}, start=1)
+
+
+def steps_frame(steps: Iterable[Step], pending: Iterable[Step]) -> pd.DataFrame:
+    """The steps of the present line, one a row; the index is their ``number``.
+
+    Columns: ``at``, ``user``, ``cell``, ``command``, ``target`` (text or None), ``events`` (their names),
+    ``mutations`` (how many), ``response`` (what the response handler made of it), ``committed``."""
+    waiting = {step.number for step in pending}
+    steps = list(steps)
+    rows = [(step.at, step.user, step.cell, type(step.command).__name__,
+             None if step.handling.target is None else str(step.handling.target),
+             [type(event).__name__ for event in step.events], len(step.mutations), step.output,
+             step.number not in waiting) for step in steps]
+    frame = _frame(rows, {"at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
+                          "events": object, "mutations": int, "response": object, "committed": bool}, start=0)
+    frame.index = pd.Index([step.number for step in steps], name="number", dtype="int64")
+    return frame
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
+    return pd.DataFrame(
+        {name: _column(list(values), kind_of(annotation))
+         for (name, annotation), values in zip(types.items(), columns, strict=True)},
+        index=pd.RangeIndex(start, start + len(rows)))
+
+
+def _column(values: list[Any], kind: Kind) -> Any:
+    """The values of one field as an array of its dtype."""
+    optional = isinstance(kind, OptionalKind)
+    annotation = kind.inner.annotation if isinstance(kind, OptionalKind) else kind.annotation
+    if annotation is str:
+        return pd.array(values, dtype="str")
+    if annotation is int:
+        return pd.array(values, dtype="Int64") if optional else np.array(values, dtype="int64")
+    if annotation is bool:
+        return pd.array(values, dtype="boolean") if optional else np.array(values, dtype="bool")
+    if annotation is float:
+        return np.array(values, dtype="float64")
+    if annotation is datetime:
+        return pd.DatetimeIndex(values, dtype="datetime64[us, UTC]")
+    return np.fromiter(values, dtype=object, count=len(values))

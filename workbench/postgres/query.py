@@ -1,0 +1,96 @@
+"""Query: reads rows and makes items of them; the Postgres room's implementation of the State's Reader.
+
+What is stored is validated as it is read: a row that does not fit its Resource is refused, with the row named.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from workbench.domain.registry import Kindred, Registry
+from workbench.domain.resource import Identifier, Resource, Target
+from workbench.errors import Invalid, TablesDiffer
+from workbench.postgres.engine import Engine
+from workbench.postgres.statements import column_of, encoder
+from workbench.state.table import Table, quoted
+
+
+class PostgresReader:
+    """Reads the items of a registry's resources from their tables, one query a call."""
+
+    def __init__(self, engine: Engine, registry: Registry, tables: Mapping[Kindred, Table]) -> None:
+        self._engine, self._registry, self.tables = engine, registry, tables
+        self.unfit: TablesDiffer | None = None      # raised in place of reading from tables that do not fit
+
+    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
+        self._check_fit()
+        async with self._engine.acquire() as connection:
+            return await self.load_with(connection, kindred, identifiers)
+
+    async def load_with(
+        self, connection: Any, kindred: Kindred, identifiers: Sequence[Identifier], *, deleted: bool = False,
+    ) -> list[Resource]:
+        """The stored items of some identifiers, read on a given connection; soft-deleted ones too if ``deleted``."""
+        table = self.tables[kindred]
+        key = column_of(table, "_id")
+        where = f"{quoted(key.name)} = ANY($1::{key.type}[]){'' if deleted else _alive(table)}"
+        return self._items(kindred, await connection.fetch(f"{_select(table)} WHERE {where}", list(identifiers)))
+
+    async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
+        self._check_fit()
+        table = self.tables[kindred]
+        conditions, values = [], []
+        for field, value in equals.items():
+            column = column_of(table, field)
+            if value is None:
+                conditions.append(f"{quoted(column.name)} IS NULL")
+            else:
+                encode = encoder(column.kind)
+                values.append(value if encode is None else encode(value))
+                conditions.append(f"{quoted(column.name)} = ${len(values)}::{column.type}")
+        where = " AND ".join(conditions) or "TRUE"
+        async with self._engine.acquire() as connection:
+            rows = await connection.fetch(f"{_select(table)} WHERE {where}{_alive(table)}", *values)
+        return self._items(kindred, rows)
+
+    def _check_fit(self) -> None:
+        if self.unfit is not None:
+            raise self.unfit
+
+    def _items(self, kindred: Kindred, rows: Sequence[Any]) -> list[Resource]:
+        cls, fields = self._registry.resource(kindred), [column.field for column in self.tables[kindred].columns]
+        items = []
+        with uncollected(len(rows)):
+            for row in rows:
+                try:
+                    items.append(cls(**dict(zip(fields, row, strict=True))))
+                except Invalid as invalid:
+                    target = Target(*kindred, row[fields.index("_id")])
+                    raise Invalid(f"the stored row of {target}", invalid.problems) from None
+        return items
+
+
+def _select(table: Table) -> str:
+    return f"SELECT {', '.join(quoted(column.name) for column in table.columns)} FROM {table.quoted}"
+
+
+def _alive(table: Table) -> str:
+    """The condition that leaves soft-deleted rows out, where the table has any."""
+    deleted = [column for column in table.columns if column.field == "_deleted"]
+    return f" AND {quoted(deleted[0].name)} IS NULL" if deleted else ""
+
+
+@contextmanager
+def uncollected(count: int) -> Iterator[None]:
+    """Pauses the cyclic garbage collector around the making of many records: it costs up to a third of that."""
+    if count < 1000 or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,243 @@
+"""Session: some domains on a StateManager on a database. Everything here is async; the Workbench is its notebook face.
+
+    async with Session(bank) as session:
+        step = await session.issue(OpenAccount(owner="Ada"))
+        await session.commit()
+
+Opening it starts the embedded Postgres (or connects to ``dsn``), creates the tables that are missing and refuses tables
+that do not fit. ``issue`` handles only; ``commit`` writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from workbench.domain.domain import Domain
+from workbench.domain.entity import Command
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource, Target
+from workbench.errors import DefinitionError, Invalid, NothingTo, Problem, StalePlan, TablesDiffer, WorkbenchError
+from workbench.postgres.commit import Commit, commit
+from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.engine import Engine, connect
+from workbench.postgres.model import Models
+from workbench.postgres.query import PostgresReader
+from workbench.postgres.schema import prepare
+from workbench.state.manager import StateManager, now
+from workbench.state.plan import Plan
+from workbench.state.step import Step
+
+
+class Session:
+    """Domains at work on a database; opened by ``await Session(…)`` or ``async with``.
+
+    ``dsn`` names a server of your own; without it the environment's ``WORKBENCH_DSN``, and without that an embedded
+    Postgres whose data is in ``folder``. ``user`` is written into the stamps and steps. ``clock`` (aware, UTC) and
+    ``identifiers`` can be given so that a lesson or a test repeats exactly.
+
+    Opening raises DefinitionError (all faults of the domains at once), TablesDiffer, EmbeddedError, ConnectionLost."""
+
+    def __init__(
+        self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
+        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self.registry = Registry(domains)
+        self._dsn, self._folder = dsn or os.environ.get("WORKBENCH_DSN"), Path(folder)
+        self._arguments: dict[str, Any] = {"user": user, "clock": clock, "identifiers": identifiers}
+        self._server: EmbeddedPostgres | None = None
+        self._engine: Engine | None = None
+        self._models: Models | None = None
+        self._reader: PostgresReader | None = None
+        self._manager: StateManager | None = None
+        self.commits: list[Commit] = []
+        self.created: list[str] = []        # the tables that opening made
+
+    # -------------------------------------------------------------------------------------------- opening
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.open().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> Self:
+        """Opens the session; once open, does nothing."""
+        if self._manager is not None:
+            return self
+        faults = self.registry.faults()
+        if faults:
+            raise DefinitionError("the domains cannot be opened yet", faults)
+        self._models = Models(self.registry)
+        try:
+            if self._dsn is None:
+                self._server = await asyncio.to_thread(EmbeddedPostgres.start, self._folder)
+            self._engine = await connect(self._dsn or self._server.dsn)     # type: ignore[union-attr]  # started above
+            await self._prepare()
+        except BaseException:
+            await self.close()
+            raise
+        self._reader = PostgresReader(self._engine, self.registry, self._models.tables)
+        self._manager = StateManager(self.registry, self._reader, tables=self._models.tables, **self._arguments)
+        return self
+
+    async def close(self) -> None:
+        """Closes the connections and lets the embedded server go. What is pending is dropped with the session."""
+        engine, server, self._engine, self._server, self._manager = self._engine, self._server, None, None, None
+        if engine is not None:
+            await engine.close()
+        if server is not None:
+            await asyncio.to_thread(server.stop)
+
+    async def _prepare(self) -> None:
+        assert self._engine is not None
+        assert self._models is not None
+        async with self._engine.acquire() as connection:
+            self.created += await prepare(connection, self._models.tables.values())
+
+    async def _renew(self) -> StateManager:
+        """The manager, after taking in what was defined since: new resources get their tables."""
+        manager = self.manager
+        assert self._models is not None
+        assert self._reader is not None
+        if self.registry.refresh():
+            self._models.refresh()
+            self._reader.tables = manager.tables = self._models.tables
+            self._reader.unfit = None
+            try:
+                await self._prepare()
+            except TablesDiffer as differs:
+                self._reader.unfit = differs        # raised by what reads or writes; cached items can still be used
+        return manager
+
+    @property
+    def manager(self) -> StateManager:
+        """The State Manager; raises WorkbenchError before the session is open and after it is closed."""
+        if self._manager is None:
+            raise WorkbenchError("the session is not open; open it with `await session` or `async with Session(…)`")
+        return self._manager
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; ``session.engine.gino`` is gino's own, for queries of yours."""
+        if self._engine is None:
+            raise WorkbenchError("the session is not open; open it with `await session` or `async with Session(…)`")
+        return self._engine
+
+    @property
+    def models(self) -> Models:
+        """The gino models under the resources."""
+        assert self._models is not None
+        return self._models
+
+    @property
+    def user(self) -> str | None:
+        """Who issues; may be changed between commands."""
+        return self.manager.user
+
+    @user.setter
+    def user(self, user: str | None) -> None:
+        self.manager.user = user
+
+    # -------------------------------------------------------------------------------------------- the verbs
+
+    async def issue(
+        self, command: Command | str, /, *, on: Any = None, cell: int | None = None,
+        data: Mapping[str, Any] | None = None, **fields: Any,
+    ) -> Step:
+        """Handles a command; nothing is written. Returns the Step: the response, events and mutations.
+
+        The command is a Command, or an address ``bank:deposit/account/<id>`` with its fields as keywords (or in
+        ``data``). ``on`` is a Target, an item, a Step, ``"account/<id>"``, or a resource for a new item.
+
+        Raises Invalid, UnknownName, NotFound, Rejected …; whatever is raised, the session is as before."""
+        manager = await self._renew()
+        if isinstance(command, str):
+            command, there = self.registry.command_at(command, {**(data or {}), **fields})
+            if there is not None and on is not None:
+                raise Invalid("issue", [Problem("on", on, f"the address already says on what: {there}")])
+            on = there if on is None else on
+        elif fields or data:
+            raise Invalid("issue", [Problem(name, value, "the command carries its fields already; set it there")
+                                    for name, value in {**(data or {}), **fields}.items()])
+        elif not isinstance(command, Command):
+            raise Invalid("issue", [Problem(None, command, (
+                f"{command!r} is no command; give one such as OpenAccount(owner=…), or its address"))])
+        return await manager.issue(command, on=on, cell=cell)
+
+    async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
+        """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier; a list for
+        several identifiers. Raises NotFound."""
+        manager = await self._renew()
+        if identifier is None:
+            return (await manager.fetch(what))[0]
+        kindred = self.registry.kindred(what)
+        if isinstance(identifier, str | int | UUID):
+            return (await manager.fetch(Target(*kindred, identifier)))[0]
+        return await manager.fetch(*(Target(*kindred, one) for one in identifier))
+
+    async def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
+        """The items of a resource whose fields equal these values, what is pending included; by ``_created``."""
+        return await (await self._renew()).find(resource, **equals)
+
+    async def refresh(self, resource: Any) -> int:
+        """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
+        return await (await self._renew()).refresh(resource)
+
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` pending steps back; raises NothingTo."""
+        return self.manager.undo(n)
+
+    def redo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` undone steps up again; raises NothingTo."""
+        return self.manager.redo(n)
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps of the present line, the committed ones too, the oldest first."""
+        return self.manager.state.steps()
+
+    def plan(self) -> Plan:
+        """What a commit would write now."""
+        return self.manager.plan()
+
+    async def commit(self, plan: Plan | None = None, *, verify_reads: bool = True) -> Commit:
+        """Writes what is pending in one transaction: exactly ``plan`` when one is given.
+
+        Items that the steps read but did not change must still have the version that was read, unless
+        ``verify_reads=False``. Raises Conflict, ConstraintViolated, ConnectionLost, StalePlan, and NothingTo when
+        nothing is pending; whatever is raised, everything pending is kept."""
+        manager = await self._renew()
+        assert self._reader is not None
+        async with manager.lock:
+            if plan is not None and plan.state is not manager.state:
+                raise StalePlan(_moved(plan, manager))
+            if not manager.state.pending():
+                raise NothingTo("commit", "no step is pending; issue a command first")
+            if self._reader.unfit is not None:
+                raise self._reader.unfit
+            plan = manager.plan() if plan is None else plan
+            statements = await commit(self.engine, self._reader, plan, verify_reads=verify_reads) if len(plan) else 0
+            manager.settle(plan)
+        done = Commit(plan, statements, now())
+        self.commits.append(done)
+        return done
+
+
+def _moved(plan: Plan, manager: StateManager) -> list[str]:
+    """What happened to the pending steps since a plan was made, a line each."""
+    then, present = plan.state.steps(), manager.state.steps()
+    same = 0
+    while same < min(len(then), len(present)) and then[same] is present[same]:
+        same += 1
+    lines = [f"issued: step {step.number}, {step.address}" for step in present[same:]]
+    lines += [f"undone: step {step.number}, {step.address}" for step in then[same:]]
+    return lines or ["it was committed"]
