@@ -101,7 +101,7 @@ class Session:
         assert self._engine is not None
         assert self._models is not None
         async with self._engine.acquire() as connection:
-            self.created += await prepare(connection, self._models.tables.values())
+            self.created += await prepare(connection, self._models)
 
     async def _renew(self) -> StateManager:
         """The manager, after taking in what was defined since: new resources get their tables."""

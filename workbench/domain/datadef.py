@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from difflib import get_close_matches
-from types import MappingProxyType, NoneType
+from types import MappingProxyType, NoneType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import pyrsistent
@@ -123,8 +123,8 @@ def field(
     choices: Iterable[T] | None = ..., doc: str = ..., hidden: bool = ..., references: Any = ..., unique: bool = ...,
 ) -> T: ...
 @overload
-def field(
-    type: Any, *, initial: Any = ...,
+def field(      # T | None; a mere Any would make mypy take both, and so Any, wherever ``check`` is a lambda
+    type: UnionType, *, initial: Any = ...,
     check: Callable[[Any], Any] | None = ..., factory: Callable[[Any], Any] | None = ...,
     choices: Iterable[Any] | None = ..., doc: str = ..., hidden: bool = ..., references: Any = ..., unique: bool = ...,
 ) -> Any: ...

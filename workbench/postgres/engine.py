@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any, Self
 
@@ -172,9 +173,30 @@ async def _set_codecs(connection: asyncpg.Connection) -> None:
     # Binary, for the text format breaks COPY: jsonb on the wire is a version, 1, and the JSON.
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", format="binary",
-        encoder=lambda value: b"\x01" + msgspec.json.encode(value), decoder=lambda raw: msgspec.json.decode(raw[1:]))
+        encoder=lambda value: b"\x01" + _json(value), decoder=lambda raw: msgspec.json.decode(raw[1:]))
     await connection.set_type_codec(
-        "json", schema="pg_catalog", format="binary", encoder=msgspec.json.encode, decoder=msgspec.json.decode)
+        "json", schema="pg_catalog", format="binary", encoder=_json, decoder=msgspec.json.decode)
+
+
+_EXPONENT = re.compile(rb"\de\+?\d")
+
+
+def _json(value: Any) -> bytes:
+    raw = msgspec.json.encode(value)
+    # jsonb makes 63858270470364970 of 6.385827047036497e16: a whole number, and no longer the same one. With .0 it is
+    # kept a float.
+    return msgspec.json.encode(_pointed(value)) if _EXPONENT.search(raw) else raw
+
+
+def _pointed(value: Any) -> Any:
+    """A JSON value whose large floats are written in full, with a point."""
+    if isinstance(value, float) and abs(value) >= 1e15:
+        return msgspec.Raw(f"{Decimal(repr(value)):f}.0".encode())
+    if isinstance(value, dict):
+        return {key: _pointed(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pointed(member) for member in value]
+    return value
 
 
 def _as_it_is(value: Any) -> Any:

@@ -6,6 +6,7 @@ stamps there is no change: the values were equal.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.domain.datadef import MISSING, same
@@ -20,17 +21,22 @@ class Change:
     """One item's way from ``before`` (None: there was none) to ``after`` (None: a row less).
 
     ``kind`` is "insert", "update" or "delete"; a soft delete has an ``after``. ``columns`` are the fields that the
-    statement sets, in the order of definition, stamps included. ``entry`` is the last mutation of it, and leads back to
-    all."""
+    statement sets, in the order of definition, stamps included. ``entry`` is the last mutation of it, and leads back
+    to all.
 
-    __slots__ = ("after", "before", "columns", "entry", "kind", "target")
+    A ring of changes that wait for each other is opened by a change in two parts: ``part`` is "park" for an update that
+    comes before and puts ``parked`` values into some columns, "fill" for one that comes after and sets the columns that
+    its insert left NULL (``withheld``); it is "" for the change itself."""
+
+    __slots__ = ("after", "before", "columns", "entry", "kind", "parked", "part", "target", "withheld")
 
     def __init__(
         self, kind: str, target: Target, before: Resource | None, after: Resource | None, columns: tuple[str, ...],
-        entry: Entry,
+        entry: Entry, *, part: str = "", withheld: tuple[str, ...] = (), parked: Mapping[str, Any] | None = None,
     ) -> None:
         self.kind, self.target, self.before, self.after = kind, target, before, after
         self.columns, self.entry = columns, entry
+        self.part, self.withheld, self.parked = part, withheld, parked
 
     @property
     def sign(self) -> str:
@@ -40,7 +46,8 @@ class Change:
     @property
     def etag(self) -> str | None:
         """The etag that the row must have when the plan is committed."""
-        return None if self.before is None else self.before._etag
+        expected = self.after if self.part == "fill" else self.before
+        return None if expected is None else expected._etag
 
     @property
     def old(self) -> dict[str, Any]:
@@ -57,6 +64,17 @@ class Change:
         if self.kind == "delete":
             return [name for name in type(self.before)._fields if not name.startswith("_")] if self.before else []
         return [name for name in self.columns if not name.startswith("_")]
+
+    def park(self, parked: Mapping[str, Any]) -> Change:
+        """The part before this change that puts other values into some columns; its etag stays."""
+        return Change("update", self.target, self.before, self.after, tuple(parked), self.entry, part="park",
+                      parked=parked)
+
+    def fill(self, fields: tuple[str, ...]) -> tuple[Change, Change]:
+        """This insert without some columns, and the part that sets them afterwards."""
+        withheld = (*self.withheld, *fields)
+        return (Change(self.kind, self.target, self.before, self.after, self.columns, self.entry, withheld=withheld),
+                Change("update", self.target, self.before, self.after, fields, self.entry, part="fill"))
 
     @property
     def steps(self) -> list[int]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from workbench.domain.entity import Answer
 from workbench.domain.resource import Identifier, Resource, Target
+from workbench.errors import Invalid, Problem
 
 R = TypeVar("R", bound=Resource)
 
@@ -66,10 +67,10 @@ class Context:
             both = await context.fetch(Account, [first, second])
         """
         if isinstance(what, type):
-            if identifier is None or isinstance(identifier, str | int | UUID):
-                if identifier is None:
-                    raise Invalid("fetch", [Problem(what.__name__, None, (
-                        "needs an identifier, or a list of them; all items: find"))])
+            if identifier is None:
+                raise Invalid(f"fetch of {what.__name__}", [Problem(None, None, (
+                    "give an identifier or a list of them; to search by fields use find"))])
+            if isinstance(identifier, str | int | UUID):
                 return (await self._items.fetch(self._domain, [self._items.new(self._domain, what, identifier)]))[0]
             wanted = [self._items.new(self._domain, what, one) for one in identifier]
             return await self._items.fetch(self._domain, wanted)

@@ -1,95 +1,213 @@
 """The order of a plan's changes: by what depends on what, not by a fixed insert-update-delete.
 
-``ranked`` gives every change the lowest rank that respects all its reasons, so that changes of one rank may share
-statements. The reasons: a row must be there before another one names it as its parent; a row may go only when no other
-names it any more.
+``ordered`` gives every change the lowest rank that respects all its reasons, so that the changes of one rank may share
+statements. A ring, in which each waits for the next, is opened where that can be done: its deferrable constraints are
+deferred; else a row is inserted with NULL for its parent and filled in afterwards; else a row gives its value or its
+parent up before (it is *parked*). A ring that cannot be opened is kept as ``tangles``, in words.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
 
+from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Resource
 from workbench.state.change import Change
-from workbench.state.table import ForeignKey, Table
-
-Key = tuple[Any, ...]
-
-
-def ranked(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> list[list[Change]]:
-    """The changes in ranks: all of one rank may run in any order, each rank after those before it.
-
-    Changes in a ring of dependencies come together in a last rank; only deferred constraints let it pass."""
-    after = _dependencies(changes, tables)
-    if not after:
-        return [list(changes)] if changes else []
-    waiting = [0] * len(changes)
-    for followers in after.values():
-        for follower in followers:
-            waiting[follower] += 1
-    ranks: list[list[Change]] = []
-    ready = [place for place, count in enumerate(waiting) if count == 0]
-    done = 0
-    while ready:
-        ranks.append([changes[place] for place in ready])
-        done += len(ready)
-        freed = []
-        for place in ready:
-            for follower in after.get(place, ()):
-                waiting[follower] -= 1
-                if waiting[follower] == 0:
-                    freed.append(follower)
-        ready = sorted(freed)
-    if done < len(changes):
-        ranks.append([changes[place] for place, count in enumerate(waiting) if count > 0])
-    return ranks
+from workbench.state.dependencies import Reason, reasons
+from workbench.state.table import Column, ForeignKey, Table, Unique
 
 
-def _dependencies(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> dict[int, set[int]]:
-    """For the place of a change, the places of those that must come after it."""
-    links = [(kindred, key) for kindred, table in tables.items() for key in table.foreign_keys]
-    if not links:
-        return {}
-    of_kind: dict[Kindred, list[int]] = defaultdict(list)
-    for place, change in enumerate(changes):
-        of_kind[change.target[:2]].append(place)
-    after: dict[int, set[int]] = defaultdict(set)
-    for child, key in links:
-        if child not in of_kind or key.parent not in of_kind:
-            continue
-        made, gone = _parents(changes, of_kind[key.parent], key)
-        for place in of_kind[child]:
-            change = changes[place]
-            named, was = _values(change.after, key.fields), _values(change.before, key.fields)
-            if named is not None and made.get(named, place) != place:
-                after[made[named]].add(place)
-            if was is not None and (was != named or change.after is None) and gone.get(was, place) != place:
-                after[place].add(gone[was])
-    return after
+class Order(NamedTuple):
+    """Ranks of changes and parts of changes: all of one rank may run in any order, each rank after those before it.
+
+    ``reasons`` has those of each change that waits, in words; ``deferred`` the names of the constraints that must be
+    deferred; ``tangles`` what cannot be ordered, in words (its changes are in the last rank)."""
+
+    ranks: list[list[Change]]
+    reasons: Mapping[int, list[Reason]]
+    changes: Sequence[Change]
+    deferred: frozenset[str] = frozenset()
+    tangles: tuple[str, ...] = ()
 
 
-def _parents(
-    changes: Sequence[Change], places: Sequence[int], key: ForeignKey,
-) -> tuple[dict[Key, int], dict[Key, int]]:
-    """Which changes bring a key that can be named, by a new row or a changed one, and which take one away."""
-    made, gone = {}, {}
-    for place in places:
-        change = changes[place]
-        was, now = _values(change.before, key.parent_fields), _values(change.after, key.parent_fields)
-        if was != now:
-            if was is not None:
-                gone[was] = place
-            if now is not None:
-                made[now] = place
-    return made, gone
+def ordered(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> Order:
+    """The changes in ranks, with what is needed to open their rings."""
+    found = list(reasons(changes, tables))
+    if not found:
+        return Order([list(changes)] if changes else [], {}, changes)
+    return _Ordering(changes, tables, found).run()
 
 
-def _values(item: Resource | None, fields: tuple[str, ...]) -> Key | None:
-    """An item's values of the fields of a key; None when there is no item or one of them is None: it names no row."""
-    if item is None:
-        return None
-    values = tuple(getattr(item, name) for name in fields)
-    return None if None in values else values
+class _Ordering:
+    """The work on one order: nodes are changes and parts, edges are reasons and the ties between the parts."""
+
+    def __init__(self, changes: Sequence[Change], tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
+        self._given, self._tables = changes, tables
+        self.nodes = list(changes)
+        self.edges: dict[int, dict[int, Reason | None]] = defaultdict(dict)     # None ties the parts of one change
+        self.reasons: dict[int, list[Reason]] = defaultdict(list)
+        self.deferred: set[str] = set()
+        for reason in found:
+            self.edges[reason.before][reason.after] = reason
+            self.reasons[reason.after].append(reason)
+
+    def run(self) -> Order:
+        tangles: list[str] = []
+        while True:
+            ranks, left = self._ranks()
+            if not left or tangles:
+                break
+            for ring in self._rings(left):
+                if not self._open(ring):
+                    tangles.append("; ".join(
+                        reason.told(self.nodes) for node in ring for after, reason in self.edges[node].items()
+                        if after in ring and reason is not None))
+        if left:
+            ranks.append(left)
+        return Order([[self.nodes[node] for node in rank] for rank in ranks], self.reasons, self._given,
+                     frozenset(self.deferred), tuple(tangles))
+
+    def _ranks(self) -> tuple[list[list[int]], list[int]]:
+        """The nodes by rank (Kahn), and those that a ring keeps from having one."""
+        waiting = [0] * len(self.nodes)
+        for followers in self.edges.values():
+            for follower in followers:
+                waiting[follower] += 1
+        ranks, ready = [], [node for node, count in enumerate(waiting) if count == 0]
+        while ready:
+            ranks.append(ready)
+            freed = []
+            for node in ready:
+                for follower in self.edges.get(node, ()):
+                    waiting[follower] -= 1
+                    if waiting[follower] == 0:
+                        freed.append(follower)
+            ready = sorted(freed)
+        return ranks, [node for node, count in enumerate(waiting) if count > 0]
+
+    def _rings(self, left: Sequence[int]) -> list[set[int]]:
+        """The sets of nodes that all wait for each other (Tarjan's strongly connected components, without recursion)."""
+        among, number, low = set(left), dict[int, int](), dict[int, int]()
+        stack: list[int] = []
+        on_stack: set[int] = set()
+        rings: list[set[int]] = []
+        for root in left:
+            if root in number:
+                continue
+            number[root] = low[root] = len(number)
+            stack.append(root)
+            on_stack.add(root)
+            work = [(root, iter(self.edges.get(root, ())))]
+            while work:
+                node, followers = work[-1]
+                for follower in followers:
+                    if follower not in among:
+                        continue
+                    if follower not in number:
+                        number[follower] = low[follower] = len(number)
+                        stack.append(follower)
+                        on_stack.add(follower)
+                        work.append((follower, iter(self.edges.get(follower, ()))))
+                        break
+                    if follower in on_stack:
+                        low[node] = min(low[node], number[follower])
+                else:
+                    work.pop()
+                    if work:
+                        low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                    if low[node] == number[node]:
+                        ring = set()
+                        while node not in ring:
+                            ring.add(stack.pop())
+                        on_stack -= ring
+                        if len(ring) > 1:
+                            rings.append(ring)
+        return rings
+
+    def _open(self, ring: set[int]) -> bool:
+        """Takes at least one edge out of a ring; False when none can be."""
+        inside = [(node, after, reason) for node in sorted(ring) for after, reason in self.edges[node].items()
+                  if after in ring and reason is not None]
+        deferrable = [edge for edge in inside if edge[2].rule.deferrable]
+        if deferrable:
+            for node, after, reason in deferrable:
+                del self.edges[node][after]
+                self.deferred.add(reason.rule.name)
+            return True
+        ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value}
+        return any(ways[reason.kind](node, after, reason) for node, after, reason in inside)
+
+    def _fill_later(self, parent: int, child: int, reason: Reason) -> bool:
+        """The child is inserted without its parent, or keeps the old one, and is given the new one at the end."""
+        assert isinstance(reason.rule, ForeignKey)
+        fields = self._nullable(child, reason.rule.fields)
+        change = self.nodes[child]
+        if not fields or change.kind != "insert":
+            return False
+        self.nodes[child], filling = change.fill(fields)
+        self._add(filling, after=(parent, child))
+        del self.edges[parent][child]
+        return True
+
+    def _park_parent(self, child: int, parent: int, reason: Reason) -> bool:
+        """The child gives its parent up before."""
+        assert isinstance(reason.rule, ForeignKey)
+        fields = self._nullable(child, reason.rule.fields)
+        if not fields:
+            return False
+        self._add(self.nodes[child].park(dict.fromkeys(fields)), before=(child, parent))
+        del self.edges[child][parent]
+        return True
+
+    def _park_value(self, freer: int, taker: int, reason: Reason) -> bool:
+        """The one that has the value gives it up before, for NULL or for one that nobody has."""
+        assert isinstance(reason.rule, Unique)
+        fields = self._nullable(freer, reason.rule.fields)[:1]
+        parked: dict[str, Any] = dict.fromkeys(fields)
+        if not fields:
+            for field in reason.rule.fields:
+                spare = _spare(self._column(freer, field), self.nodes[freer])
+                if spare is not None:
+                    parked = {field: spare}
+                    break
+        if not parked:
+            return False
+        self._add(self.nodes[freer].park(parked), before=(freer, taker))
+        del self.edges[freer][taker]
+        return True
+
+    def _add(self, part: Change, *, before: tuple[int, ...] = (), after: tuple[int, ...] = ()) -> None:
+        self.nodes.append(part)
+        for node in before:
+            self.edges[len(self.nodes) - 1][node] = None
+        for node in after:
+            self.edges[node][len(self.nodes) - 1] = None
+
+    def _column(self, node: int, field: str) -> Column:
+        table = self._tables[self.nodes[node].target[:2]]
+        return next(column for column in table.columns if column.field == field)
+
+    def _nullable(self, node: int, fields: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(field for field in fields if self._column(node, field).nullable)
+
+
+def _spare(column: Column, change: Change) -> Any:
+    """A value that no other row has, made of the item's own identifier; None for kinds that have too few."""
+    kind = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
+    unlikely = uuid5(UUID(int=0), str(change.target))
+    if kind.annotation is str:
+        return f"parked {unlikely}"
+    if kind.annotation is UUID:
+        return unlikely
+    if kind.annotation is int and column.type == "bigint":
+        return -(unlikely.int % 2**62) - 1
+    if kind.annotation is Decimal:
+        return Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
+    if kind.annotation is date:
+        return date.fromordinal(1 + unlikely.int % 300_000)
+    return None

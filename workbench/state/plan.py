@@ -13,7 +13,7 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
 from workbench.state.change import Change, change_of
-from workbench.state.order import ranked
+from workbench.state.order import Order, ordered
 from workbench.state.state import State
 from workbench.state.step import Step
 from workbench.state.table import Table
@@ -22,24 +22,29 @@ from workbench.state.table import Table
 class Plan:
     """What a commit would do, one ``Change`` an item.
 
-    ``ranks`` groups the changes by what must be written before what; ``changes`` are all in that order. ``idle`` are
+    ``ranks`` groups them by what must be written before what, the parts that open rings included; ``changes`` are all
+    in that order. ``idle`` are
     items that mutations touched but whose values are as they were. ``reads`` are the items that the steps read and do
     not change, with the etag each had; and one that they change, where a step read an earlier version of it. ``state``
     is what the plan was made from."""
 
     def __init__(
-        self, state: State, ranks: list[list[Change]], idle: tuple[Target, ...], reads: Mapping[Target, str | None],
+        self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],
         steps: tuple[Step, ...], tables: Mapping[Kindred, Table],
     ) -> None:
-        self.state, self.ranks, self.idle, self.reads, self.steps = state, ranks, idle, reads, steps
+        self.state, self.order, self.idle, self.reads, self.steps = state, order, idle, reads, steps
         self.tables = tables
 
     @property
+    def ranks(self) -> list[list[Change]]:
+        return self.order.ranks
+
+    @property
     def changes(self) -> tuple[Change, ...]:
-        return tuple(change for rank in self.ranks for change in rank)
+        return tuple(change for rank in self.ranks for change in rank if not change.part)
 
     def __len__(self) -> int:
-        return sum(len(rank) for rank in self.ranks)
+        return len(self.order.changes)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -77,6 +82,9 @@ class Plan:
             lines.append(f"  step {step.number}: {step.address}{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}")
             lines.append(f"    event {cause.event!r}")
             lines.append(f"    {cause.mutation!r}")
+        for place, waiting in enumerate(self.order.changes):
+            if waiting.target == change.target:
+                lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]
         return "\n".join(lines)
 
 
@@ -98,4 +106,4 @@ def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -
     for change in changes:
         if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
             reads.pop(change.target, None)
-    return Plan(state, ranked(changes, tables), tuple(idle), reads, steps, tables)
+    return Plan(state, ordered(changes, tables), tuple(idle), reads, steps, tables)

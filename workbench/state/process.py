@@ -271,7 +271,7 @@ class Unit:
             if target not in self._changed and target not in self._seen:
                 self._cache.keep(target, row)
                 item = self._present(target)
-                if item is not None:
+                if item is not None and (item is row or matches(item, wanted)):     # it was of an earlier definition
                     found[target] = item
         return in_order(found.values())
 

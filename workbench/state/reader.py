@@ -34,8 +34,10 @@ class MemoryReader:
         return [item for item in found if item is not None and not is_deleted(item)]
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
+        # An item of an earlier definition may lack a field; it is judged by the others, and again once it has it.
         return [item for target, item in self.items.items()
-                if target[:2] == kindred and not is_deleted(item) and matches(item, equals)]
+                if target[:2] == kindred and not is_deleted(item)
+                and matches(item, {name: value for name, value in equals.items() if name in item._fields})]
 
 
 def matches(item: Resource, equals: Mapping[str, Any]) -> bool:

@@ -32,11 +32,14 @@ class ForeignKey(NamedTuple):
 
 
 class Unique(NamedTuple):
-    """Fields whose values together may stand in one row only."""
+    """Fields whose values together may stand in one row only; among the rows where ``where`` holds, if it says any.
+
+    ``where`` is SQL as Postgres prints it, with the columns' names."""
 
     name: str
     fields: tuple[str, ...]
     deferrable: bool = False
+    where: str = ""
 
 
 class Table(NamedTuple):

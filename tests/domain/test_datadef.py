@@ -1,0 +1,332 @@
+"""Datadefs: building, all problems at once, inheritance, invariants, and what PClass offers beside."""
+
+import copy
+import pickle
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import Address, Colour, Leg, datadef_classes, records, values
+from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, same, values_of
+from workbench.domain.kinds import dumped
+from workbench.errors import DefinitionError, Invalid, Problem
+
+
+def long_enough(text):
+    """Not a doc of a field."""
+    return len(text) > 2
+
+
+class Line(Datadef):
+    """A line of an order."""
+
+    sku = field(str, check=long_enough)
+    quantity = field(int, initial=1, check=lambda q: q > 0, doc="a positive number")
+
+
+class Order(Datadef):
+    """An order, as forms and JSON give it."""
+
+    to = field(Address)
+    lines = field(list[Line], initial=[])
+    total = field(Decimal, initial=Decimal(0))
+    note = field(str | None)
+    colour = field(Colour, choices=[Colour.RED], initial=Colour.RED)
+
+
+def problems(build, *arguments, **given_values):
+    with pytest.raises(Invalid) as caught:
+        build(*arguments, **given_values)
+    return caught.value
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+def test_a_record_is_built_from_text_and_mappings():
+    """Nested mappings, lists of them and text become typed values; what was not given is initial or None."""
+    order = Order(to={"city": "Rome", "house": "3"}, lines=[{"sku": "abc", "quantity": "2"}, Line(sku="def")])
+    assert order.to == Address(city="Rome", house=3)
+    assert order.lines == [Line(sku="abc", quantity=2), Line(sku="def", quantity=1)]
+    assert (order.total, order.note, order.colour) == (Decimal(0), None, Colour.RED)
+
+
+def test_all_problems_come_in_one_error():
+    """Unknown keys, missing fields, wrong types, failed checks, at any depth, are all said at once, by dotted name."""
+    error = problems(Order, to={"city": 1, "hose": 2}, lines=[{"sku": "abc"}, {"sku": "x", "quantity": 0}, {}, 5],
+                     total="ten", noet="x", colour="dark green")
+    assert str(error) == "\n  ".join([
+        "Order was refused: 9 problems",
+        'to.city: 1 is not text; give a str such as "Ada"',
+        'to.hose: there is no such field; did you mean "house"? There is: city, house',
+        "lines[1].sku: 'x' failed its check: long enough",
+        "lines[1].quantity: 0 failed its check: a positive number",
+        'lines[2].sku: is missing; give a str such as "Ada"',
+        "lines[3]: 5 is not Line or a mapping of its fields",
+        """total: 'ten' is not a Decimal; give Decimal("10.50"), "10.50" or 10""",
+        "colour: <Colour.DARK_GREEN: 'dark green'> is not among the choices; There is: red",
+        'noet: there is no such field; did you mean "note"? There is: to, lines, total, note, colour',
+    ])
+    assert error.what == "Order"
+    assert [(problem.field, problem.value) for problem in error.problems] == [
+        ("to.city", 1), ("to.hose", 2), ("lines[1].sku", "x"), ("lines[1].quantity", 0), ("lines[2].sku", MISSING),
+        ("lines[3]", 5), ("total", "ten"), ("colour", "dark green"), ("noet", "x")]
+
+
+def test_a_missing_field_is_named():
+    """A field without an initial value, whose type does not admit None, must be given."""
+    assert str(problems(Address)) == 'Address was refused: 1 problem\n  city: is missing; give a str such as "Ada"'
+    assert [name for name, it in Order._fields.items() if it.required] == ["to"]
+
+
+def test_none_is_a_value_only_where_admitted():
+    """None is refused for a plain type, taken for an optional one, and not passed to its check."""
+    class Person(Datadef):
+        name = field(str)
+        age = field(int | None, check=lambda age: age >= 0)
+
+    assert Person(name="Ada", age=None).age is None
+    assert problems(Person, name=None, age=-1).problems == (
+        Problem("name", None, 'None is not text; give a str such as "Ada"'), Problem("age", -1, "-1 failed its check"))
+
+
+@pytest.mark.parametrize("check, reason", [
+    (lambda n: n > 5, "1 failed its check: small"),
+    (lambda n: (False, "must be above 5"), "1 failed its check: must be above 5"),
+    (lambda n: int("no"), "1 failed its check: invalid literal for int() with base 10: 'no'"),
+    (lambda n: 1 / 0, "1 could not be checked, the check raised ZeroDivisionError('division by zero')"),
+])
+def test_a_check_says_why(check, reason):
+    """A check answers, answers with a reason, or raises ValueError; one that breaks is said to be broken."""
+    class Numbered(Datadef):
+        number = field(int, check=check, doc="small")
+
+    assert [problem.reason for problem in problems(Numbered, number="1").problems] == [reason]
+
+
+def test_a_factory_comes_before_the_type():
+    """A factory is applied to what was given; its failure is a problem of the field; the type's conversion follows."""
+    class Price(Datadef):
+        amount = field(Decimal, factory=lambda text: text.replace(",", "."))
+
+    assert Price(amount="1,5").amount == Decimal("1.5")
+    assert problems(Price, amount=5).problems[0].reason == (
+        "5 could not be converted: 'int' object has no attribute 'replace'")
+
+
+def test_choices_are_typed_and_near_ones_offered():
+    """Choices are converted by the field's type, and a value near one of them gets it as a hint."""
+    class Cup(Datadef):
+        size = field(str, choices=["small", "large"])
+        price = field(Decimal | None, choices=["1.5", 2])
+
+    assert Cup(size="small", price=Decimal("2.0")).price == 2
+    assert [problem.reason for problem in problems(Cup, size="lage", price=3).problems] == [
+        """'lage' is not among the choices; did you mean "large"? There is: small, large""",
+        "Decimal('3') is not among the choices; There is: 1.5, 2"]
+
+
+def test_an_initial_value_may_be_made_for_each_record():
+    """A callable initial is called for every record, and what it makes is checked like anything given."""
+    counter = iter([1, 2, "x"])
+
+    class Numbered(Datadef):
+        number = field(int, initial=lambda: next(counter))
+
+    assert (Numbered().number, Numbered().number) == (1, 2)
+    assert problems(Numbered).problems[0].reason == """'x' is not a whole number; give 10 or "10\""""
+
+
+@pytest.mark.parametrize("declare, words", [
+    (lambda: field(int, initial="x"), "the initial value does not fit the field's own type: 'x' is not a whole number"),
+    (lambda: field(str, initial=None), "the initial value does not fit the field's own type: None is not text"),
+    (lambda: field(int, initial=0, check=lambda n: n > 0), "does not fit the field's own type: 0 failed its check"),
+    (lambda: field(int, choices=[1, "x"]), "a choice does not fit the field's own type: 'x' is not a whole number"),
+    (lambda: field(Address, initial={"city": 1}), "the initial value does not fit .*\n  city: 1 is not text"),
+    (lambda: field(Address, choices=[{}]), "a choice does not fit .*\n  city: is missing"),
+])
+def test_a_field_that_contradicts_itself_is_refused(declare, words):
+    """An initial value or a choice that the field would refuse is refused where the field is written."""
+    with pytest.raises(DefinitionError, match=words):
+        declare()
+
+
+def test_data_from_outside_cannot_reach_the_machinery():
+    """pyrsistent's own keywords are unknown fields to a user, so that no mapping skips the conversion."""
+    error = problems(Order, to={"city": 5, "_factory_fields": []}, ignore_extra=True)
+    assert [problem.field for problem in error.problems] == [
+        "to.city", "to._factory_fields", "ignore_extra"]
+
+
+def test_a_field_may_be_called_cls():
+    """A field may have the name of a parameter of Python's own methods."""
+    Seat = type(Datadef)("Seat", (Datadef,), {"cls": field(str)})
+    assert Seat(cls="first").set(cls="second").cls == "second"
+
+
+# ------------------------------------------------------------------------------------------------ definition
+
+@pytest.mark.parametrize("name", ["set", "create", "remove", "transform", "evolver", "serialize", "self",
+                                  "ignore_extra", "_factory_fields"])
+def test_a_name_that_is_taken_is_refused(name):
+    """A field cannot take the name of something that every Datadef has."""
+    with pytest.raises(DefinitionError) as caught:
+        type(Datadef)("Entity", (Datadef,), {name: field(str)})
+    assert str(caught.value) == (
+        f'Entity cannot be defined\n  "{name}" is a name that every Datadef has for itself; call the field otherwise')
+
+
+def test_fields_and_invariants_are_inherited():
+    """A subclass has its bases' fields first, then its own; their invariants hold, and a field may be declared anew."""
+    class Span(Datadef):
+        start = field(int)
+        end = field(int)
+
+        @invariant
+        def forwards(self):
+            "it ends after it starts."
+            return self.end > self.start
+
+    class Named(Span):
+        name = field(str)
+        end = field(int, initial=9)
+
+        @invariant
+        def polite(self):
+            return (self.name != "boo", "the name is polite")
+
+    assert list(Named._fields) == ["start", "end", "name"]
+    assert Named(start=1, name="x").end == 9
+    assert [str(it) for it in problems(Named, start=5, end="4", name="boo").problems] == [
+        "it must hold that it ends after it starts", "it must hold that the name is polite"]
+    assert [it.field for it in problems(Named, start="x", end=1).problems] == ["start", "name"]
+    assert "name" not in Span._fields
+
+
+@pytest.mark.parametrize("rule, words", [
+    (lambda self: 1 / 0, "the invariant rule raised ZeroDivisionError('division by zero')"),
+    (lambda self: None, "it must hold that rule"),
+    (lambda self: (False, "so"), "it must hold that so"),
+])
+def test_an_invariant_that_does_not_hold_is_said(rule, words):
+    """An invariant that breaks, or forgets to answer, is a problem of the whole; it may give its reason."""
+    cls = type(Datadef)("Ruled", (Datadef,), {"x": field(int), "rule": invariant(rule)})
+    assert problems(cls, x=1).problems == (Problem(None, None, words),)
+
+
+def test_the_invariants_of_pyrsistent_hold_too():
+    """``__invariant__``, as PClass has it, is checked beside ours."""
+    cls = type(Datadef)("Ruled", (Datadef,), {
+        "x": field(int), "__invariant__": lambda self: (self.x > 1, "x is above 1")})
+    assert cls(x=2).x == 2
+    assert problems(cls, x=1).problems == (Problem(None, None, "it must hold that x is above 1"),)
+
+
+def test_an_inherited_field_gives_way_only_to_a_field():
+    """Something else under the name of an inherited field is refused, in words."""
+    with pytest.raises(DefinitionError, match=r'"city" is a field of Address; only another field\(…\) can take its'):
+        type(Datadef)("Home", (Address,), {"city": "Rome"})
+
+
+def test_one_declaration_under_two_names_is_two_fields():
+    """``first = last = field(str)`` gives two fields, each with its own name."""
+    class Name(Datadef):
+        first = last = field(str)
+
+    assert {key: it.name for key, it in Name._fields.items()} == {"first": "first", "last": "last"}
+    assert all(isinstance(it, Field) for it in Name._fields.values())
+    assert [it.field for it in problems(Name, last=1).problems] == ["first", "last"]
+
+
+# ------------------------------------------------------------------------------------------------ as a PClass
+
+def test_a_record_cannot_be_changed():
+    """Attributes of a record can be neither set nor deleted nor added."""
+    address = Address(city="Rome")
+    with pytest.raises(AttributeError, match="Can't set attribute"):
+        address.city = "Milan"
+    with pytest.raises(AttributeError, match="Can't delete attribute"):
+        del address.city
+    with pytest.raises(AttributeError, match="Can't set attribute"):
+        address.street = "x"
+    assert address == Address(city="Rome")
+
+
+@given(st.data())
+def test_a_record_is_a_value(data):
+    """Any record equals a copy of itself by every way of copying: pickle, copy, create, evolver, its own fields."""
+    cls = data.draw(datadef_classes())
+    record = data.draw(records(cls))
+    for again in (copy.copy(record), copy.deepcopy(record), record.evolver().persistent(), record.set(),
+                  cls(**values_of(record)), cls.create(values_of(record)), cls(**dumped(record))):
+        assert again == record
+        assert hash(again) == hash(record)
+        assert type(again) is cls
+    assert record.serialize() == dumped(record)
+
+
+@given(st.data())
+def test_set_evolver_and_transform_agree(data):
+    """The three ways to another record convert the new value and leave the old record as it was."""
+    cls = data.draw(datadef_classes())
+    record = data.draw(records(cls))
+    before = values_of(record)
+    name = data.draw(st.sampled_from(sorted(cls._fields)))
+    value = data.draw(values(cls._fields[name].kind.annotation))
+    text = cls._fields[name].kind.dump(value)
+    wanted = cls(**{**before, name: value})
+    evolver = record.evolver()
+    evolver[name] = text
+    assert record.set(**{name: text}) == record.set(name, text) == evolver.persistent() == wanted
+    assert record.transform([name], lambda _: text) == wanted
+    assert values_of(record) == before
+
+
+@given(records(Leg))
+def test_records_of_modules_are_pickled(leg):
+    """A record of a class that can be imported survives pickling, nested ones and frozen lists included."""
+    again = pickle.loads(pickle.dumps(leg))
+    assert again == leg
+    assert type(again.stops) is type(leg.stops)
+
+
+def test_wrong_values_are_refused_by_every_way():
+    """``set``, an evolver, ``transform`` and ``create`` refuse as building does; what is removed is missing."""
+    order = Order(to={"city": "Rome"}, note="x")
+    for build in (lambda: order.set(total="ten"), lambda: order.set("total", "ten"),
+                  lambda: order.evolver().set("total", "ten").persistent(),
+                  lambda: order.transform(["total"], "ten"), lambda: Order.create({"to": order.to, "total": "ten"})):
+        assert [it.field for it in problems(build).problems] == ["total"]
+    assert [it.field for it in problems(order.set, toto=1).problems] == ["toto"]
+    assert [it.field for it in problems(order.remove, "to").problems] == ["to"]
+    assert order.remove("note").note is None
+    assert order.transform(["to", "city"], "Milan").to == Address(city="Milan")
+    assert Order.create({"to": order.to, "x": 1}, ignore_extra=True) == Order(to=order.to)
+
+
+def test_lists_and_dicts_of_a_record_refuse_changes():
+    """A list that was given stays the user's; the record's own refuses."""
+    class Bag(Datadef):
+        tags = field(list[str])
+        data: dict[str, Any] = field(dict[str, Any], initial={})
+
+    given_tags = ["a"]
+    bag = Bag(tags=given_tags)
+    given_tags.append("b")
+    assert bag.tags == ["a"]
+    with pytest.raises(TypeError, match="belongs to an immutable record"):
+        bag.tags.append("b")
+    with pytest.raises(TypeError, match="belongs to an immutable record"):
+        bag.data["a"] = 1
+    assert hash(bag) == hash(Bag(tags=["a"]))
+
+
+@pytest.mark.parametrize("one, other, equal", [
+    (Decimal("NaN"), Decimal("NaN"), True), (float("nan"), float("nan"), True), (Decimal("NaN"), Decimal(1), False),
+    (Decimal("1.0"), Decimal(1), True), (None, 0, False), ("1", 1, False), ([1], [1], True)])
+def test_same_holds_a_nan_equal_to_itself(one, other, equal):
+    """``same`` is equality, except that a NaN equals a NaN."""
+    assert same(one, other) is equal
+    assert same(other, one) is equal

@@ -1,0 +1,355 @@
+"""A Domain: registering, cells that run twice, rivals, forgetting, and what is missing; and the styles of handlers."""
+
+import re
+from functools import wraps
+
+import pandas
+import pytest
+
+from workbench.domain.datadef import Datadef, field
+from workbench.domain.domain import Domain, kebab
+from workbench.domain.entity import Answer, Command, Event, Response
+from workbench.domain.handler import Handler
+from workbench.domain.resource import Resource, Target
+from workbench.errors import DefinitionError, UnknownName
+
+CELL = """
+from workbench.domain.datadef import field
+from workbench.domain.entity import Command, Event, Response
+from workbench.domain.resource import Resource
+
+@bank.resource
+class Account(Resource):
+    owner = field(str)
+
+@bank.command(on=Account)
+class OpenAccount(Command):
+    owner = field(str)
+
+@bank.event
+class AccountOpened(Event):
+    owner = field(str)
+
+@bank.response
+class Receipt(Response):
+    text = field(str)
+
+@bank.command_handler(OpenAccount)
+async def open_account(command, context):
+    yield AccountOpened(owner=command.owner).on(command.target)
+
+@bank.event_handler(AccountOpened)
+async def account_opened(event, context):
+    yield None
+
+@bank.response_handler(Receipt)
+def receipt_as_text(response, context):
+    return response.text
+
+@bank.policy(AccountOpened)
+async def welcome(event, context):
+    yield None
+"""
+
+
+def tables(bank):
+    return (bank.resources, bank.commands, bank.events, bank.responses, bank.command_handlers, bank.event_handlers,
+            bank.response_handlers, bank.policies)
+
+
+def run(cell, bank, **names):
+    """Runs a cell as a notebook does: in the module ``__main__``."""
+    namespace = {"__name__": "__main__", "bank": bank, **names}
+    exec(cell, namespace)
+    return namespace
+
+
+def refused(call, *arguments, **given):
+    with pytest.raises(DefinitionError) as caught:
+        call(*arguments, **given)
+    return str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ registering
+
+def test_a_domain_is_made_of_plain_tables():
+    """The decorators give back what they take, and put it into tables under kebab-case keys."""
+    bank = Domain("bank")
+    cell = run(CELL, bank)
+    assert [list(table) for table in tables(bank)] == [
+        ["account"], ["open-account"], ["account-opened"], ["receipt"], ["open-account"], ["account-opened"],
+        ["receipt"], [("__main__", "welcome")]]
+    assert bank.commands["open-account"].cls is cell["OpenAccount"]
+    assert bank.commands["open-account"].on is cell["Account"]
+    assert bank.command_handlers["open-account"].function is cell["open_account"]
+    assert bank.faults() == []
+    assert repr(bank) == "<domain bank: 1 resources, 1 commands, 1 events, 1 policies>"
+
+
+@pytest.mark.parametrize("name, key", [
+    ("OpenAccount", "open-account"), ("HTTPServer", "http-server"), ("Account", "account"), ("A1B", "a1-b"),
+    ("already_small", "already_small"), ("OrderV2", "order-v2")])
+def test_keys_are_kebab_case(name, key):
+    """A class's key is its name in kebab-case."""
+    assert kebab(name) == key
+
+
+def test_a_key_may_be_given():
+    """A key, a model and a table may be given; two classes of different kinds may have the same key."""
+    bank = Domain("bank")
+    model = object()
+
+    @bank.resource(key="acc", model=model, table="accounts")
+    class Account(Resource):
+        """An account."""
+
+    @bank.command(key="acc")
+    class Open(Command):
+        """Open one."""
+
+    assert bank.resources["acc"][1:] == (Account, model, "accounts", None)
+    assert bank.commands["acc"].cls is Open
+
+
+@pytest.mark.parametrize("key", ["", "Bank", "my bank", "a/b", "a:b", "-a", "a--b", "ä", 5])
+def test_a_key_must_stand_in_an_address(key):
+    """A key that could not be part of an address is refused."""
+    assert refused(Domain, key) == (
+        f'{key!r} cannot be the key of a domain: it takes small letters, digits, "_" and "-", as in "open-account"')
+
+
+def test_the_wrong_class_is_refused():
+    """Each decorator takes its own kind of class, and says which."""
+    bank = Domain("bank")
+    assert refused(bank.command, Event) == f"@bank.command takes a subclass of Command, not {Event!r}"
+    assert refused(bank.resource, Datadef) == f"@bank.resource takes a subclass of Resource, not {Datadef!r}"
+    assert refused(bank.event(key="x"), 5) == "@bank.event takes a subclass of Event, not 5"
+    assert refused(bank.command, on="account") == (
+        "on= takes a Resource class, as in @bank.command(on=Account), not 'account'")
+    assert refused(Domain, "shop", uses=bank) == (
+        f'uses= takes a list, as in Domain("shop", uses=[Account]), not {bank!r}')
+    assert refused(bank.command_handler) == "name the Command classes to handle, as in @bank.command_handler(…)"
+    assert refused(bank.policy, Command) == f"{Command!r} is not a subclass of Event; only those can be handled here"
+    assert tables(bank) == ({},) * 8
+    assert bank.version == 0
+
+
+def test_a_handler_needs_a_registered_class():
+    """A handler for a class that the domain does not have is refused with the line to write."""
+    class Wave(Event):
+        """Not registered."""
+
+    assert refused(Domain("bank").event_handler, Wave) == (
+        "Wave is no event of bank yet; put @bank.event above its class")
+
+
+@pytest.mark.parametrize("name", ["on", "target", "set"])
+def test_a_name_of_every_message_is_refused(name):
+    """A field of a command cannot take the name of something that every message has."""
+    with pytest.raises(DefinitionError, match=f'"{name}" is a name that every Command has for itself'):
+        type(Command)("Move", (Command,), {name: field(str)})
+
+
+def test_a_message_may_be_on_an_item():
+    """``on`` gives the same message on an item; without one, ``target`` says what to write."""
+    class Move(Command):
+        by = field(int)
+
+    target = Target("bank", "account", 5)
+    move = Move(by="3")
+    assert repr(move) == "Move(by=3)"
+    assert repr(move.on(target)) == "Move(by=3).on(bank:account/5)"
+    assert move.on(target).target is target
+    with pytest.raises(AttributeError, match=re.escape("this Move is on no item; say .on(target) where it is made")):
+        _ = move.target
+
+
+# ------------------------------------------------------------------------------------------------ a cell run twice
+
+def test_a_cell_that_runs_twice_replaces():
+    """Every registration of a cell that runs again is replaced by the new one, and nothing is there twice."""
+    bank = Domain("bank")
+    first = run(CELL, bank)
+    keys, version = [list(table) for table in tables(bank)], bank.version
+    second = run(CELL, bank)
+    assert [list(table) for table in tables(bank)] == keys
+    assert bank.resources["account"].cls is second["Account"] is not first["Account"]
+    assert bank.command_handlers["open-account"].function is second["open_account"]
+    assert [handler.function for _, handler in bank.policies.values()] == [second["welcome"]]
+    assert bank.version == 2 * version
+    assert bank.faults() == []
+
+
+def test_a_class_may_change_its_key_and_its_kind():
+    """A cell that runs again with another key, or as another kind of class, leaves nothing of the first."""
+    bank = Domain("bank")
+    run("@bank.command\nclass Moved(Command):\n    pass", bank, Command=Command)
+    run("@bank.command(key='move')\nclass Moved(Command):\n    pass", bank, Command=Command)
+    assert list(bank.commands) == ["move"]
+    run("@bank.event\nclass Moved(Event):\n    pass", bank, Event=Event)
+    assert (list(bank.commands), list(bank.events)) == ([], ["moved"])
+
+
+def test_a_handler_may_change_what_it_handles():
+    """A handler's cell that runs again for other commands no longer handles the earlier ones."""
+    bank = Domain("bank")
+    cell = run("@bank.command\nclass A(Command):\n    pass\n\n@bank.command\nclass B(Command):\n    pass\n", bank,
+               Command=Command)
+    both = "@bank.command_handler(A, B)\ndef handle(command, context):\n    pass\n"
+    run(both, bank, A=cell["A"], B=cell["B"])
+    assert list(bank.command_handlers) == ["a", "b"]
+    run(both.replace("A, ", ""), bank, B=cell["B"])
+    assert list(bank.command_handlers) == ["b"]
+    assert bank.faults() == [
+        'the command "a" (A) has no handler; write one with @bank.command_handler(A)']
+
+
+def test_a_rival_is_refused():
+    """Another class for a key, or another function for a command, is refused; both are named, and the way out."""
+    bank = Domain("bank")
+    cell = run(CELL, bank)
+    before = [dict(table) for table in tables(bank)]
+    assert refused(run, "@bank.event(key='account-opened')\nclass Other(Event):\n    pass", bank, Event=Event) == (
+        'the event "account-opened" of bank is already __main__.AccountOpened, and __main__.Other is another class; '
+        'give one of them a key of its own (@bank.event(key="…")), or bank.forget(AccountOpened) first')
+    rival = "@bank.command_handler(OpenAccount)\ndef another(command, context):\n    pass"
+    words = refused(run, rival, bank, OpenAccount=cell["OpenAccount"])
+    assert words == (
+        'the command "open-account" of bank already has the handler __main__.open_account (<string>:22); '
+        "__main__.another (<string>:1) would be a second one. Keep one of them, or bank.forget(open_account) first")
+    assert [dict(table) for table in tables(bank)] == before
+
+
+def test_several_policies_may_react_to_one_event():
+    """Policies are no rivals."""
+    bank = Domain("bank")
+    cell = run(CELL, bank)
+    run("@bank.policy(Opened)\ndef greet(event, context):\n    pass", bank, Opened=cell["AccountOpened"])
+    assert list(bank.policies) == [("__main__", "welcome"), ("__main__", "greet")]
+
+
+# ------------------------------------------------------------------------------------------------ the whole
+
+def test_all_that_is_missing_is_said():
+    """Commands and events without a handler, and handlers without their class, are all listed."""
+    bank = Domain("bank")
+    cell = run(CELL, bank)
+    for name in ("open_account", "account_opened", "Receipt"):
+        bank.forget(cell[name])
+    assert bank.faults() == [
+        'the command "open-account" (OpenAccount) has no handler; write one with @bank.command_handler(OpenAccount)',
+        'the event "account-opened" (AccountOpened) has no handler; write one with @bank.event_handler(AccountOpened)',
+        'the handler receipt_as_text is for the response "receipt", which is no longer registered; '
+        "bank.forget(receipt_as_text)"]
+
+
+def test_everything_can_be_forgotten():
+    """``forget`` takes back each registration, also by a class of an earlier run, and counts as a change."""
+    bank = Domain("bank")
+    first = run(CELL, bank)
+    run(CELL, bank)
+    version = bank.version
+    for name in ("Account", "OpenAccount", "AccountOpened", "Receipt", "open_account", "account_opened",
+                 "receipt_as_text", "welcome"):
+        bank.forget(first[name])
+    assert tables(bank) == ({},) * 8
+    assert bank.version == version + 8
+
+
+def test_forgetting_what_is_not_there_is_an_error():
+    """``forget`` of something that is not registered says what is."""
+    bank = Domain("bank")
+    run(CELL, bank)
+
+    class Acount(Resource):
+        """Misspelt."""
+
+    with pytest.raises(UnknownName) as caught:
+        bank.forget(Acount)
+    assert str(caught.value) == (
+        'there is no definition "Acount" in bank; did you mean "Account"? '
+        "There is: Account, AccountOpened, OpenAccount, Receipt")
+
+
+def test_domains_share_nothing():
+    """Two domains, even of one key, have tables of their own."""
+    bank, other = Domain("bank"), Domain("bank")
+    run(CELL, bank)
+    assert tables(other) == ({},) * 8
+
+
+# ------------------------------------------------------------------------------------------------ handlers
+
+ANSWER = Answer(values={"balance": 5})
+TABLE = pandas.DataFrame({"a": [1]})
+
+
+async def as_async_generator(message, context):
+    yield message
+    yield context
+
+
+@wraps(as_async_generator)
+def around_async_generator(message, context):
+    return as_async_generator(message, context)
+
+
+def as_generator(message, context):
+    yield message
+    yield context
+
+
+async def as_coroutine(message, context):
+    return [message, context]
+
+
+def as_function(message, context):
+    return message, context
+
+
+@pytest.mark.parametrize("function", [
+    as_async_generator, around_async_generator, as_generator, as_coroutine, as_function])
+async def test_a_handler_has_any_style(function):
+    """An async generator, one that is wrapped, a generator, a coroutine and a function give the same results."""
+    handler = Handler(function, "bank")
+    results = function(1, 2) if handler.is_async_generator else handler.results(1, 2)
+    assert [result async for result in results] == [1, 2]
+
+
+@pytest.mark.parametrize("answer, results", [
+    (None, []), ([], []), (5, [5]), ("text", ["text"]), (b"raw", [b"raw"]), ({"a": 1}, [{"a": 1}]), ([1, 2], [1, 2]),
+    (ANSWER, [ANSWER]), (map(str, [1, 2]), ["1", "2"])])
+async def test_what_is_returned_is_one_result_or_a_list(answer, results):
+    """A list, a tuple or an iterator is several results, None is none; all else is one, though it can be iterated."""
+    handler = Handler(lambda message, context: answer, "bank")
+    assert [result async for result in handler.results(None, None)] == results
+
+
+async def test_a_table_is_one_result():
+    """A DataFrame is not taken for the list of its columns."""
+    handler = Handler(lambda message, context: TABLE, "bank")
+    [result] = [result async for result in handler.results(None, None)]
+    assert result is TABLE
+
+
+async def test_a_response_handler_returns_one_value():
+    """What a response handler returns is its output, awaited where it has to be."""
+    async def later(response, context):
+        return [1, 2]
+
+    assert await Handler(later, "bank").returned(None, None) == [1, 2]
+    assert await Handler(lambda response, context: [1, 2], "bank").returned(None, None) == [1, 2]
+
+
+def test_a_result_of_the_wrong_kind_is_named():
+    """The error for a wrong result names the handler, the value and what is allowed."""
+    fault = Handler(as_function, "bank").fault(5, "Events and Responses")
+    assert str(fault) == "the handler as_function of bank yielded 5 (int); it may yield only Events and Responses"
+    assert (fault.handler, fault.value) == ("the handler as_function of bank", 5)
+
+
+def test_an_answer_is_read_like_a_mapping():
+    """The plain response gives its values by name, and unpacks."""
+    assert ANSWER["balance"] == 5
+    assert list(ANSWER) == ["balance"]
+    assert isinstance(ANSWER, Response)

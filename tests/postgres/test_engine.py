@@ -1,0 +1,471 @@
+"""The engine on a real server: values there and back, who may use it, what is lost and found again, and every error."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workbench.domain.datadef import Datadef, field, same
+from workbench.domain.domain import Domain
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource
+from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
+from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.engine import Engine, connect, masked, translate
+from workbench.postgres.model import Models
+from workbench.postgres.schema import prepare
+from workbench.postgres.statements import encoder
+from workbench.state.table import quoted
+
+
+@pytest.fixture
+async def engine(dsn: str) -> AsyncIterator[Engine]:
+    async with await connect(dsn, max_size=2) as engine:
+        yield engine
+
+
+# ------------------------------------------------------------------------------------------------ values
+
+class Kind(Enum):
+    PLAIN = "plain"
+    QUOTED = "it's"
+
+
+class Place(Datadef):
+    city = field(str)
+    since = field(datetime | None)
+    size = field(Decimal)
+
+
+class Everything(Resource):
+    text = field(str)
+    whole = field(int)
+    real = field(float)
+    flag = field(bool)
+    exact = field(Decimal)
+    key = field(UUID)
+    moment = field(datetime)
+    day = field(date)
+    clock = field(time)
+    span = field(timedelta)
+    raw = field(bytes)
+    kind = field(Kind)
+    mapping = field(dict)
+    anything = field(list)
+    place = field(Place)
+    texts = field(list[str])
+    numbers = field(list[Decimal | None])
+    moments = field(list[datetime])
+    raws = field(list[bytes])
+    kinds = field(list[Kind])
+    grid = field(list[list[float]])
+    mappings = field(list[dict])
+    places = field(list[Place])
+    maybe = field(UUID | None)
+
+
+TEXTS = st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=20)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | TEXTS
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6)
+MAPPINGS = st.dictionaries(TEXTS, JSON, max_size=3)
+# The very first and last moments are what asyncpg takes for -infinity and infinity.
+MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.timezones())
+EXACT = st.decimals(allow_nan=False) | st.just(Decimal("NaN"))
+PLACES = st.builds(Place, city=TEXTS, since=st.none() | MOMENTS, size=EXACT)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "_id": st.uuids(), "_created": st.none() | MOMENTS, "_updated": MOMENTS, "_etag": TEXTS,
+    "text": TEXTS, "whole": st.integers(-(2**63), 2**63 - 1), "real": st.floats(), "flag": st.booleans(),
+    "exact": EXACT, "key": st.uuids(), "moment": MOMENTS, "day": st.dates(), "clock": st.times(),
+    "span": st.timedeltas(), "raw": st.binary(max_size=20), "kind": st.sampled_from(Kind), "mapping": MAPPINGS,
+    "anything": st.lists(JSON, max_size=3), "place": PLACES, "texts": st.lists(TEXTS, max_size=3),
+    "numbers": st.lists(st.none() | EXACT, max_size=3), "moments": st.lists(MOMENTS, max_size=3),
+    "raws": st.lists(st.binary(max_size=5), max_size=3), "kinds": st.lists(st.sampled_from(Kind), max_size=3),
+    "grid": st.lists(st.lists(st.floats(), max_size=3), max_size=3), "mappings": st.lists(MAPPINGS, max_size=2),
+    "places": st.lists(PLACES, max_size=2), "maybe": st.none() | st.uuids()}
+
+
+@pytest.fixture
+async def everything(engine: Engine) -> Models:
+    domain = Domain("all")
+    domain.resource(Everything)
+    models = Models(Registry([domain]))
+    async with engine.acquire() as connection:
+        await prepare(connection, models)
+    return models
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Equality in which NaN equals NaN, within lists and records too."""
+    if isinstance(one, Datadef):
+        return type(one) is type(other) and all(
+            alike(getattr(one, name), getattr(other, name)) for name in type(one)._fields)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return same(one, other)
+
+
+@given(values=st.fixed_dictionaries(VALUES))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_values_come_back_as_they_were(engine: Engine, everything: Models, values: dict[str, Any]) -> None:
+    """Whatever a field can hold is written by parameters of its column's type, and by COPY, and read back equal."""
+    item: Any = Everything(**values)
+    table = everything.tables["all", "everything"]
+    row = []
+    for column in table.columns:
+        encode, value = encoder(column.kind), getattr(item, column.field)
+        row.append(value if encode is None else encode(value))
+    names = [column.name for column in table.columns]
+    places = ", ".join(f"${place}::{column.type}" for place, column in enumerate(table.columns, 1))
+    async with engine.acquire() as connection:
+        for copied in (False, True):
+            await connection.execute(f"DELETE FROM {table.quoted}")
+            if copied:
+                await connection.copy_records_to_table(table.name, columns=names, records=[row])
+            else:
+                await connection.execute(
+                    f"INSERT INTO {table.quoted} ({', '.join(map(quoted, names))}) VALUES ({places})", *row)
+            found = await connection.fetchrow(f"SELECT {', '.join(map(quoted, names))} FROM {table.quoted}")
+            assert alike(Everything(**dict(zip((column.field for column in table.columns), found, strict=True))), item)
+
+
+async def test_gino_works_on_the_same_codecs(engine: Engine, everything: Models) -> None:
+    """Models are inserted and queried with gino: JSON, arrays, UUIDs and intervals are what they were."""
+    everything.db.bind = engine.gino
+    model = everything.model(("all", "everything"))
+    values = {
+        "_id": UUID(int=7), "text": "a", "whole": 1, "real": 1.5, "flag": True, "exact": Decimal("1.10"),
+        "key": UUID(int=8), "moment": datetime.fromisoformat("2013-01-01T05:00:00+00:00"), "day": date(2013, 1, 1),
+        "clock": time(5), "span": timedelta(hours=1), "raw": b"\x00", "kind": "plain", "mapping": {"a": [1, None]},
+        "anything": ["x"], "place": {"city": "Rome"}, "texts": ["a"], "numbers": [Decimal(1), None], "moments": [],
+        "raws": [b"a"], "kinds": ["plain"], "grid": [[1.5]], "mappings": [{}], "places": [], "maybe": None}
+    await model.create(**values)
+    row = await model.query.where(model.mapping["a"].astext == "[1, null]").gino.one()
+    assert {name: getattr(row, name) for name in values} == values
+    assert await everything.db.select([sa.func.count()]).select_from(model).gino.scalar() == 1
+
+
+async def test_json_keeps_numbers_what_they_are(engine: Engine) -> None:
+    """A whole number of more than 64 bits in jsonb stays whole, a large float a float; json is read as jsonb is."""
+    async with engine.acquire() as connection:
+        assert await connection.fetchval("SELECT $1::jsonb", {"n": 10**40}) == {"n": 10**40}
+        assert await connection.fetchval("SELECT $1::json", "text") == "text"
+        assert await connection.fetchval("SELECT $1::jsonb[]", [1, None, {"a": 2}]) == [1, None, {"a": 2}]
+        assert await connection.fetchval("SELECT $1::jsonb::text", [1e300, {"a": 1e16}, 2.5, "1e5"]) == (
+            f'[1{"0" * 300}.0, {{"a": 10000000000000000.0}}, 2.5, "1e5"]')
+
+
+# ------------------------------------------------------------------------------------------------ opening, closing
+
+async def test_the_server_knows_who_calls(engine: Engine) -> None:
+    """Connections carry the application's name, also after they were given back and reset."""
+    for _ in range(2):
+        async with engine.acquire() as connection:
+            assert await connection.fetchval("SELECT current_setting('application_name')") == "workbench"
+
+
+async def test_a_second_engine(dsn: str) -> None:
+    """Engines may be opened one after another and beside each other."""
+    async with await connect(dsn) as one, await connect(dsn) as other:
+        async with one.acquire() as first, other.acquire() as second:
+            assert await first.fetchval("SELECT 1") + await second.fetchval("SELECT 1") == 2
+        assert repr(one) == f"<engine {dsn}>"
+
+
+async def test_closed_is_closed(dsn: str) -> None:
+    """A closed engine says so, may be closed again, and has let its connections go."""
+    engine = await connect(dsn)
+    await engine.close()
+    await engine.close()
+    assert engine.closed
+    assert repr(engine) == f"<engine {dsn} (closed)>"
+    with pytest.raises(DatabaseError, match=r"the engine on .* is closed; open another one with connect\(dsn\)"):
+        async with engine.acquire():
+            pass
+    with pytest.raises(DatabaseError, match="is closed"):
+        await engine.gino.scalar("SELECT 1")
+
+
+async def test_close_does_not_wait_for_ever(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is never given back is cut off when its time is over."""
+    monkeypatch.setattr("workbench.postgres.engine.CLOSING", 0.05)
+    engine = await connect(dsn)
+    async with engine.acquire():
+        await engine.close()
+    other = await asyncpg.connect(dsn)
+    left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'workbench' AND datname = current_database()"
+    for _ in range(100):
+        if await other.fetchval(left) == 0:
+            break
+        await asyncio.sleep(0.01)
+    assert await other.fetchval(left) == 0
+    await other.close()
+
+
+def test_another_loop_is_refused(dsn_of_a_thread: str) -> None:
+    """From another event loop than the one that opened it, every way to a connection is a LoopError that says why."""
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        engine = one.run(connect(dsn_of_a_thread))
+
+        async def acquire() -> None:
+            async with engine.acquire():
+                pass
+
+        async def query() -> None:
+            await engine.gino.scalar("SELECT 1")
+
+        for way in (acquire, query, engine.close):
+            with pytest.raises(LoopError, match=r"opened by another event loop.*wb\.issue"):
+                other.run(way())
+        one.run(engine.close())
+
+
+@pytest.fixture
+def dsn_of_a_thread(server_dsn: str) -> str:
+    """For tests that are not async: the server's own database, in which they make nothing."""
+    return server_dsn
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ("postgresql://ada:s3cret@127.0.0.1:1/bank", r"could not connect to postgresql://ada:\*\*\*@127.0.0.1:1/bank: .*"
+                                                 r"is the server running"),
+    ("postgresql://ada:s3cret@/bank?host=/nowhere", r"ada:\*\*\*@/bank\?host=/nowhere: .*is the server running"),
+    ("postgresql://ada:s3/cret@localhost/bank", r"ada:\*\*\*@localhost/bank is no DSN that can be read; .*%-codes"),
+    ("mysql://ada:s3cret@localhost/bank", r"mysql://ada:\*\*\*@localhost/bank is no DSN that can be read; give one"),
+])
+async def test_no_connection(bad: str, words: str) -> None:
+    """Where there is no server, or no DSN, the error says which and what to try; the password is nowhere in it."""
+    with pytest.raises(DatabaseError, match=words) as caught:
+        await connect(bad)
+    assert "s3" not in str(caught.value)
+    assert "cret" not in repr(caught.value.__cause__)
+
+
+async def test_no_such_database(server_dsn: str) -> None:
+    """A database that is not there: the server's words, and that it must be made first."""
+    with pytest.raises(DatabaseError, match='database "nowhere" does not exist; make that database first'):
+        await connect(server_dsn.replace("@/postgres", "@/nowhere"))
+
+
+@pytest.mark.parametrize(("dsn", "shown"), [
+    ("postgresql://ada:secret@host:5432/bank", "postgresql://ada:***@host:5432/bank"),
+    ("postgresql://ada:p@ss:w/rd@host/bank?x=1", "postgresql://ada:***@host/bank?x=1"),
+    ("postgresql://ada@host/bank", "postgresql://ada@host/bank"),
+    ("postgresql://host:5432/bank", "postgresql://host:5432/bank"),
+    ("postgresql://:secret@/bank?host=/tmp/x", "postgresql://:***@/bank?host=/tmp/x"),
+    ("postgresql:///bank?user=ada&password=secret&host=x", "postgresql:///bank?user=ada&password=***&host=x"),
+    ("host=x password='se cret' user=ada", "host=x password=*** user=ada"),
+])
+def test_masked(dsn: str, shown: str) -> None:
+    """The password is masked wherever a DSN can have it; all else can be read."""
+    assert masked(dsn) == shown
+
+
+# ------------------------------------------------------------------------------------------------ transactions
+
+async def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
+    """Committed at its end; rolled back by whatever is raised within, which comes out as it is."""
+    async with engine.transaction() as connection:
+        await connection.execute("CREATE TABLE t (x int)")
+        await connection.execute("INSERT INTO t VALUES (1)")
+
+    async def fail() -> None:
+        async with engine.transaction() as connection:
+            await connection.execute("INSERT INTO t VALUES (2)")
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await fail()
+    async with engine.transaction(isolation="serializable", readonly=True) as connection:
+        assert await connection.fetchval("SELECT sum(x) FROM t") == 1
+        assert await connection.fetchval("SHOW transaction_isolation") == "serializable"
+
+
+async def test_a_deferred_violation_comes_at_the_commit(engine: Engine) -> None:
+    """What is only checked at COMMIT is translated like all else, and nothing is written."""
+    async with engine.acquire() as connection:
+        await connection.execute("CREATE TABLE t (x int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(ConstraintViolated, match='the unique constraint "t_x_key" of t was broken'):
+        async with engine.transaction() as connection:
+            await connection.execute("INSERT INTO t VALUES (1), (1)")
+    async with engine.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM t") == 0
+
+
+# ------------------------------------------------------------------------------------------------ a connection lost
+
+async def cut(dsn: str) -> None:
+    """Ends all other connections to the database, as an administrator can."""
+    other = await asyncpg.connect(dsn)
+    await other.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    await other.close()
+
+
+async def test_a_connection_lost_in_use(engine: Engine, dsn: str) -> None:
+    """The statement under way fails as ConnectionLost; the next one has a new connection."""
+    async def count() -> None:
+        async with engine.acquire(doing="counting") as connection:
+            await cut(dsn)
+            await connection.fetchval("SELECT 1")
+
+    with pytest.raises(ConnectionLost, match="was lost while counting: nothing was written") as caught:
+        await count()
+    assert caught.value.committed is False
+    assert caught.value.__cause__ is not None
+    async with engine.acquire() as connection:
+        assert await connection.fetchval("SELECT 2") == 2
+
+
+async def test_a_connection_lost_at_the_commit(engine: Engine, dsn: str) -> None:
+    """When it goes with the COMMIT, the error says that it is not known whether that was done."""
+    with pytest.raises(ConnectionLost, match="it is not known whether the commit was done") as caught:
+        async with engine.transaction():
+            await cut(dsn)
+    assert caught.value.committed is None
+
+
+async def test_connections_lost_while_idle(engine: Engine, dsn: str) -> None:
+    """Connections that broke while nobody used them are replaced without a word."""
+    async with engine.acquire() as one, engine.acquire() as other:
+        assert await one.fetchval("SELECT 1") == await other.fetchval("SELECT 1")
+    await cut(dsn)
+    async with engine.acquire() as one, engine.acquire() as other:
+        assert await one.fetchval("SELECT 1") == await other.fetchval("SELECT 1")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="wb-test-")).resolve()
+    yield place / "data"
+    shutil.rmtree(place, ignore_errors=True)
+
+
+async def test_a_server_that_restarts(folder: Path) -> None:
+    """While the server is gone a connection is lost; when it is there again the same engine works."""
+    server = await asyncio.to_thread(EmbeddedPostgres.start, folder)
+    try:
+        async with await connect(server.dsn) as engine:
+            await asyncio.to_thread(server.stop)
+            for _ in range(2):
+                with pytest.raises(ConnectionLost, match="lost while reading: nothing was written"):
+                    async with engine.acquire(doing="reading") as connection:
+                        await connection.fetchval("SELECT 1")
+            server = await asyncio.to_thread(EmbeddedPostgres.start, folder)
+            async with engine.acquire() as connection:
+                assert await connection.fetchval("SELECT 1") == 1
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def test_a_cancelled_query_leaves_the_pool_whole(engine: Engine) -> None:
+    """A query that is cancelled is cancelled on the server too, and its connection can be used again."""
+    async def sleep() -> None:
+        async with engine.acquire() as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+
+    for _ in range(4):
+        task = asyncio.create_task(sleep())
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with engine.acquire() as connection:
+        assert await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == 0
+
+
+# ------------------------------------------------------------------------------------------------ errors
+
+TABLES = """
+CREATE TABLE parent (id int PRIMARY KEY, "a b" int, c int, UNIQUE ("a b", c));
+CREATE TABLE child (id int REFERENCES parent, n int NOT NULL, CONSTRAINT positive CHECK (n > 0),
+                    CONSTRAINT apart EXCLUDE USING btree (n WITH =));
+INSERT INTO parent VALUES (1, 1, 1); INSERT INTO child VALUES (1, 1);
+"""
+
+
+@pytest.mark.parametrize(("sql", "kind", "constraint", "table", "columns", "detail"), [
+    ("INSERT INTO parent VALUES (2, 1, 1)", "unique", "parent_a b_c_key", "parent", ("a b", "c"),
+     'Key ("a b", c)=(1, 1) already exists.'),
+    ("INSERT INTO child VALUES (9, 2)", "foreign key", "child_id_fkey", "child", ("id",),
+     'Key (id)=(9) is not present in table "parent".'),
+    ("DELETE FROM parent", "foreign key", "child_id_fkey", "child", ("id",),
+     'Key (id)=(1) is still referenced from table "child".'),
+    ("INSERT INTO child VALUES (1, -1)", "check", "positive", "child", (), "Failing row contains (1, -1)."),
+    ("INSERT INTO child VALUES (1, NULL)", "not null", "", "child", ("n",), "Failing row contains (1, null)."),
+    ("INSERT INTO child VALUES (1, 1)", "exclusion", "apart", "child", ("n",),
+     "Key (n)=(1) conflicts with existing key (n)=(1)."),
+])
+async def test_violations(
+    engine: Engine, sql: str, kind: str, constraint: str, table: str, columns: tuple[str, ...], detail: str,
+) -> None:
+    """Each kind of constraint that is broken becomes a ConstraintViolated with its facts, from the driver's error."""
+    async with engine.acquire() as connection:
+        await connection.execute(TABLES)
+    with pytest.raises(ConstraintViolated, match=f"the {kind} constraint.* of {table} was broken") as caught:
+        async with engine.transaction() as connection:
+            await connection.execute(sql)
+    error = caught.value
+    assert (error.kind, error.constraint, error.table, error.columns, error.detail) == (
+        kind, constraint, table, columns, detail)
+    assert isinstance(error.__cause__, asyncpg.IntegrityConstraintViolationError)
+
+
+@pytest.mark.parametrize(("sql", "arguments", "words"), [
+    ("SELECT * FROM nowhere", (), 'the database refused while reading: relation "nowhere" does not exist'),
+    ("SELECT lowr('x')", (), r"function lowr\(unknown\) does not exist;.* No function matches"),
+    ("SELECT $1::int", ("x",), "the database refused while reading: invalid input for query argument"),
+    ("SELECT 1/0", (), "division by zero"),
+])
+async def test_other_errors(engine: Engine, sql: str, arguments: tuple[Any, ...], words: str) -> None:
+    """Whatever else the server or the driver refuses is a DatabaseError with their words and what was being done."""
+    with pytest.raises(DatabaseError, match=words) as caught:
+        async with engine.acquire(doing="reading") as connection:
+            await connection.fetchval(sql, *arguments)
+    assert isinstance(caught.value.__cause__, asyncpg.PostgresError | asyncpg.InterfaceError)
+    assert not isinstance(caught.value, ConnectionLost)
+
+
+async def test_without_words_errors_come_as_they_are(engine: Engine) -> None:
+    """Who says not what is being done gets the driver's own errors, to look at them."""
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        async with engine.acquire() as connection:
+            await connection.fetchval("SELECT 1/0")
+
+
+@pytest.mark.parametrize("error", [
+    asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+    asyncpg.InterfaceError("cannot call Connection.fetch(): connection has been released back to the pool"),
+    asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+    asyncpg.AdminShutdownError("terminating connection"), asyncpg.CannotConnectNowError("starting up"),
+    ConnectionResetError("reset"), OSError("no route"),
+])
+def test_lost_connections_are_told_apart(error: Exception) -> None:
+    """All the driver's ways of saying that a connection is gone are one: ConnectionLost."""
+    lost = translate(error, doing="committing", committed=None)
+    assert isinstance(lost, ConnectionLost)
+    assert str(lost) == ("the connection to the database was lost while committing: "
+                         "it is not known whether the commit was done")
+
+
+def test_a_busy_connection_is_not_a_lost_one() -> None:
+    """Two tasks on one connection is a fault of the program, and is told as such."""
+    told = translate(asyncpg.InterfaceError("cannot perform operation: another operation is in progress"))
+    assert type(told) is DatabaseError
+    assert "another operation is in progress" in str(told)

@@ -1,0 +1,265 @@
+"""Schema: what prepare creates in a real database, what it finds to differ, and that it changes nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from gino import Gino
+from sqlalchemy.dialects import postgresql as pg
+
+from workbench.domain.datadef import field
+from workbench.domain.domain import Domain
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource
+from workbench.errors import DatabaseError, TablesDiffer
+from workbench.postgres.model import Models
+from workbench.postgres.schema import literals, prepare
+
+
+class Kind(Enum):
+    PLAIN = "plain"
+    QUOTED = "it's"
+    ODD = r"100 % \d :x E'"
+
+
+class Owner(Resource):
+    email = field(str, unique=True)
+
+
+class Account(Resource):
+    owner = field(UUID, references=Owner)
+    kind = field(Kind)
+    rate = field(Decimal | None)
+    _deleted = field(datetime | None)
+
+
+def models_of(*resources: Any, table: str | None = None) -> Models:
+    domain = Domain("bank")
+    for cls in resources:
+        domain.resource(table=table)(cls)
+    return Models(Registry([domain]))
+
+
+@pytest.fixture
+async def connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close()
+
+
+async def constraints(connection: asyncpg.Connection, table: str) -> dict[str, str]:
+    """The constraints of a table by name, as Postgres writes them; those of NOT NULL left out."""
+    return dict(await connection.fetch(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE conrelid = $1::text::regclass AND contype <> 'n' ORDER BY 1", table))
+
+
+async def different(connection: asyncpg.Connection, models: Models) -> tuple[str, ...]:
+    with pytest.raises(TablesDiffer) as caught:
+        await prepare(connection, models)
+    return caught.value.differences
+
+
+# ------------------------------------------------------------------------------------------------ creating
+
+async def test_missing_tables_are_created_once(connection: asyncpg.Connection) -> None:
+    """What is missing is created with its constraints; the second time there is nothing to do."""
+    models = models_of(Account, Owner)
+    assert await prepare(connection, models) == ["bank_account", "bank_owner"]
+    assert await prepare(connection, models) == []
+    assert await constraints(connection, "bank_account") == {
+        "bank_account_kind_check":
+            r"""CHECK ((kind = ANY (ARRAY['plain'::text, 'it''s'::text, E'100 % \\d :x E'''::text])))""",
+        "bank_account_owner_fkey": "FOREIGN KEY (owner) REFERENCES bank_owner(_id) DEFERRABLE",
+        "bank_account_pkey": "PRIMARY KEY (_id)"}
+    assert await constraints(connection, "bank_owner") == {
+        "bank_owner_email_key": "UNIQUE (email) DEFERRABLE", "bank_owner_pkey": "PRIMARY KEY (_id)"}
+
+
+async def test_only_what_is_missing_is_created(connection: asyncpg.Connection) -> None:
+    """A resource that comes later gets its table beside those that are there, whose rows stay."""
+    await prepare(connection, models_of(Owner))
+    await connection.execute("INSERT INTO bank_owner (_id, email) VALUES ($1, 'ada@x')", uuid4())
+    assert await prepare(connection, models_of(Owner, Account)) == ["bank_account"]
+    assert await connection.fetchval("SELECT count(*) FROM bank_owner") == 1
+
+
+async def test_circles_and_oneself(connection: asyncpg.Connection) -> None:
+    """Tables that refer to each other, and to themselves, are created in whatever order."""
+    class Hen(Resource):
+        egg = field(UUID | None, references="egg")
+        mother = field(UUID | None, references="self")
+
+    class Egg(Resource):
+        hen = field(UUID | None, references=Hen)
+
+    models = models_of(Hen, Egg)
+    assert await prepare(connection, models) == ["bank_hen", "bank_egg"]
+    assert await prepare(connection, models) == []
+    assert set(await constraints(connection, "bank_hen")) == {
+        "bank_hen_egg_fkey", "bank_hen_mother_fkey", "bank_hen_pkey"}
+
+
+async def test_a_swap_of_unique_values_passes(connection: asyncpg.Connection) -> None:
+    """Unique constraints are checked at the end of a statement: two rows can swap their values in one."""
+    await prepare(connection, models_of(Owner))
+    await connection.execute("INSERT INTO bank_owner (_id, email) VALUES ($1, 'a'), ($2, 'b')", uuid4(), uuid4())
+    await connection.execute("UPDATE bank_owner SET email = CASE email WHEN 'a' THEN 'b' ELSE 'a' END")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await connection.execute("UPDATE bank_owner SET email = 'a'")
+
+
+@pytest.mark.parametrize("count", [2, 6])
+async def test_kernels_that_race(dsn: str, count: int) -> None:
+    """Several that open one domain at once: one of them creates each table, none fails."""
+    connections = [await asyncpg.connect(dsn) for _ in range(count)]
+    created = await asyncio.gather(*(prepare(connection, models_of(Owner, Account)) for connection in connections))
+    assert sorted(name for names in created for name in names) == ["bank_account", "bank_owner"]
+    for connection in connections:
+        await connection.close()
+
+
+async def test_a_creation_that_fails_leaves_nothing(connection: asyncpg.Connection) -> None:
+    """When one table cannot be created none is, and the error has the server's words."""
+    class Odd(Resource):
+        xmin = field(int)
+
+    with pytest.raises(DatabaseError, match='preparing the tables: column name "xmin" conflicts') as caught:
+        await prepare(connection, models_of(Owner, Odd))
+    assert isinstance(caught.value.__cause__, asyncpg.DuplicateColumnError)
+    assert await connection.fetchval("SELECT to_regclass('bank_owner')") is None
+
+
+async def test_tables_of_other_schemas(connection: asyncpg.Connection) -> None:
+    """A table in a schema is created there, with the schema, and not mistaken for one of the same name elsewhere."""
+    await connection.execute("CREATE TABLE accounts (x int)")
+    models = models_of(Owner, table="Le dger.accounts")
+    assert await prepare(connection, models) == ["accounts"]
+    assert await prepare(connection, models) == []
+    assert await connection.fetchval('SELECT count(*) FROM "Le dger".accounts') == 0
+
+
+async def test_given_models_are_created(connection: asyncpg.Connection) -> None:
+    """A given model's table is created as it says: enum types, indexes, serials, keys to other metadata."""
+    db = Gino()
+
+    class Row(db.Model):  # type: ignore[misc, name-defined]
+        __tablename__ = "Items"
+        _id = db.Column("id", db.Integer, primary_key=True)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.CHAR(8))
+        kind = db.Column(db.Enum(*(kind.value for kind in Kind), name="Kind of item"), nullable=False)
+        tags = db.Column(pg.ARRAY(db.String(9)))
+        amount = db.Column(db.Numeric(9, 2), server_default="0")
+        owner = db.Column(pg.UUID(), db.ForeignKey("bank_owner._id", ondelete="CASCADE", onupdate="SET NULL"))
+        once = sa.Index("once", "amount", unique=True)
+
+    class Item(Resource):
+        _id = field(int)
+        kind = field(Kind)
+        tags = field(list[str])
+        amount = field(Decimal)
+        owner = field(UUID | None)
+
+    domain = Domain("bank")
+    domain.resource(model=Row)(Item)
+    domain.resource(Owner)
+    models = Models(Registry([domain]))
+    assert models.tables["bank", "item"].foreign_keys[0].parent == ("bank", "owner")
+    assert await prepare(connection, models) == ["Items", "bank_owner"]
+    assert await prepare(connection, models) == []
+    assert await constraints(connection, '"Items"') == {
+        "Items_pkey": "PRIMARY KEY (id)", "Items_owner_fkey":
+            "FOREIGN KEY (owner) REFERENCES bank_owner(_id) ON UPDATE SET NULL ON DELETE CASCADE"}
+    types = {column.field: column.type for column in models.tables["bank", "item"].columns}
+    assert (types["kind"], types["_etag"], types["tags"]) == ('"Kind of item"', "bpchar", "character varying[]")
+
+
+# ------------------------------------------------------------------------------------------------ differing
+
+async def test_every_difference_is_told(connection: asyncpg.Connection) -> None:
+    """Columns missing, of another type, NOT NULL or not, checks, keys: a line for each, and nothing is changed."""
+    await connection.execute("""
+        CREATE TABLE bank_owner (_id uuid, _created text, _updated timestamptz, email varchar(9) NOT NULL,
+                                 country text NOT NULL, city text NOT NULL DEFAULT '', age int);
+        CREATE TABLE bank_account (_id uuid PRIMARY KEY, _created timestamptz NOT NULL, _updated timestamptz,
+                                   _etag text, _deleted timestamptz NOT NULL, owner uuid, rate numeric NOT NULL,
+                                   kind text NOT NULL CONSTRAINT bank_account_kind_check CHECK (kind IN ('plain', 'x')))
+        """)
+    assert await different(connection, models_of(Owner, Account)) == (
+        'bank_owner, for bank:owner: the column "_created" is text in the database, but timestamp with time zone in '
+        "the definition",
+        'bank_owner, for bank:owner: the column "_id" may be NULL in the database, but not in the definition',
+        'bank_owner, for bank:owner: the column "_etag" (text) is missing in the database',
+        'bank_owner, for bank:owner: the column "email" is character varying in the database, but text in the '
+        "definition",
+        'bank_owner, for bank:owner: the column "country" (text) is in the database alone, NOT NULL and without a '
+        "default: no row could be inserted",
+        'bank_owner, for bank:owner: the primary key must be "_id", not missing',
+        "bank_owner, for bank:owner: the unique constraint on email is missing in the database",
+        'bank_account, for bank:account: the column "owner" may be NULL in the database, but not in the definition',
+        'bank_account, for bank:account: the column "kind" admits plain, x in the database, but '
+        r"100 % \d :x E', it's, plain in the definition",
+        'bank_account, for bank:account: the column "rate" is NOT NULL in the database, but may be None in the '
+        "resource",
+        'bank_account, for bank:account: the column "_deleted" is NOT NULL in the database, but may be None in the '
+        "resource",
+        "bank_account, for bank:account: the foreign key from owner to bank_owner (_id) is missing in the database")
+
+
+async def test_constraints_that_changed_are_told(connection: asyncpg.Connection) -> None:
+    """A check that is gone, and constraints that cannot be deferred any more, are told."""
+    await prepare(connection, models_of(Owner, Account))
+    await connection.execute("""
+        ALTER TABLE bank_account DROP CONSTRAINT bank_account_kind_check;
+        ALTER TABLE bank_account ALTER CONSTRAINT bank_account_owner_fkey NOT DEFERRABLE;
+        ALTER TABLE bank_owner DROP CONSTRAINT bank_owner_email_key;
+        ALTER TABLE bank_owner ADD CONSTRAINT other UNIQUE (email)""")
+    assert await different(connection, models_of(Owner, Account)) == (
+        "bank_owner, for bank:owner: the unique constraint on email is not DEFERRABLE in the database, but in the "
+        "definition",
+        'bank_account, for bank:account: the column "kind" has no check "bank_account_kind_check" in the database',
+        "bank_account, for bank:account: the foreign key from owner to bank_owner (_id) is not DEFERRABLE in the "
+        "database, but in the definition")
+
+
+async def test_nothing_is_created_beside_what_differs(connection: asyncpg.Connection) -> None:
+    """When one table differs the missing ones are not created either; the error says that nothing is altered."""
+    await connection.execute("CREATE TABLE bank_owner (_id uuid PRIMARY KEY)")
+    with pytest.raises(TablesDiffer, match="never altered silently") as caught:
+        await prepare(connection, models_of(Owner, Account))
+    assert len(caught.value.differences) == 5
+    assert await connection.fetchval("SELECT to_regclass('bank_account')") is None
+
+
+async def test_a_view_is_no_table(connection: asyncpg.Connection) -> None:
+    """A view of the table's name is told as such."""
+    await connection.execute("CREATE VIEW bank_owner AS SELECT 1 AS _id")
+    assert await different(connection, models_of(Owner)) == (
+        "bank_owner, for bank:owner: this is no table but a view, an index or the like",)
+
+
+async def test_what_does_no_harm_is_no_difference(connection: asyncpg.Connection) -> None:
+    """Further columns that may stay empty, defaults, and stamps that are NOT NULL, are left in peace."""
+    await prepare(connection, models_of(Owner))
+    await connection.execute("""
+        ALTER TABLE bank_owner ADD age int, ADD city text NOT NULL DEFAULT '', ALTER _etag SET NOT NULL,
+              ADD line int GENERATED ALWAYS AS IDENTITY, ADD CHECK (age > 0), ALTER email SET DEFAULT ''""")
+    assert await prepare(connection, models_of(Owner)) == []
+
+
+def test_literals_of_a_check() -> None:
+    """The texts of a check are read back as they were, quotes and backslashes too."""
+    assert literals(r"""CHECK ((k = ANY (ARRAY['a'::text, 'it''s'::text, E'b\\c'''::text, ''::text])))""") == [
+        "a", "it's", r"b\c'", ""]
+    assert literals("CHECK ((k = 'one'::text))") == ["one"]
