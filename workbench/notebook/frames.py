@@ -21,7 +21,6 @@ from workbench.state.state import State
 from workbench.state.step import Handling, Step
 
 
-
 def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]]) -> pd.DataFrame:
     """Cached items, one a row: ``state`` ("clean", "new", "changed", "deleted"), the fields, then the stamps.
 
@@ -65,7 +64,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     """A plan's changes, one item a row, in the order in which they are written.
 
     Columns: ``change`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``columns`` (the names of the
-    fields set), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (their numbers)."""
+    fields set), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (numbers)."""
     rows = [(change.kind, f"{change.target.domain}:{change.target.resource}", change.target.identifier,
              [name for name in change.columns if not name.startswith("_")], change.old, change.new, change.etag,
              change.steps) for change in plan.changes]

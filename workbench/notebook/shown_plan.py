@@ -43,7 +43,7 @@ class ShownPlan:
             for statement in compiled(self.plan))
 
     def why(self, item: Change | Target | Resource) -> str:
-        """In words, what led to a change: each mutation, of which event, command, step and cell; or why there is none."""
+        """In words, what led to a change: each mutation, its event, command, step and cell; or why there is none."""
         return self.plan.why(item)
 
     def __len__(self) -> int:

@@ -6,8 +6,12 @@ under Run All, inside a running loop, in a plain script. ``await wb.aio.issue(â€
 
 from __future__ import annotations
 
+import atexit
+import os
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -17,6 +21,7 @@ import pandas as pd
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
+from workbench.errors import WorkbenchError
 from workbench.notebook.display import cell, register
 from workbench.notebook.frames import items_frame, pending_frame, steps_frame
 from workbench.notebook.loop import Bridge
@@ -45,18 +50,29 @@ class Workbench:
         except BaseException:
             self._bridge.close()
             raise
+        self._finalizer = weakref.finalize(self, _close, self.session, self._bridge)
+        self._finalizer.atexit = False
+        # Exit hooks run last in, first out: the pool is closed before the embedded server's own hook stops the server,
+        # or asyncpg would log that its connections went.
+        self._at_exit = atexit.register(partial(_disconnect, weakref.ref(self), os.getpid()))
         register()
 
     @property
     def aio(self) -> Awaited:
         """The session's verbs for those who await, from any loop: ``step = await wb.aio.issue(â€¦)``."""
-        return Awaited(self.session, self._bridge)
+        return Awaited(self._at_work(), self._bridge)
 
     def close(self) -> None:
         """Closes the session; what is pending is dropped. A second time does nothing."""
-        if not self._bridge.closed:
-            self._bridge.run(self.session.close())
-            self._bridge.close()
+        atexit.unregister(self._at_exit)
+        self._finalizer()
+
+    def _at_work(self) -> Session:
+        """The session, while it is open."""
+        if self._bridge.closed:
+            raise WorkbenchError("this workbench is closed, and what was pending went with it; "
+                                 f"open another one: Workbench({', '.join(self.session.registry.domains)})")
+        return self.session
 
     def __enter__(self) -> Self:
         return self
@@ -75,38 +91,38 @@ class Workbench:
             wb.issue("bank:deposit/account/<id>", amount="10")
 
         See Session.issue for ``on``, ``data`` and what is raised; whatever is raised, all is as before."""
-        return self._bridge.run(self.session.issue(command, on=on, cell=cell(), data=data, **fields))
+        return self._bridge.run(self._at_work().issue(command, on=on, cell=cell(), data=data, **fields))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
 
         Raises NotFound."""
-        return self._bridge.run(self.session.fetch(what, identifier))
+        return self._bridge.run(self._at_work().fetch(what, identifier))
 
     def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
         """The items whose fields equal these values, what is pending included; they are cached from now on."""
-        return self._bridge.run(self.session.find(resource, **equals))
+        return self._bridge.run(self._at_work().find(resource, **equals))
 
     def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
-        return self._bridge.run(self.session.refresh(resource))
+        return self._bridge.run(self._at_work().refresh(resource))
 
     def undo(self, n: int = 1) -> list[Step]:
         """Takes the last ``n`` pending steps back; returns them. Raises NothingTo."""
-        return self.session.undo(n)
+        return self._at_work().undo(n)
 
     def redo(self, n: int = 1) -> list[Step]:
         """Takes the last ``n`` undone steps up again; returns them. Raises NothingTo."""
-        return self.session.redo(n)
+        return self._at_work().redo(n)
 
     def plan(self) -> ShownPlan:
         """What a commit would write now; writes nothing."""
-        return ShownPlan(self.session.plan())
+        return ShownPlan(self._at_work().plan())
 
     def commit(self, plan: ShownPlan | Plan | None = None, *, verify_reads: bool = True) -> Commit:
         """Writes what is pending in one transaction, or exactly ``plan``; see Session.commit for what is raised."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        return self._bridge.run(self.session.commit(given, verify_reads=verify_reads))
+        return self._bridge.run(self._at_work().commit(given, verify_reads=verify_reads))
 
     # -------------------------------------------------------------------------------------------- to look at
 
@@ -114,20 +130,21 @@ class Workbench:
         """The cached items of a resource, one a row, indexed by identifier; asks nothing of the database.
 
         Columns: ``state`` ("clean", "new", "changed", "deleted"), the fields, the stamps; in the order of making."""
-        manager = self.session.manager
-        self.session.registry.refresh()
-        kindred = self.session.registry.kindred(resource)
-        return items_frame(self.session.registry.resource(kindred), manager.items(f"{kindred[0]}:{kindred[1]}"))
+        session = self._at_work()
+        session.registry.refresh()
+        kindred = session.registry.kindred(resource)
+        return items_frame(session.registry.resource(kindred), session.manager.items(f"{kindred[0]}:{kindred[1]}"))
 
     @property
     def pending(self) -> pd.DataFrame:
         """The mutations that a commit would write, one a row, each with its event, command, step and cell."""
-        return pending_frame(self.session.manager.state)
+        return pending_frame(self._at_work().manager.state)
 
     @property
     def steps(self) -> pd.DataFrame:
         """The steps of this session, one a row: number, time, user, cell, command, target, events, response."""
-        return steps_frame(self.session.steps, self.session.manager.state.pending())
+        session = self._at_work()
+        return steps_frame(session.steps, session.manager.state.pending())
 
     def __repr__(self) -> str:
         domains = ", ".join(self.session.registry.domains)
@@ -135,6 +152,20 @@ class Workbench:
             return f"<workbench on {domains}: closed>"
         state = self.session.manager.state
         return f"<workbench on {domains}: {len(state.pending())} steps pending, {len(state.changed)} items changed>"
+
+
+def _close(session: Session, bridge: Bridge) -> None:
+    try:
+        bridge.run(session.close())
+    finally:
+        bridge.close()
+
+
+def _disconnect(workbench: weakref.ref[Workbench], pid: int) -> None:
+    """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
+    open_one = workbench()
+    if open_one is not None and not open_one._bridge.closed and os.getpid() == pid:     # in a fork it is the parent's
+        open_one._bridge.run(open_one.session.engine.close())
 
 
 class Awaited:

@@ -1,6 +1,7 @@
 """Commit: writes a Plan in one transaction, all of it or nothing.
 
-The items that the steps only read are locked and compared first, then every statement runs and says which rows it found.
+The items that the steps only read are locked and compared first, then every statement runs and says which rows it
+found.
 A row that was not found has moved: the transaction is rolled back, what is stored now is read, and a ``Conflict`` says
 base, mine and theirs of every such item.
 """
@@ -8,6 +9,7 @@ base, mine and theirs of every such item.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +20,7 @@ import asyncpg
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Conflict, ConnectionLost, ConstraintViolated
-from workbench.postgres.engine import Engine, translate
+from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
 from workbench.postgres.query import PostgresReader, uncollected
 from workbench.postgres.statements import Statement, column_of, compiled
 from workbench.state.change import Change
@@ -57,6 +59,9 @@ async def commit(engine: Engine, reader: PostgresReader, plan: Plan, *, verify_r
             await run.write(connection, verify_reads=verify_reads)
     except Stale:
         pass
+    except asyncio.CancelledError:
+        if not run.done:        # else it came while the connection was given back, and the rows are there
+            raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         lost = translate(error, doing="committing")
         if isinstance(lost, ConnectionLost) and run.transaction is not None:
@@ -64,17 +69,17 @@ async def commit(engine: Engine, reader: PostgresReader, plan: Plan, *, verify_r
             if lost.committed:
                 return len(statements)
         if isinstance(lost, ConstraintViolated):
-            await run.blame(engine, lost)
+            lost = await run.blame(engine, lost)
         if not run.moved:
             raise lost from error
     if run.moved:
-        async with engine.acquire() as connection:
+        async with engine.acquire(doing="reading what moved") as connection:
             raise Conflict(await run.clashes(connection))
     return len(statements)
 
 
 async def _outcome(engine: Engine, transaction: str) -> bool | None:
-    """Whether a transaction was committed, asked of the server on another connection; None when it cannot be reached."""
+    """Whether a transaction was committed, as the server tells another connection; None when it cannot be reached."""
     try:
         async with engine.acquire() as connection:
             status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", transaction)
@@ -90,6 +95,7 @@ class _Run:
         self._reader, self._plan, self._statements = reader, plan, statements
         self.moved: dict[Target, str] = {}
         self.transaction: str | None = None
+        self.done = False
         self._running: Statement | None = None
 
     async def write(self, connection: Any, *, verify_reads: bool) -> None:
@@ -107,7 +113,8 @@ class _Run:
             number = await connection.fetchval("SELECT pg_current_xact_id()::text")
         except BaseException:
             if not connection.is_closed():
-                await transaction.rollback()
+                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
+                    await transaction.rollback()
             raise
         self.transaction = number
         # COMMIT is not interrupted: a cancelled one would leave it open whether it was done.
@@ -116,7 +123,7 @@ class _Run:
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(committing)
         committing.result()
-        self.transaction = None
+        self.transaction, self.done = None, True
 
     async def _verify(self, connection: Any) -> None:
         """Locks the items that were read, in the order of their identifiers, and compares their etags."""
@@ -152,19 +159,20 @@ class _Run:
                 self.moved |= {change.target: change.kind for change in statement.changes
                                if change.target.identifier not in there}
 
-    async def blame(self, engine: Engine, violation: ConstraintViolated) -> None:
+    async def blame(self, engine: Engine, violation: ConstraintViolated) -> ConstraintViolated:
         """Names the items that broke a constraint; an insert of an item that is there by now is a conflict."""
         statement = self._running
         if statement is None:
-            return
+            return violation
         if violation.kind == "unique" and statement.kind == "insert":
-            async with engine.acquire() as connection:
+            async with engine.acquire(doing="reading what is in the way") as connection:
                 there = await self._reader.load_with(
                     connection, statement.changes[0].target[:2],
                     [change.target.identifier for change in statement.changes], deleted=True)
             self.moved |= {Target(*statement.changes[0].target[:2], item._id): "insert" for item in there}
-        violation.targets = tuple(change.target for change in statement.changes
-                                  if _names(change, statement, violation))
+        return ConstraintViolated(
+            violation.kind, violation.constraint, violation.table, violation.detail, columns=violation.columns,
+            targets=[change.target for change in statement.changes if _names(change, statement, violation)])
 
     async def clashes(self, connection: Any) -> list[Clash]:
         """What is stored now of the items that moved, beside what was fetched and what is pending."""
@@ -185,8 +193,11 @@ def _names(change: Change, statement: Statement, violation: ConstraintViolated) 
     """Whether a change is the one that a violation speaks of: its values are in the server's words, or it is alone."""
     if len(statement.changes) == 1:
         return True
+    if violation.kind in ("check", "not null"):     # Failing row contains (1, Ada, …).
+        return re.search(rf"[(\s]{re.escape(str(change.target.identifier))}[,)]", violation.detail) is not None
     item: Resource | None = change.after if change.after is not None else change.before
-    fields = {column.name: column.field for column in statement.table.columns}
-    values = [getattr(item, fields[name]) for name in violation.columns if name in fields]
+    columns = {column.name: column for column in statement.table.columns}
+    values = [columns[name].kind.dump(getattr(item, columns[name].field))
+              for name in violation.columns if name in columns]
     told = f"=({', '.join(str(value) for value in values)})"
     return bool(values) and told in violation.detail

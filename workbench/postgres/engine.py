@@ -191,7 +191,8 @@ def _json(value: Any) -> bytes:
 def _pointed(value: Any) -> Any:
     """A JSON value whose large floats are written in full, with a point."""
     if isinstance(value, float) and abs(value) >= 1e15:
-        return msgspec.Raw(f"{Decimal(repr(value)):f}.0".encode())
+        digits = f"{Decimal(repr(value)):f}"
+        return msgspec.Raw((digits if "." in digits else f"{digits}.0").encode())
     if isinstance(value, dict):
         return {key: _pointed(member) for key, member in value.items()}
     if isinstance(value, list | tuple):

@@ -27,7 +27,7 @@ class PostgresReader:
 
     async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
         self._check_fit()
-        async with self._engine.acquire() as connection:
+        async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}") as connection:
             return await self.load_with(connection, kindred, identifiers)
 
     async def load_with(
@@ -52,7 +52,7 @@ class PostgresReader:
                 values.append(value if encode is None else encode(value))
                 conditions.append(f"{quoted(column.name)} = ${len(values)}::{column.type}")
         where = " AND ".join(conditions) or "TRUE"
-        async with self._engine.acquire() as connection:
+        async with self._engine.acquire(doing=f"searching {kindred[0]}:{kindred[1]}") as connection:
             rows = await connection.fetch(f"{_select(table)} WHERE {where}{_alive(table)}", *values)
         return self._items(kindred, rows)
 

@@ -70,9 +70,10 @@ class _Stored:
 
 
 async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
-    """Creates those tables of a session's models that are missing and returns their names; on a raw asyncpg connection, in no transaction.
+    """Creates those tables of a session's models that are missing and returns their names.
 
-    Nothing is created when any table that is there differs. Raises TablesDiffer, ConnectionLost, DatabaseError."""
+    The connection is a raw one of asyncpg's. Nothing is created when any table that is there differs.
+    Raises TablesDiffer, ConnectionLost, DatabaseError."""
     tables = list(models.tables.values())
     try:
         stored = await _catalogue(connection, tables)
@@ -164,9 +165,8 @@ def _lacks(name: str, what: str, deferrable: bool, same: Sequence[Mapping[str, A
 
 
 def literals(check: str) -> list[str]:
-    """The texts in a check as Postgres writes it: ``CHECK ((kind = ANY (ARRAY['a'::text, E'b\\\\c'::text])))``."""
-    return [text.replace("''", "'").replace("\\\\", "\\") if escaped else text.replace("''", "'")
-            for escaped, text in re.findall(r"(E?)'((?:[^']|'')*)'", check)]
+    """The texts in a check as Postgres writes it: ``CHECK ((kind = ANY (ARRAY['a'::text, 'it''s'::text])))``."""
+    return [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", check)]
 
 
 # ------------------------------------------------------------------------------------------------ what is created

@@ -1,8 +1,8 @@
 """Statements: a Plan as the fewest SQL statements. Pure; nothing is executed here.
 
-Changes of one rank, one table, one kind and one set of columns share a statement. Inserts of many rows go by binary COPY
-(faster than anything else at every size). Updates and deletes of many rows take arrays through ``unnest``, in chunks that
-are pipelined; a single row, and columns that are arrays themselves (``unnest`` would flatten them), are sent row by row.
+Changes of one rank, one table, one kind and one set of columns share a statement. Inserts of many rows go by binary
+COPY (faster than anything else at every size). Updates and deletes of many rows take arrays through ``unnest``, in
+chunks that are pipelined; a single row, and columns that hold lists (``unnest`` would flatten them), go row by row.
 Every UPDATE and DELETE states the etag it expects and returns the identifiers it found.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind, RecordKind
-from workbench.domain.resource import Resource
 from workbench.state.change import Change
 from workbench.state.plan import Plan
 from workbench.state.table import Column, Table, quoted
@@ -41,8 +40,9 @@ def compiled(plan: Plan) -> list[Statement]:
     for rank in plan.ranks:
         groups: dict[tuple[Any, ...], list[Change]] = {}
         for change in rank:
-            groups.setdefault((change.target[:2], change.kind, change.columns), []).append(change)
-        for (kindred, kind, columns), changes in groups.items():
+            shape = change.target[:2], change.kind, change.columns, change.part, change.withheld
+            groups.setdefault(shape, []).append(change)
+        for (kindred, kind, columns, _, _), changes in groups.items():
             table = plan.tables[kindred]
             if kind == "insert":
                 statements.append(_insert(table, changes))
@@ -55,14 +55,14 @@ def compiled(plan: Plan) -> list[Statement]:
 
 def _sorted(changes: list[Change]) -> list[Change]:
     """By identifier: two commits that lock the same rows in the same order do not deadlock."""
-    return sorted(changes, key=lambda change: (str(type(change.target.identifier)), change.target.identifier))
+    return sorted(changes, key=lambda change: change.target.identifier)
 
 
 # ------------------------------------------------------------------------------------------------ the three kinds
 
 def _insert(table: Table, changes: list[Change]) -> Statement:
     names = ", ".join(quoted(column.name) for column in table.columns)
-    rows = list(zip(*(_values(column, [change.after for change in changes]) for column in table.columns), strict=True))
+    rows = list(zip(*(_values(column, changes) for column in table.columns), strict=True))
     if len(changes) == 1:
         places = ", ".join(f"${place}::{column.type}" for place, column in enumerate(table.columns, 1))
         sql = f"INSERT INTO {table.quoted} ({names}) VALUES ({places})"
@@ -74,9 +74,9 @@ def _insert(table: Table, changes: list[Change]) -> Statement:
 def _update(table: Table, changes: list[Change], fields: tuple[str, ...]) -> Statement:
     changed = [column for column in table.columns if column.field in fields]
     key, etag = column_of(table, "_id"), column_of(table, "_etag")
-    values = [*_keys(changes), *(_values(column, [change.after for change in changes]) for column in changed)]
+    values = [*_keys(changes), *(_values(column, changes) for column in changed)]
     kind = changes[0].kind
-    if len(changes) == 1 or any(column.type.endswith("[]") for column in changed):
+    if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
         sql = (f"UPDATE {table.quoted} SET {sets} WHERE {quoted(key.name)} = $1::{key.type} "
                f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
@@ -124,11 +124,16 @@ def _chunked(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     return [tuple(values[start:start + CHUNK] for values in columns) for start in range(0, count, CHUNK)]
 
 
-def _values(column: Column, items: Sequence[Resource | None]) -> list[Any]:
+def _values(column: Column, changes: Sequence[Change]) -> list[Any]:
+    """What changes of one shape write into a column."""
     field, encode = column.field, encoder(column.kind)
-    if encode is None:
-        return [getattr(item, field) for item in items]
-    return [encode(getattr(item, field)) for item in items]
+    if field in changes[0].withheld:
+        return [None] * len(changes)
+    if changes[0].parked is not None:
+        values = [(change.parked or {})[field] for change in changes]
+    else:
+        values = [getattr(change.after, field) for change in changes]
+    return values if encode is None else [encode(value) for value in values]
 
 
 def column_of(table: Table, field: str) -> Column:
@@ -142,6 +147,12 @@ def encoder(kind: Kind) -> Callable[[Any], Any] | None:
     if any(isinstance(part, EnumKind | RecordKind) for part in _parts(inner)) or _is_nested(inner):
         return kind.dump
     return None
+
+
+def _is_list(kind: Kind) -> bool:
+    """Whether values are lists: asyncpg takes a list of those for an array of more dimensions, jsonb or not."""
+    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    return isinstance(inner, ListKind) or inner.annotation is list
 
 
 def _parts(kind: Kind) -> Iterator[Kind]:

@@ -65,10 +65,14 @@ class Change:
             return [name for name in type(self.before)._fields if not name.startswith("_")] if self.before else []
         return [name for name in self.columns if not name.startswith("_")]
 
-    def park(self, parked: Mapping[str, Any]) -> Change:
-        """The part before this change that puts other values into some columns; its etag stays."""
-        return Change("update", self.target, self.before, self.after, tuple(parked), self.entry, part="park",
-                      parked=parked)
+    def park(self, parked: Mapping[str, Any]) -> tuple[Change, Change]:
+        """The part before this change that puts other values into some columns (the etag stays), and this change,
+        which sets them all, also those that it would have left alone."""
+        columns = () if self.after is None else tuple(
+            name for name in type(self.after)._fields if name in self.columns or name in parked)
+        return (Change("update", self.target, self.before, self.after, tuple(parked), self.entry, part="park",
+                       parked=parked),
+                Change(self.kind, self.target, self.before, self.after, columns, self.entry, withheld=self.withheld))
 
     def fill(self, fields: tuple[str, ...]) -> tuple[Change, Change]:
         """This insert without some columns, and the part that sets them afterwards."""

@@ -85,7 +85,8 @@ def _of_unique(changes: Sequence[Change], places: Sequence[int], unique: Unique,
     freed: dict[Key, int] = {}
     taken: list[tuple[Key, int]] = []
     for place in places:
-        was, is_now = (_key(item, unique.fields, unique, table) for item in (changes[place].before, changes[place].after))
+        change = changes[place]
+        was, is_now = (_key(item, unique.fields, unique, table) for item in (change.before, change.after))
         if was != is_now:
             if was is not None:
                 freed[was] = place

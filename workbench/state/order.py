@@ -49,11 +49,13 @@ class _Ordering:
     def __init__(self, changes: Sequence[Change], tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
         self._given, self._tables = changes, tables
         self.nodes = list(changes)
-        self.edges: dict[int, dict[int, Reason | None]] = defaultdict(dict)     # None ties the parts of one change
+        # All the reasons for an edge: one that is opened by one of them stays for the others. None ties the parts of
+        # one change.
+        self.edges: dict[int, dict[int, list[Reason | None]]] = defaultdict(dict)
         self.reasons: dict[int, list[Reason]] = defaultdict(list)
         self.deferred: set[str] = set()
         for reason in found:
-            self.edges[reason.before][reason.after] = reason
+            self.edges[reason.before].setdefault(reason.after, []).append(reason)
             self.reasons[reason.after].append(reason)
 
     def run(self) -> Order:
@@ -64,9 +66,7 @@ class _Ordering:
                 break
             for ring in self._rings(left):
                 if not self._open(ring):
-                    tangles.append("; ".join(
-                        reason.told(self.nodes) for node in ring for after, reason in self.edges[node].items()
-                        if after in ring and reason is not None))
+                    tangles.append("; ".join(reason.told(self.nodes) for _, _, reason in self._inside(ring)))
         if left:
             ranks.append(left)
         return Order([[self.nodes[node] for node in rank] for rank in ranks], self.reasons, self._given,
@@ -91,7 +91,7 @@ class _Ordering:
         return ranks, [node for node, count in enumerate(waiting) if count > 0]
 
     def _rings(self, left: Sequence[int]) -> list[set[int]]:
-        """The sets of nodes that all wait for each other (Tarjan's strongly connected components, without recursion)."""
+        """The sets of nodes that wait for each other (Tarjan's strongly connected components, without recursion)."""
         among, number, low = set(left), dict[int, int](), dict[int, int]()
         stack: list[int] = []
         on_stack: set[int] = set()
@@ -130,13 +130,12 @@ class _Ordering:
         return rings
 
     def _open(self, ring: set[int]) -> bool:
-        """Takes at least one edge out of a ring; False when none can be."""
-        inside = [(node, after, reason) for node in sorted(ring) for after, reason in self.edges[node].items()
-                  if after in ring and reason is not None]
+        """Takes at least one reason out of a ring; False when none can be."""
+        inside = self._inside(ring)
         deferrable = [edge for edge in inside if edge[2].rule.deferrable]
         if deferrable:
             for node, after, reason in deferrable:
-                del self.edges[node][after]
+                self._take(node, after, reason)
                 self.deferred.add(reason.rule.name)
             return True
         ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value}
@@ -151,7 +150,7 @@ class _Ordering:
             return False
         self.nodes[child], filling = change.fill(fields)
         self._add(filling, after=(parent, child))
-        del self.edges[parent][child]
+        self._take(parent, child, reason)
         return True
 
     def _park_parent(self, child: int, parent: int, reason: Reason) -> bool:
@@ -160,8 +159,9 @@ class _Ordering:
         fields = self._nullable(child, reason.rule.fields)
         if not fields:
             return False
-        self._add(self.nodes[child].park(dict.fromkeys(fields)), before=(child, parent))
-        del self.edges[child][parent]
+        parking, self.nodes[child] = self.nodes[child].park(dict.fromkeys(fields))
+        self._add(parking, before=(child, parent))
+        self._take(child, parent, reason)
         return True
 
     def _park_value(self, freer: int, taker: int, reason: Reason) -> bool:
@@ -177,16 +177,27 @@ class _Ordering:
                     break
         if not parked:
             return False
-        self._add(self.nodes[freer].park(parked), before=(freer, taker))
-        del self.edges[freer][taker]
+        parking, self.nodes[freer] = self.nodes[freer].park(parked)
+        self._add(parking, before=(freer, taker))
+        self._take(freer, taker, reason)
         return True
+
+    def _inside(self, ring: set[int]) -> list[tuple[int, int, Reason]]:
+        """The reasons for which the nodes of a ring wait for each other."""
+        return [(node, after, reason) for node in sorted(ring) for after, found in self.edges[node].items()
+                if after in ring for reason in found if reason is not None]
+
+    def _take(self, before: int, after: int, reason: Reason) -> None:
+        self.edges[before][after].remove(reason)
+        if not self.edges[before][after]:
+            del self.edges[before][after]
 
     def _add(self, part: Change, *, before: tuple[int, ...] = (), after: tuple[int, ...] = ()) -> None:
         self.nodes.append(part)
         for node in before:
-            self.edges[len(self.nodes) - 1][node] = None
+            self.edges[len(self.nodes) - 1][node] = [None]
         for node in after:
-            self.edges[node][len(self.nodes) - 1] = None
+            self.edges[node][len(self.nodes) - 1] = [None]
 
     def _column(self, node: int, field: str) -> Column:
         table = self._tables[self.nodes[node].target[:2]]

@@ -1,7 +1,7 @@
 """Whether the condition of a partial unique index holds for an item, where it is simple enough to be told here.
 
-Postgres prints such a condition in a normal form. Read are a boolean column, IS [NOT] NULL, equality with a literal, NOT
-and AND of these; of anything else nothing is known.
+Postgres prints such a condition in a normal form. Read are a boolean column, IS [NOT] NULL, equality with a literal,
+NOT and AND of these; of anything else nothing is known.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from workbench.state.table import Table
 
 _NAME = r'(?:"(?P<quoted>[^"]+)"|(?P<name>[a-zA-Z_][a-zA-Z_0-9]*))'
 _NULL = re.compile(rf"{_NAME} IS (?P<negated>NOT )?NULL", re.IGNORECASE)
-_EQUAL = re.compile(rf"{_NAME} = (?:'(?P<text>(?:[^']|'')*)'(?:::[a-z ]+)?|(?P<number>-?\d+(?:\.\d+)?)|(?P<bool>true|false))")
+_EQUAL = re.compile(
+    rf"{_NAME} = (?:'(?P<text>(?:[^']|'')*)'(?:::[a-z ]+)?|(?P<number>-?\d+(?:\.\d+)?)|(?P<bool>true|false))")
 _COLUMN = re.compile(_NAME)
 
 

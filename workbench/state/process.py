@@ -287,6 +287,8 @@ class Unit:
             raise Invalid(f"{type(mutation).__name__} of {target}", [
                 Problem(name, mutation.values[name], "is a stamp, set by the State alone; leave it out")
                 for name in stamped])
+        if mutation.on is not target:
+            mutation = Delete(target) if isinstance(mutation, Delete) else type(mutation)(target, **mutation.values)
         if isinstance(mutation, Insert):
             self._insert(mutation, target, cls, event)
         else:
@@ -298,9 +300,7 @@ class Unit:
                 self._update(mutation, before, target, event)
             else:
                 self._delete(mutation, before, target, event)
-        if mutation.on is target:
-            return mutation
-        return Delete(target) if isinstance(mutation, Delete) else type(mutation)(target, **mutation.values)
+        return mutation
 
     def _insert(self, mutation: Mutation, target: Target, cls: type[Resource], event: Event) -> None:
         entry = self._changed.get(target)

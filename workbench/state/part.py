@@ -1,0 +1,65 @@
+"""Part: a plan's part that can be committed alone, because nothing in it depends on the rest.
+
+A step is never torn apart: what one command did is committed together. So a part takes with it all items that its steps
+changed, all steps that changed these, and the steps whose pending results its steps have read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from workbench.domain.resource import Target
+from workbench.errors import NotClosed
+from workbench.state.state import State
+from workbench.state.step import Step
+
+
+def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[Step]]:
+    """The pending steps that the items stand on, and the rest; both the oldest first.
+
+    Raises NotClosed, naming what else must come along."""
+    pending = state.pending()
+    wanted = set(wanted)
+    by_target: dict[Target, list[Step]] = defaultdict(list)
+    for step in pending:
+        for target in touched(step):
+            by_target[target].append(step)
+    steps: dict[int, Step] = {}
+    items = set(wanted)
+    work = list(wanted)
+    while work:
+        target = work.pop()
+        for step in by_target.get(target, ()):
+            if step.number not in steps:
+                steps[step.number] = step
+                more = (touched(step) | (step.leaned & by_target.keys())) - items
+                items |= more
+                work += more
+    if items - wanted:
+        raise NotClosed(sorted(wanted, key=str), sorted(items - wanted, key=str))
+    return [step for step in pending if step.number in steps], [step for step in pending if step.number not in steps]
+
+
+def touched(step: Step) -> set[Target]:
+    """The items that a step's mutations are on."""
+    return {mutation.on for mutation in step.mutations if isinstance(mutation.on, Target)}
+
+
+def without(state: State, base: State, kept: Iterable[Step]) -> State:
+    """The State in which only some of the pending steps happened, on another base; their items are independent of the
+    steps that are left out, so that no handler runs again."""
+    states: dict[int, State] = {}
+    walk: State | None = state
+    while walk is not None and not walk.root:
+        if walk.step is not None:
+            states[walk.step.number] = walk
+        walk = walk.parent
+    for step in kept:
+        was = states[step.number]
+        changed = base.changed
+        for target in touched(step):
+            entry = was.changed.get(target)
+            changed = changed.discard(target) if entry is None else changed.insert(target, entry)
+        base = base.after(changed, step, base.applied + len(step.mutations))
+    return base
