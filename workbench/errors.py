@@ -176,9 +176,9 @@ class PolicyLoop(WorkbenchError):
 class NothingTo(WorkbenchError):
     """There is nothing to undo, redo or the like; ``verb`` names the deed."""
 
-    def __init__(self, verb: str, hint: str = "") -> None:
+    def __init__(self, verb: str, words: str = "") -> None:
         self.verb = verb
-        super().__init__(f"there is nothing to {verb}" + (f"; {hint}" if hint else ""))
+        super().__init__(words or f"there is nothing to {verb}")
 
 
 class StalePlan(WorkbenchError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -22,15 +22,27 @@ from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
-from workbench.errors import DefinitionError, Invalid, NothingTo, Problem, StalePlan, TablesDiffer, WorkbenchError
-from workbench.postgres.commit import Commit, commit
+from workbench.errors import (
+    Conflict,
+    DefinitionError,
+    Invalid,
+    NothingTo,
+    Problem,
+    StalePlan,
+    TablesDiffer,
+    WorkbenchError,
+)
+from workbench.postgres.commit import WAIT, Commit, commit
+from workbench.postgres.drift import Drift, drifted
 from workbench.postgres.embedded import EmbeddedPostgres
 from workbench.postgres.engine import Engine, connect
 from workbench.postgres.model import Models
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.schema import prepare
 from workbench.state.manager import StateManager, now
+from workbench.state.merge import Way, mergeable
 from workbench.state.plan import Plan
+from workbench.state.replay import Rebased
 from workbench.state.step import Step
 
 
@@ -155,12 +167,13 @@ class Session:
 
     async def issue(
         self, command: Command | str, /, *, on: Any = None, cell: int | None = None,
-        data: Mapping[str, Any] | None = None, **fields: Any,
+        data: Mapping[str, Any] | None = None, if_match: str | None = None, **fields: Any,
     ) -> Step:
         """Handles a command; nothing is written. Returns the Step: the response, events and mutations.
 
         The command is a Command, or an address ``bank:deposit/account/<id>`` with its fields as keywords (or in
         ``data``). ``on`` is a Target, an item, a Step, ``"account/<id>"``, or a resource for a new item.
+        ``if_match`` is the etag of the item as the caller saw it: with another one by now it is a Conflict.
 
         Raises Invalid, UnknownName, NotFound, Rejected …; whatever is raised, the session is as before."""
         manager = await self._renew()
@@ -175,7 +188,7 @@ class Session:
         elif not isinstance(command, Command):
             raise Invalid("issue", [Problem(None, command, (
                 f"{command!r} is no command; give one such as OpenAccount(owner=…), or its address"))])
-        return await manager.issue(command, on=on, cell=cell)
+        return await manager.issue(command, on=on, cell=cell, if_match=if_match)
 
     async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier; a list for
@@ -213,27 +226,98 @@ class Session:
         """What a commit would write now."""
         return self.manager.plan()
 
-    async def commit(self, plan: Plan | None = None, *, verify_reads: bool = True) -> Commit:
-        """Writes what is pending in one transaction: exactly ``plan`` when one is given.
+    async def commit(
+        self, plan: Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
+        serializable: bool = False, wait: float = WAIT, after: Awaitable[Any] | None = None,
+    ) -> Commit:
+        """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
+        items in ``only`` stand on; that part must be closed.
 
         Items that the steps read but did not change must still have the version that was read, unless
-        ``verify_reads=False``. Raises Conflict, ConstraintViolated, ConnectionLost, StalePlan, and NothingTo when
+        ``verify_reads=False``. With ``serializable=True`` what the steps searched for must be found the same as well.
+        Other transactions are waited for, and a deadlock or serialization failure is tried again, for ``wait`` seconds
+        in all. ``after`` is awaited first, as the commit of another session in a task; when it fails, so does this.
+
+        Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
+        if after is not None:
+            try:
+                await after
+            except Exception as error:
+                raise WorkbenchError(
+                    f"the commit that this one was to come after failed ({type(error).__name__}); nothing was written, "
+                    "everything pending is kept") from error
         manager = await self._renew()
         assert self._reader is not None
-        async with manager.lock:
+        async with manager.hold("commit"):
             if plan is not None and plan.state is not manager.state:
                 raise StalePlan(_moved(plan, manager))
             if not manager.state.pending():
-                raise NothingTo("commit", "no step is pending; issue a command first")
+                raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
             if self._reader.unfit is not None:
                 raise self._reader.unfit
-            plan = manager.plan() if plan is None else plan
-            statements = await commit(self.engine, self._reader, plan, verify_reads=verify_reads) if len(plan) else 0
+            if plan is None:
+                plan = manager.plan() if only is None else manager.part(only)
+            statements, attempts = await commit(
+                self.engine, self._reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait)
             manager.settle(plan)
-        done = Commit(plan, statements, now())
+        done = Commit(plan, statements, manager.clock(), manager.user, attempts)
         self.commits.append(done)
         return done
+
+    # -------------------------------------------------------------------------------------------- rivals
+
+    async def drift(self) -> list[Drift]:
+        """What changed in the database since each item was cached, before a commit is tried; nothing is taken over."""
+        manager = await self._renew()
+        assert self._reader is not None
+        return await drifted(self.engine, self._reader, manager.known())
+
+    async def rebase(self) -> Rebased:
+        """Fetches all that moved, and issues the pending commands again on it; nothing is written.
+
+        Returns the plan now and before, and the commands that were refused this time; the rest is pending."""
+        for drift in await self.drift():
+            self.manager.take(drift.target, drift.stored)
+        return await self.manager.rebase()
+
+    async def resolve(self, item: Any, way: Way) -> Plan:
+        """Decides a conflict on one item: "mine", "theirs", "merge", or values for the columns that both changed.
+
+        Returns the new plan; nothing is written. What comes out is validated, and is a step that can be undone.
+        Raises Invalid, and Conflict where a merge leaves columns open."""
+        target = self.registry.target(item)
+        return await self._resolve({target: way})
+
+    async def merge(self) -> Plan:
+        """Merges all items that moved, column by column: what only one side changed stays. Returns the new plan.
+
+        Raises Conflict with the items where both sides changed the same column, or one deleted it; all is as before
+        then."""
+        return await self._resolve(None)
+
+    async def drop(self, item: Any) -> Plan:
+        """Gives up what is pending of one item; it is as it is stored now. Returns the new plan."""
+        return await self.resolve(item, "theirs")
+
+    async def _resolve(self, ways: Mapping[Target, Way] | None) -> Plan:
+        manager = await self._renew()
+        assert self._reader is not None
+        known = manager.known()
+        wanted = known if ways is None else {target: known.get(target) for target in ways}
+        stored = {drift.target: drift.stored for drift in await drifted(self.engine, self._reader, wanted)}
+        pending = manager.pending_reads()
+        clashes = [manager.clash(target, stored.get(target, known.get(target)))
+                   for target in (ways or stored) if ways is not None or target in manager.state.changed
+                   or target in pending]
+        open_ = [clash for clash in clashes if ways is None and not mergeable(clash)]
+        if open_:
+            raise Conflict(open_)
+        for target, theirs in stored.items():
+            manager.take(target, theirs)
+        if not clashes:
+            return manager.plan()
+        return manager.resolve([(clash, ways[clash.target] if ways else "merge") for clash in clashes])
 
 
 def _moved(plan: Plan, manager: StateManager) -> list[str]:

@@ -65,7 +65,7 @@ class Resource(Datadef, metaclass=ResourceMeta):
             owner = field(str)
     """
 
-    _id = field(UUID)
+    _id: Any = field(UUID)
     _created = field(datetime | None)
     _updated = field(datetime | None)
     _etag = field(str | None)

@@ -251,7 +251,7 @@ async def schedule(command: ScheduleFlight, context: Context) -> AsyncIterator[A
                  context.new(Airport, command.destination)]
     if command.plane is not None:
         mentioned.append(context.new(Plane, command.plane))
-    await context.fetch(mentioned)      # NotFound names all that nobody registered
+    await context.fetch(mentioned)      # or NotFound, with all that are missing
     day = command.departure.astimezone(ZoneInfo(NEW_YORK)).date()
     key = key_of(day, command.airline, command.number, command.origin)
     yield FlightScheduled(

@@ -79,7 +79,8 @@ def plan_html(plan: Plan, statements: Iterable[str]) -> str:
     if plan.idle:
         parts.append(f'<div class="dim">{len(plan.idle)} touched, but the values are as they were</div>')
     if plan.reads:
-        parts.append(f'<div class="dim">{len(plan.reads)} only read; the commit verifies that they did not move</div>')
+        told = f"{len(plan.reads)} read and not changed; the commit verifies that they did not move"
+        parts.append(f'<div class="dim">{told}</div>')
     sql = "\n".join(statements)
     if sql:
         parts.append(f"<details><summary>SQL</summary><pre>{escape(sql)}</pre></details>")

@@ -1,8 +1,8 @@
 """Frames: items, mutations, changes and steps as DataFrames.
 
 Columns are built one by one with the dtype of their field, never inferred: text is ``str``, whole numbers ``int64`` (or
-``Int64`` where None may stand), bools ``bool`` (``boolean``), floats ``float64``, moments ``datetime64[us, UTC]``;
-Decimals, UUIDs, dates, times and nested values stay the Python objects that they are.
+``Int64`` where None may stand), bools ``bool`` (``boolean``), floats ``float64``, moments ``datetime64[us, UTC]``, and
+in these None is pandas' missing value; Decimals, UUIDs, dates, times and nested values stay the objects that they are.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from workbench.state.step import Handling, Step
 def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]]) -> pd.DataFrame:
     """Cached items, one a row: ``state`` ("clean", "new", "changed", "deleted"), the fields, then the stamps.
 
-    The index, ``_id``, holds the identifiers as the resource types them."""
+    The index, ``_id``, holds the identifiers as the resource types them. Where a resource has a field of its own named
+    ``state``, the first column is ``_state``."""
     names = [name for name in cls._fields if not name.startswith("_")]
     names += [name for name in cls._fields if name.startswith("_") and name != "_id"]
     items = [item for _, _, item in rows]
-    columns = {"state": _column([state for state, _, _ in rows], kind_of(str))}
+    columns = {"_state" if "state" in names else "state": _column([state for state, _, _ in rows], kind_of(str))}
     columns |= {name: _column([getattr(item, name) for item in items], cls._fields[name].kind) for name in names}
     index = pd.Index(_column([item._id for item in items], cls._fields["_id"].kind), name="_id")
-    return pd.DataFrame(columns, index=index, copy=False)
+    return _framed(columns, index)
 
 
 def pending_frame(state: State) -> pd.DataFrame:
@@ -91,10 +92,16 @@ def steps_frame(steps: Iterable[Step], pending: Iterable[Step]) -> pd.DataFrame:
 
 def _frame(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    return pd.DataFrame(
+    return _framed(
         {name: _column(list(values), kind_of(annotation))
          for (name, annotation), values in zip(types.items(), columns, strict=True)},
-        index=pd.RangeIndex(start, start + len(rows)))
+        pd.RangeIndex(start, start + len(rows)))
+
+
+def _framed(columns: dict[str, Any], index: pd.Index) -> pd.DataFrame:
+    # Of a bare array of objects pandas infers a dtype, and a column of texts would differ from an empty one.
+    return pd.DataFrame({name: pd.Series(column, index=index, dtype=column.dtype, copy=False)
+                         for name, column in columns.items()}, copy=False)
 
 
 def _column(values: list[Any], kind: Kind) -> Any:

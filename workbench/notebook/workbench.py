@@ -151,7 +151,9 @@ class Workbench:
         if self._bridge.closed:
             return f"<workbench on {domains}: closed>"
         state = self.session.manager.state
-        return f"<workbench on {domains}: {len(state.pending())} steps pending, {len(state.changed)} items changed>"
+        steps, items = len(state.pending()), len(state.changed)
+        return (f"<workbench on {domains}: {steps} step{'' if steps == 1 else 's'} pending, "
+                f"{items} item{'' if items == 1 else 's'} changed>")
 
 
 def _close(session: Session, bridge: Bridge) -> None:

@@ -41,6 +41,11 @@ class PostgresReader:
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
         self._check_fit()
+        async with self._engine.acquire(doing=f"searching {kindred[0]}:{kindred[1]}") as connection:
+            return await self.find_with(connection, kindred, equals)
+
+    async def find_with(self, connection: Any, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
+        """``find`` on a given connection, within its transaction."""
         table = self.tables[kindred]
         conditions, values = [], []
         for field, value in equals.items():
@@ -52,8 +57,7 @@ class PostgresReader:
                 values.append(value if encode is None else encode(value))
                 conditions.append(f"{quoted(column.name)} = ${len(values)}::{column.type}")
         where = " AND ".join(conditions) or "TRUE"
-        async with self._engine.acquire(doing=f"searching {kindred[0]}:{kindred[1]}") as connection:
-            rows = await connection.fetch(f"{_select(table)} WHERE {where}{_alive(table)}", *values)
+        rows = await connection.fetch(f"{_select(table)} WHERE {where}{_alive(table)}", *values)
         return self._items(kindred, rows)
 
     def _check_fit(self) -> None:

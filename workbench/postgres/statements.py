@@ -46,7 +46,7 @@ def compiled(plan: Plan) -> list[Statement]:
             table = plan.tables[kindred]
             if kind == "insert":
                 statements.append(_insert(table, changes))
-            elif changes[0].after is None:
+            elif kind == "delete" and changes[0].after is None:
                 statements.append(_delete(table, _sorted(changes)))
             else:
                 statements.append(_update(table, _sorted(changes), columns))

@@ -11,10 +11,11 @@ from workbench.domain.resource import Resource, Target, is_deleted
 
 class Clash(NamedTuple):
     """``kind`` says what I did and what they did: "update-update", "update-delete", "delete-update", "delete-delete",
-    "insert-insert", or "read-update" and "read-delete" for an item that a step only read.
+    "insert-insert"; "read-update" and "read-delete" for an item that a step only read, "search-insert" for one that
+    a step's search would find now.
 
     ``base`` is the item as it was fetched, ``mine`` as it is pending, ``theirs`` as it is stored now: mappings of
-    fields to values, stamps included; None where there is no such item."""
+    fields to values, stamps included; None where there is no such item, and for one that was only read."""
 
     target: Target
     kind: str
@@ -23,9 +24,12 @@ class Clash(NamedTuple):
     theirs: Mapping[str, Any] | None
 
     def __str__(self) -> str:
-        did = {"update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it"}
+        did = {"update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it",
+               "search": "searched and did not find it"}
         me, them = self.kind.split("-")
         lines = [f"{self.target}: here a step {did[me]}, meanwhile another {did[them]}"]
+        if me in ("read", "search"):        # what it was is not kept, and mine it is not
+            return lines[0]
         for name in sorted({*(self.mine or {}), *(self.theirs or {})}):
             values = [(side or {}).get(name, MISSING) for side in (self.base, self.mine, self.theirs)]
             if not name.startswith("_") and not (same(values[0], values[1]) and same(values[0], values[2])):
@@ -35,8 +39,8 @@ class Clash(NamedTuple):
 
 
 def clash_of(target: Target, did: str, base: Resource | None, mine: Resource | None, theirs: Resource | None) -> Clash:
-    """The Clash of an item that I ``did`` "insert", "update", "delete" or "read", and that is ``theirs`` now."""
-    done = "delete" if is_deleted(theirs) else "insert" if did == "insert" else "update"
+    """The Clash of an item that I ``did`` "insert", "update", "delete", "read" or "search"; it is ``theirs`` now."""
+    done = "delete" if is_deleted(theirs) else "insert" if did in ("insert", "search") else "update"
     return Clash(target, f"{did}-{done}", *(None if is_deleted(item) else _told(item) for item in (base, mine, theirs)))
 
 

@@ -7,8 +7,8 @@ user are its arguments, so that lessons and tests repeat exactly.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -17,11 +17,16 @@ from uuid import UUID, uuid4
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import Invalid, LoopError, NothingTo
+from workbench.errors import Invalid, LoopError, NothingTo, StalePlan
 from workbench.state.change import change_of
+from workbench.state.clash import Clash, clash_of
+from workbench.state.draft import Draft
+from workbench.state.merge import Way, resolved
+from workbench.state.part import part_of, without
 from workbench.state.plan import Plan, plan_of
 from workbench.state.process import Unit
 from workbench.state.reader import Reader, in_order
+from workbench.state.replay import Rebased, replay
 from workbench.state.state import Cache, Entry, State
 from workbench.state.step import Step
 from workbench.state.table import Table
@@ -46,36 +51,46 @@ class StateManager:
     ) -> None:
         self.registry, self.reader, self.tables, self.user = registry, reader, tables or {}, user
         self.state, self.cache = State.empty(), Cache()
-        self._clock, self._identifiers = clock, identifiers
+        self.clock, self._identifiers = clock, identifiers
         self._undone: tuple[State, ...] = ()
+        self._part: State | None = None     # of the last partial plan
         self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
 
-    async def issue(self, command: Command, *, on: Any = None, cell: int | None = None) -> Step:
+    async def issue(
+        self, command: Command, *, on: Any = None, cell: int | None = None, if_match: str | None = None,
+    ) -> Step:
         """Runs a command on the present State and moves to the one after it; nothing is written.
 
         Commands issued at the same time run one after the other. When anything raises, the State is as before."""
-        if self.lock.locked() and self in _AT_WORK.get():
-            raise LoopError("a handler issued a command by itself; yield an event and let a policy issue the command, "
-                            "so that it belongs to the same step")
         user = self.user        # who issues it, not who is at work when its turn comes
+        async with self.hold("issue"):
+            state, step = await self._unit(self.state, user).run(command, on, cell=cell, if_match=if_match)
+            self._move(state)
+            return step
+
+    @asynccontextmanager
+    async def hold(self, verb: str) -> AsyncIterator[None]:
+        """Has the pointer to itself, one after the other; raises LoopError within a handler of this manager."""
+        if self.lock.locked() and self in _AT_WORK.get():
+            hint = ("yield an event and let a policy issue the command, so that it belongs to the same step"
+                    if verb == "issue" else f"{verb} when the command is done")
+            raise LoopError(f"a handler called {verb} by itself, which would wait for that very handler; {hint}")
         async with self.lock:
             token = _AT_WORK.set((*_AT_WORK.get(), self))
             try:
-                state, step = await self._unit(user).run(command, on, cell=cell)
+                yield
             finally:
                 _AT_WORK.reset(token)
-            self.state, self._undone = state, ()
-            return step
 
-    def _unit(self, user: str | None) -> Unit:
-        return Unit(self.state, registry=self.registry, cache=self.cache, reader=self.reader, now=self._clock(),
+    def _unit(self, state: State, user: str | None) -> Unit:
+        return Unit(state, registry=self.registry, cache=self.cache, reader=self.reader, now=self.clock(),
                     user=user, identifiers=self._identifiers)
 
     # -------------------------------------------------------------------------------------------- reading
 
     async def fetch(self, *targets: Any) -> list[Resource]:
         """The present items of some targets, as the next command would see them. Raises NotFound."""
-        unit = self._unit(self.user)
+        unit = self._unit(self.state, self.user)
         wanted = [self.registry.target(target) for target in targets]
         found: dict[Target, Resource] = {}
         for domain in dict.fromkeys(target.domain for target in wanted):
@@ -86,7 +101,7 @@ class StateManager:
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, pending ones included, by ``_created``."""
         kindred = self.registry.kindred(resource)
-        return await self._unit(self.user).find(kindred[0], f"{kindred[0]}:{kindred[1]}", equals)
+        return await self._unit(self.state, self.user).find(kindred[0], f"{kindred[0]}:{kindred[1]}", equals)
 
     def items(self, resource: Any) -> list[tuple[str, Target, Resource]]:
         """The cached items of a resource: ("clean" | "new" | "changed" | "deleted", target, item), in stable order.
@@ -149,14 +164,19 @@ class StateManager:
         return steps
 
     def _count(self, n: int, there: int, verb: str) -> int:
+        self._check_idle(verb)
+        if n < 1 or n > there:
+            if n > there > 0:
+                raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
+            raise NothingTo(verb, f"there is nothing to {verb}; " + (
+                "say how many, from 1" if n < 1 else
+                "no step is pending: what is committed is not undone" if verb == "undo" else
+                "no step was undone since"))
+        return n
+
+    def _check_idle(self, verb: str) -> None:
         if self.lock.locked():      # whoever holds it moves the pointer from the State that it found
             raise LoopError(f"a command or a commit is at work; await it, then {verb}")
-        if n < 1 or n > there:
-            hint = f"there are {there} steps to {verb}, not {n}" if there and n > there else (
-                "say how many, from 1" if n < 1 else
-                "no step is pending: what is committed is not undone" if verb == "undo" else "no step was undone since")
-            raise NothingTo(verb, hint)
-        return n
 
     # -------------------------------------------------------------------------------------------- plan
 
@@ -165,15 +185,80 @@ class StateManager:
         return plan_of(self.state, self.registry, self.tables)
 
     def settle(self, plan: Plan) -> None:
-        """Takes a plan as committed: its items are clean now, as they were written."""
-        if plan.state is not self.state:
-            raise NothingTo("settle", "the plan was made from another state")
+        """Takes a plan as committed: its items are clean now, as they were written. Raises StalePlan.
+
+        The plan may be of a State in which only some of the pending steps happened, as ``part`` made it: the others
+        are pending still."""
+        if plan.state is not self.state and plan.state is not self._part:
+            raise StalePlan(["the pending steps are others"])
         for change in plan.changes:
             if is_deleted(change.after):
                 self.cache.items.pop(change.target, None)
             else:
                 self.cache.keep(change.target, change.after)
-        self.state, self._undone = self.state.committed(), ()
+        rest = [] if plan.state is self.state else [
+            step for step in self.state.pending() if step not in plan.state.pending()]
+        self._move(without(self.state, plan.state.committed(), rest))
+        self._part = None
+
+    def part(self, wanted: Iterable[Any]) -> Plan:
+        """The plan of those pending steps alone that some items stand on. Raises NotClosed."""
+        steps, _ = part_of(self.state, [self.registry.target(item) for item in wanted])
+        self._part = without(self.state, self._base(), steps)
+        return plan_of(self._part, self.registry, self.tables)
+
+    def _base(self) -> State:
+        """The State before the first pending step."""
+        state = self.state
+        while not state.root and state.parent is not None:
+            state = state.parent
+        return state
+
+    def _move(self, state: State) -> None:
+        self.state, self._undone = state, ()
+
+    # -------------------------------------------------------------------------------------------- conflicts
+
+    def known(self) -> dict[Target, Resource | None]:
+        """All items that stored ones can be compared with: cached, as they were fetched; None for those new here."""
+        return {**self.cache.items, **{target: entry.origin for target, entry in self.state.changed.items()}}
+
+    def pending_reads(self) -> set[Target]:
+        """The items that the pending steps read."""
+        return {target for step in self.state.pending() for target in step.reads}
+
+    def clash(self, target: Target, theirs: Resource | None) -> Clash:
+        """How an item that is stored as ``theirs`` now stands to what is pending of it."""
+        entry = self.state.changed.get(target)
+        if entry is None:
+            return clash_of(target, "read", None, None, theirs)
+        change = change_of(target, entry, self.registry)
+        did = "read" if change is None else change.kind
+        return clash_of(target, did, entry.origin, entry.current, theirs)
+
+    def take(self, target: Target, theirs: Resource | None) -> None:
+        """Caches an item as it is stored now; a soft-deleted one is gone."""
+        if theirs is None or is_deleted(theirs):
+            self.cache.items.pop(target, None)
+        else:
+            self.cache.keep(target, theirs)
+
+    def resolve(self, ways: Sequence[tuple[Clash, Way]]) -> Plan:
+        """Moves to the State in which clashes are resolved, each in its way; one step, which can be undone.
+
+        Raises Invalid and Conflict; all is as before then."""
+        self._check_idle("resolve")
+        draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
+        self._move(resolved(self.state, draft, ways, self.registry))
+        return self.plan()
+
+    async def rebase(self) -> Rebased:
+        """Issues the pending commands again on what is cached now, and moves to the State they lead to."""
+        async with self.hold("rebase"):
+            before, base = self.plan(), self._base()
+            state, refused = await replay(self.state.pending(), base, self._unit)
+            self._move(state)
+            return Rebased(self.plan(), before, tuple(refused))
 
     async def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that pending steps changed; says how many moved.

@@ -1,21 +1,25 @@
 """Merge: the ways out of a conflict on one item, as new values of a State. Pure; nothing is asked or written here.
 
 A way is "mine" (my item over theirs), "theirs" (mine is dropped), or the merge of both: where each changed other
-columns than the other both changes stay, and values can be given for the rest. Whatever comes out is validated as any item is.
-A resolution is a step of its own, so that it is seen in the log, told by ``why`` and undone like any other.
+columns than the other both changes stay, and values can be given for the rest. Whatever comes out is validated as any
+item is. A resolution is a step of its own, so that it is seen in the log, told by ``why`` and undone like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.domain.datadef import field, same, unknown
 from workbench.domain.entity import Command, Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
-from workbench.domain.resource import Resource, Target
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource
 from workbench.errors import Conflict, Invalid, Problem
 from workbench.state.clash import Clash
+from workbench.state.draft import Draft
+from workbench.state.state import State
+from workbench.state.step import Handling, Occurrence, Step
 
 Way = str | Mapping[str, Any]
 
@@ -45,6 +49,13 @@ def three_way(clash: Clash) -> tuple[dict[str, Any], list[str]]:
     return kept, both
 
 
+def mergeable(clash: Clash) -> bool:
+    """Whether a clash can be merged without asking: both sides are there, and changed other columns or alike."""
+    if clash.kind.startswith("read") or (clash.mine is None and clash.theirs is None):
+        return True
+    return clash.mine is not None and clash.theirs is not None and not three_way(clash)[1]
+
+
 def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     """The mutation that, applied to *their* item, resolves a clash; None where theirs simply stands.
 
@@ -66,6 +77,8 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     faults = unknown(cls, given)
     if faults:
         raise Invalid(f"the resolution of {target}", faults)
+    if clash.kind.startswith("read") and isinstance(way, str):
+        return None
     if mine is None or theirs is None:
         gone = "here" if mine is None else "in the database"
         raise Invalid(f"the resolution of {target}", [Problem("way", way, (
@@ -76,11 +89,43 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     return Update(target, **{**kept, **given})
 
 
+def resolved(state: State, draft: Draft, ways: Sequence[tuple[Clash, Way]], registry: Registry) -> State:
+    """The State after some clashes were resolved, each in its way; their items are the origins from now on.
+
+    Raises Invalid and Conflict as ``resolution`` does; all or nothing."""
+    occurrences = []
+    reads = {}
+    for clash, way in ways:
+        target, cls = clash.target, registry.resource(clash.target[:2])
+        mutation = resolution(clash, way, cls)
+        event = ConflictResolved(way=told(way)).on(target)
+        occurrence = Occurrence(event)
+        theirs = None if clash.theirs is None else cls(**clash.theirs)
+        reads[target] = None if theirs is None else theirs._etag
+        earlier = draft.changed.get(target)
+        if mutation is None:
+            draft.changed = draft.changed.discard(target)
+        else:
+            occurrence.mutations.append(mutation)
+            if theirs is None:
+                draft.changed = draft.changed.discard(target)
+                draft.insert(mutation, target, cls, event, cached=False)
+            elif isinstance(mutation, Delete):
+                draft.delete(mutation, theirs, theirs, target, event)
+            elif not draft.update(mutation, theirs, theirs, target, event):
+                draft.changed = draft.changed.discard(target)
+            made = draft.changed.get(target)
+            if made is not None:
+                made.earlier = earlier
+        occurrences.append(occurrence)
+    told_ways = "; ".join(dict.fromkeys(told(way) for _, way in ways))
+    handling = Handling(ResolveConflict(way=told_ways), "", ways[0][0].target if len(ways) == 1 else None)
+    handling.occurrences = occurrences
+    step = Step(draft.step, handling, f"resolve conflict: {told_ways}", user=draft.user, at=draft.now, cell=None,
+                reads=reads)
+    return state.after(draft.changed, step, draft.applied)
+
+
 def told(way: Way) -> str:
     """A way in words, for the log."""
     return way if isinstance(way, str) else ", ".join(f"{name}={value!r}" for name, value in way.items())
-
-
-def target_text(target: Target) -> str:
-    """The address under which a resolution stands in the log."""
-    return f"resolve/{target}"

@@ -13,6 +13,7 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
 from workbench.state.change import Change, change_of
+from workbench.state.merge import ResolveConflict
 from workbench.state.order import Order, ordered
 from workbench.state.state import State
 from workbench.state.step import Step
@@ -102,7 +103,10 @@ def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -
     reads: dict[Target, str | None] = {}
     for step in steps:
         for target, etag in step.reads.items():
-            reads.setdefault(target, etag)
+            if isinstance(step.command, ResolveConflict):
+                reads[target] = etag        # looked at again, and taken as it was then
+            else:
+                reads.setdefault(target, etag)
     for change in changes:
         if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
             reads.pop(change.target, None)

@@ -12,18 +12,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from workbench.domain.datadef import same, unknown, values_of
+from workbench.domain.datadef import unknown, values_of
 from workbench.domain.entity import Answer, Command, Event, Response
 from workbench.domain.handler import Handler
 from workbench.domain.kinds import Refused
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted, refit
-from workbench.errors import AlreadyExists, Invalid, NotFound, PolicyLoop, Problem, UnknownName
+from workbench.errors import Conflict, Invalid, NotFound, PolicyLoop, Problem, UnknownName
+from workbench.state.clash import clash_of
 from workbench.state.context import Context
+from workbench.state.draft import Draft
 from workbench.state.reader import Reader, in_order, matches
-from workbench.state.state import Cache, Entry, State
-from workbench.state.step import Handling, Occurrence, Step
+from workbench.state.state import Cache, State
+from workbench.state.step import Handling, Occurrence, Search, Step
 
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
@@ -38,27 +40,34 @@ class Unit:
         self.now, self.user = now, user
         self._state, self._registry, self._cache, self._reader = state, registry, cache, reader
         self._identifiers = identifiers
-        self._changed, self._applied = state.changed, state.applied
+        self._draft = Draft(state, now=now, user=user, identifiers=identifiers)
         self._seen: dict[Target, Resource] = {}     # clean items as first read: a step sees one version of an item
+        self._leaned: set[Target] = set()
+        self._searches: list[Search] = []
         self._chain: list[str] = []
 
-    async def run(self, command: Command, on: Any, *, cell: int | None) -> tuple[State, Step]:
+    async def run(
+        self, command: Command, on: Any, *, cell: int | None, if_match: str | None = None,
+    ) -> tuple[State, Step]:
         """The State after the command, and the Step that led there.
 
-        Raises Invalid, UnknownName, NotFound, Rejected, NotGranted, HandlerFault, PolicyLoop, and whatever a handler
-        raises."""
+        Raises Conflict when the item that the command is on has another etag than ``if_match``, Invalid, UnknownName,
+        NotFound, Rejected, NotGranted, HandlerFault, PolicyLoop, and whatever a handler raises."""
         if not isinstance(command, Command):
             raise Invalid("issue", [Problem(None, command, (
                 f"{command!r} is no command; give one such as OpenAccount(owner=…)"))])
         known = self._registry.known(type(command))
+        if if_match is not None:
+            await self._match(self.target_of(command, on, home=known.domain), if_match)
         handling = await self._command(command, on, home=known.domain, policy=None)
         address = self._registry.address(handling.command, handling.target)
         output = None
         if handling.responses:
             output = await self._output(handling.responses[-1], known.domain, handling.target)
         step = Step(self._state.number + 1, handling, address, user=self.user, at=self.now, cell=cell,
-                    reads={target: item._etag for target, item in self._seen.items()}, output=output)
-        return self._state.after(self._changed, step, self._applied), step
+                    reads={target: item._etag for target, item in self._seen.items()},
+                    leaned=self._leaned, searches=self._searches, output=output)
+        return self._state.after(self._draft.changed, step, self._draft.applied), step
 
     # -------------------------------------------------------------------------------------------- messages
 
@@ -218,16 +227,17 @@ class Unit:
             if item is not None:
                 items.append(item)
             else:
-                (deleted if target in self._changed else missing).append(target)
+                (deleted if target in self._draft.changed else missing).append(target)
         if missing or deleted:
             raise NotFound(*(missing or deleted), deleted=not missing)
         return items
 
     def _present(self, target: Target) -> Resource | None:
         """The item as this unit sees it, of its resource's present class; None when it is not there."""
-        entry = self._changed.get(target)
+        entry = self._draft.changed.get(target)
         if entry is not None:
             item = entry.current
+            self._leaned.add(target)
         else:
             item = self._seen.get(target)
             if item is None and (item := self._cache.items.get(target)) is not None:
@@ -237,11 +247,26 @@ class Unit:
         cls = self._registry.resource(target[:2])
         return item if type(item) is cls else refit(item, cls)
 
+    async def _match(self, target: Target | None, etag: str) -> None:
+        """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""
+        if target is None:
+            raise Invalid("issue", [Problem("if_match", etag, "the command is on no item whose version could match")])
+        entry = self._draft.changed.get(target)
+        item = self._cache.items.get(target) if entry is None else entry.current
+        if entry is None and (item is None or item._etag != etag):
+            found = await self._reader.load(target[:2], [target.identifier])
+            if not found:
+                raise NotFound(target)
+            item = found[0]
+            self._cache.keep(target, item)
+        if item is None or item._etag != etag:
+            raise Conflict([clash_of(target, "read", None, None, item)])
+
     async def _load(self, targets: Sequence[Target]) -> None:
         """Takes those not yet known into the cache."""
         wanted: dict[Kindred, dict[Identifier, None]] = {}
         for target in targets:
-            if target not in self._changed and target not in self._seen and target not in self._cache.items:
+            if target not in self._draft.changed and target not in self._seen and target not in self._cache.items:
                 wanted.setdefault(target[:2], {})[target.identifier] = None
         for kindred, identifiers in wanted.items():
             for item in await self._reader.load(kindred, list(identifiers)):
@@ -263,12 +288,13 @@ class Unit:
         if faults:
             raise Invalid(f"the search for {kindred[0]}:{kindred[1]}", faults)
         rows = await self._reader.find(kindred, wanted)
-        known = [target for target in (*self._changed, *self._seen) if target[:2] == kindred]
+        self._searches.append(Search(kindred, wanted, frozenset((row._id, row._etag) for row in rows)))
+        known = [target for target in (*self._draft.changed, *self._seen) if target[:2] == kindred]
         found = {target: item for target in known
                  if (item := self._present(target)) is not None and matches(item, wanted)}
         for row in rows:
             target = Target(*kindred, row._id)
-            if target not in self._changed and target not in self._seen:
+            if target not in self._draft.changed and target not in self._seen:
                 self._cache.keep(target, row)
                 item = self._present(target)
                 if item is not None and (item is row or matches(item, wanted)):     # it was of an earlier definition
@@ -290,74 +316,15 @@ class Unit:
         if mutation.on is not target:
             mutation = Delete(target) if isinstance(mutation, Delete) else type(mutation)(target, **mutation.values)
         if isinstance(mutation, Insert):
-            self._insert(mutation, target, cls, event)
-        else:
-            await self._load([target])
-            before = self._present(target)
-            if before is None:
-                raise NotFound(target, deleted=target in self._changed)
-            if isinstance(mutation, Update):
-                self._update(mutation, before, target, event)
-            else:
-                self._delete(mutation, before, target, event)
-        return mutation
-
-    def _insert(self, mutation: Mutation, target: Target, cls: type[Resource], event: Event) -> None:
-        entry = self._changed.get(target)
-        gone = entry is not None and is_deleted(entry.current)
-        if (entry is not None and not gone) or (entry is None and target in self._cache.items):
-            raise AlreadyExists(target)
-        origin = entry.origin if entry is not None else None
-        stamps = self._stamps(cls, origin)
-        if origin is not None:      # deleted before in this session: the row is there, and is the same item again
-            stamps |= {name: getattr(origin, name, None) for name in ("_created", "_creator") if name in cls._fields}
-        try:
-            item = cls(_id=target.identifier, **stamps, **mutation.values)
-        except Invalid as invalid:
-            raise Invalid(f"Insert of {target}", invalid.problems) from None
-        self._record(target, Entry(origin, item, mutation, event, self._state.number + 1, self._applied, entry))
-
-    def _update(self, mutation: Mutation, before: Resource, target: Target, event: Event) -> None:
-        cls = type(before)
-        try:
-            after = before.set(**mutation.values) if mutation.values else before
-            if any(not same(getattr(before, name), getattr(after, name)) for name in mutation.values):
-                after = after.set(**self._stamps(cls, before))
-            else:
-                return      # nothing to do: the values were equal
-        except Invalid as invalid:
-            raise Invalid(f"Update of {target}", invalid.problems) from None
-        self._change(target, before, after, mutation, event)
-
-    def _delete(self, mutation: Mutation, before: Resource, target: Target, event: Event) -> None:
-        entry = self._changed.get(target)
-        if entry is not None and entry.origin is None:
-            self._changed = self._changed.remove(target)     # new, then deleted: nothing is left of it
-            self._applied += 1
-            return
-        after = None
-        if "_deleted" in type(before)._fields:
-            after = before.set(_deleted=self.now, **self._stamps(type(before), before))
-        self._change(target, before, after, mutation, event)
-
-    def _change(
-        self, target: Target, before: Resource, after: Resource | None, mutation: Mutation, event: Event,
-    ) -> None:
-        entry = self._changed.get(target)
-        origin = self._seen[target] if entry is None else entry.origin
-        self._record(target, Entry(origin, after, mutation, event, self._state.number + 1, self._applied, entry))
-
-    def _record(self, target: Target, entry: Entry) -> None:
-        self._changed = self._changed.insert(target, entry)
-        self._applied += 1
-
-    def _stamps(self, cls: type[Resource], before: Resource | None) -> dict[str, Any]:
-        """The stamps of a real change; also those of making, when there was nothing ``before``."""
-        stamps: dict[str, Any] = {"_updated": self.now, "_etag": self._identifiers().hex}
-        if "_updater" in cls._fields:
-            stamps["_updater"] = self.user
+            self._draft.insert(mutation, target, cls, event, cached=target in self._cache.items)
+            return mutation
+        await self._load([target])
+        before, entry = self._present(target), self._draft.changed.get(target)
         if before is None:
-            stamps["_created"] = self.now
-            if "_creator" in cls._fields:
-                stamps["_creator"] = self.user
-        return stamps
+            raise NotFound(target, deleted=entry is not None)
+        origin = self._seen[target] if entry is None else entry.origin
+        if isinstance(mutation, Update):
+            self._draft.update(mutation, before, origin, target, event)
+        else:
+            self._draft.delete(mutation, before, origin, target, event)
+        return mutation

@@ -6,9 +6,9 @@ and the handlings of the commands that policies issued after it. Around the tree
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
@@ -44,21 +44,32 @@ class Handling:
                 yield from reaction.walk()
 
 
+class Search(NamedTuple):
+    """A search by equality, and which stored rows it found: pairs of identifier and etag."""
+
+    kindred: tuple[str, str]
+    equals: Mapping[str, Any]
+    found: frozenset[tuple[Any, str | None]]
+
+
 class Step:
     """What ``issue`` returns: the response, the events and mutations, and who, when, which cell.
 
     ``number`` counts from 1 along the line of steps; ``at`` is aware, UTC; ``cell`` is the notebook cell's number or
-    None; ``reads`` maps each item read from the database to the etag it had; ``address`` issues it again.
+    None; ``address`` issues it again. ``reads`` maps each item read from the database to the etag it had, ``leaned``
+    are the items of which it read or changed what earlier steps had left pending, ``searches`` what it searched for.
     ``output`` is what the response handler made of the response."""
 
-    __slots__ = ("address", "at", "cell", "handling", "number", "output", "reads", "user")
+    __slots__ = ("address", "at", "cell", "handling", "leaned", "number", "output", "reads", "searches", "user")
 
     def __init__(
         self, number: int, handling: Handling, address: str, *, user: str | None, at: datetime, cell: int | None,
-        reads: Mapping[Target, str | None], output: Any = None,
+        reads: Mapping[Target, str | None], leaned: Collection[Target] = (), searches: Sequence[Search] = (),
+        output: Any = None,
     ) -> None:
         self.number, self.handling, self.address = number, handling, address
         self.user, self.at, self.cell, self.reads, self.output = user, at, cell, reads, output
+        self.leaned, self.searches = frozenset(leaned), tuple(searches)
 
     @property
     def command(self) -> Command:

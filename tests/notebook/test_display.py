@@ -1,0 +1,227 @@
+"""Display: everything is escaped and well-formed, values read as one writes them, and what fails says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html import unescape
+from html.parser import HTMLParser
+from re import findall, sub
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
+from workbench import Delete, Insert, Rejected, Target, Update
+from workbench.errors import Invalid, WorkbenchError
+from workbench.notebook.display import LIMIT, STYLE, box, cell, commit_html, plan_html, register, step_html, value_html
+from workbench.notebook.display import safely as shown_safely
+from workbench.notebook.shown_plan import ShownPlan
+from workbench.postgres.commit import Commit
+from workbench.state.manager import StateManager
+from workbench.state.reader import MemoryReader
+
+EVIL = "</div><script>alert('&')</script>\"'"
+VOID = ("br",)
+
+
+class Tags(HTMLParser):
+    """What is open, and every tag that was there; fails where one is closed that is not the last opened."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.seen.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def text(html: str) -> str:
+    """The words of some HTML, without its style and markup."""
+    return unescape(sub(r"<[^>]*>", " ", html.replace(STYLE, "")))
+
+
+def words(html: str) -> str:
+    """The text in one line, the evil one by its name."""
+    return " ".join(text(html).split()).replace(EVIL.replace("'", r"\'"), "EVIL").replace(EVIL, "EVIL")
+
+
+async def changed(**arguments: Any) -> StateManager:
+    """Three items inserted, changed and deleted, and by a policy a fourth, with an evil text in every place."""
+
+    def written(event: Any, context: Any) -> Any:
+        verbs = {"insert": Insert(event.target, text=EVIL), "delete": Delete(event.target)}
+        return verbs.get(event.text) or Update(event.target, text=event.text)
+
+    async def write(command: Any, context: Any) -> Any:
+        yield Written(text=command.text).on(context.target)
+        yield context.respond(**{EVIL: EVIL})
+
+    def policy(event: Any, context: Any) -> Any:
+        return Copy(text=EVIL).on(Target("notes", "note", "copy")) if event.text == "insert" else None
+
+    reader = MemoryReader(stored("notes", "note", note("old", text=EVIL), note("gone", text=EVIL)))
+    manager = manage(notes(write=write, written=written, policies=[policy]), reader=reader,
+                     **{"user": EVIL, **arguments})
+    for name, identifier in [("insert", EVIL), (EVIL + "!", "old"), ("delete", "gone")]:
+        await manager.issue(Write(text=name), on=Target("notes", "note", identifier), cell=7)
+    return manager
+
+
+async def test_everything_is_escaped() -> None:
+    """A script in a text, an identifier, a user, a response, the SQL or an error is shown as text, in every display."""
+    manager = await changed()
+    plan = manager.plan()
+    for html in (
+        *map(step_html, manager.state.steps()), plan_html(plan, [EVIL]), commit_html(Commit(plan, 1, START)),
+        shown_safely(lambda: int(EVIL)),    # type: ignore[arg-type, return-value]
+        box(value_html(EVIL), value_html([EVIL]), value_html({EVIL: EVIL * 30})),
+    ):
+        tags = Tags(html)
+        assert tags.open == []
+        assert tags.seen <= {"style", "div", "span", "b", "br", "table", "tr", "th", "td", "details", "summary", "pre"}
+        assert "'&'" not in html.replace(STYLE, "")
+
+
+async def test_a_plan() -> None:
+    """A plan groups its changes by resource, signs each, tells old and new of what changed, and folds the SQL away."""
+    plan = (await changed()).plan()
+    shown = plan_html(plan, ["UPDATE a < b"])
+    assert words(shown) == (
+        "Plan: 2 to add, 1 to change, 1 to delete notes:note "
+        "+ EVIL text: 'EVIL' number: 0 step 1 + copy text: 'EVIL' number: 0 step 1 "
+        "~ old text: 'EVIL' → 'EVIL!' step 2 - gone text: 'EVIL' number: 0 step 3 SQL UPDATE a < b")
+    assert findall('class="(insert|update|delete)">(.)', shown) == [
+        ("insert", "+"), ("insert", "+"), ("update", "~"), ("delete", "-")]
+    assert "<details><summary>" in shown
+
+
+async def test_a_step() -> None:
+    """A step is its address, time, user and cell, and a tree of command, events, mutations, policies and response."""
+    step = (await changed(user="ada")).state.steps()[0]
+    assert words(step_html(step)) == (
+        "step 1 notes:write/note/EVIL 00:00:00 UTC, by ada, cell 7 Write text='insert' → Written text='insert' "
+        "+ notes:note/EVIL text='EVIL' policy policy: Copy text='EVIL' on notes:note/copy "
+        "→ Copied text='EVIL' + notes:note/copy text='EVIL' = EVIL='EVIL'")
+
+
+async def test_what_a_plan_does_not_write_is_told() -> None:
+    """An empty plan says so; items touched in vain and items only read are counted; beyond a limit a frame is named."""
+
+    async def write(command: Any, context: Any) -> Any:
+        await context.fetch(Target("notes", "note", "read"))
+        yield Written(text=command.text).on(context.target)
+
+    reader = MemoryReader(stored("notes", "note", note("read"), note("same", text="x")))
+    manager = manage(notes(write=write, written=lambda event, context: Update(event.target, text=event.text)),
+                     reader=reader)
+    assert words(plan_html(manager.plan(), [])) == "Plan: 0 to add, 0 to change, 0 to delete Nothing to do."
+    for there_and_back in ("y", "x"):
+        await manager.issue(Write(text=there_and_back), on="note/same")
+    assert words(plan_html(manager.plan(), [])) == (
+        "Plan: 0 to add, 0 to change, 0 to delete Nothing to do. 1 touched, but the values are as they were "
+        "2 read and not changed; the commit verifies that they did not move")
+    many = manage(notes())
+    for number in range(LIMIT + 2):
+        await many.issue(Write(), on=f"note/{number}")
+    shown = plan_html(many.plan(), [])
+    assert shown.count('<td class="insert">') == LIMIT
+    assert "… and 2 more; plan.frame() has them all" in text(shown)
+
+
+@pytest.mark.parametrize("value, expected", [
+    (Decimal("1.50"), "1.50"), (UUID(int=1), "00000000-0000-0000-0000-000000000001"), (None, "None"), ("1", "'1'"),
+    (datetime(2013, 1, 1, tzinfo=UTC), "2013-01-01 00:00:00+00:00"), (timedelta(hours=2), "2:00:00"), (True, "True"),
+    ("x" * 100, f"'{'x' * 58}…"), ([Decimal(1)], "[Decimal('1')]"),
+    pytest.param(10**5000, "<int that cannot be shown>", id="huge"),
+])
+def test_a_value(value: object, expected: str) -> None:
+    """A value reads as one writes it, a text in quotes; a long one is cut; one that has no repr does no harm."""
+    assert words(value_html(value)) == expected
+
+
+def test_the_whole_of_a_value_is_in_the_tooltip() -> None:
+    """The tooltip has a cut value whole, up to a screenful, and is absent where it would say the same."""
+    assert unescape(value_html("<" * 100).split('"')[1]) == repr("<" * 100)
+    assert len(unescape(value_html("x" * 10**6).split('"')[1])) == 2000
+    assert "title" not in value_html("short")
+
+
+async def test_a_bundle_has_text_and_html() -> None:
+    """A shown plan is text and HTML; the text is its repr, honest and without markup."""
+    shown = ShownPlan((await changed()).plan())
+    bundle = shown._repr_mimebundle_()
+    assert sorted(bundle) == ["text/html", "text/plain"]
+    assert bundle["text/plain"] == repr(shown)
+    assert repr(shown).splitlines()[:2] == [
+        "plan: 2 to add, 1 to change, 1 to delete", f"  + notes:note/{EVIL}  text={EVIL!r}, number=0"]
+
+
+def test_a_display_that_fails_shows_its_traceback() -> None:
+    """What a render raises is shown as its traceback: IPython would show nothing."""
+    def broken(value: object) -> str:
+        raise ValueError("<b>no</b>")
+
+    shown = shown_safely(broken, 1)
+    assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in shown
+    assert "<b>" not in shown
+
+
+def test_colours_have_a_fallback_that_can_be_read() -> None:
+    """Each colour of JupyterLab's has one of ours beside it, for elsewhere; it has 4.5 to 1 against white."""
+    names = findall(r"var\(--jp-(?:success|warn|error)-color1, #(\w{6})\)", STYLE)
+    assert len(names) == STYLE.count("-color1, #") == 3
+    for name in names:
+        red, green, blue = (int(name[place:place + 2], 16) / 255 for place in (0, 2, 4))
+        # Mixed with a quarter of black it is darker still: this is the colour before.
+        light = sum(weight * ((part + 0.055) / 1.055) ** 2.4
+                    for weight, part in zip((0.2126, 0.7152, 0.0722), (red, green, blue), strict=True))
+        assert 1.05 / (light + 0.05) > 4
+
+
+def test_outside_of_ipython() -> None:
+    """Without a running IPython there is no cell, and registering the displays does nothing."""
+    register()
+    assert cell() is None
+
+
+def raising(error: Callable[[], Exception], depth: int = 0) -> WorkbenchError:
+    def deeper(left: int) -> None:
+        if left:
+            deeper(left - 1)
+        raise error()
+
+    with pytest.raises(WorkbenchError) as raised:
+        deeper(depth)
+    return raised.value
+
+
+def test_an_error_in_few_lines() -> None:
+    """An error of ours renders as its words and the lines of the user's files, the middle of a long way left out."""
+    name, *lines = raising(lambda: Rejected("no <b>"))._render_traceback_()
+    assert name == "\x1b[1mRejected\x1b[0m: no <b>"
+    assert [line.rpartition(": ")[2] for line in lines] == ["", "deeper(depth)", "raise error()"]
+    assert f"{__file__}, line " in lines[1]
+    assert ", in deeper: raise" in lines[2]
+    assert raising(lambda: Rejected("no"), 50)._render_traceback_()[5] == "…"
+    assert len(raising(lambda: Rejected("no"), 50)._render_traceback_()) == 9
+    assert Rejected("never raised")._render_traceback_() == ["\x1b[1mRejected\x1b[0m: never raised"]
+
+
+def test_an_errors_lines_are_not_the_librarys() -> None:
+    """The frames of the library, below the user's, are left out of what is shown."""
+    with pytest.raises(Invalid) as raised:
+        Write(txt="x")
+    lines = raised.value._render_traceback_()
+    assert lines[0].startswith("\x1b[1mInvalid\x1b[0m: Write was refused")
+    assert [line.rpartition(": ")[2] for line in lines[2:]] == ['Write(txt="x")']

@@ -1,0 +1,209 @@
+"""Frames: their columns, the dtype of each, their order; empty ones, None, nested values, many rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+import pytest
+
+from tests.state.domains import START, Copy, Note, Write, Written, manage, note, notes, stored
+from workbench import Datadef, Delete, Insert, Resource, Target, Update, field
+from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.notebook.frames import items_frame, pending_frame, plan_frame, steps_frame
+from workbench.state.reader import MemoryReader
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Size(Datadef):
+    width = field(int)
+
+
+class Thing(Resource):
+    """One field of every kind, each once more as optional."""
+
+    text = field(str)
+    text_or = field(str | None)
+    whole = field(int)
+    whole_or = field(int | None)
+    flag = field(bool)
+    flag_or = field(bool | None)
+    real = field(float)
+    real_or = field(float | None)
+    moment = field(datetime)
+    moment_or = field(datetime | None)
+    money = field(Decimal)
+    money_or = field(Decimal | None)
+    link = field(UUID)
+    day = field(date)
+    clock = field(time)
+    span = field(timedelta)
+    raw = field(bytes)
+    colour = field(Colour)
+    size = field(Size)
+    sizes = field(list[Size])
+    facts = field(dict)
+
+
+DTYPES = {
+    "state": "str", "text": "str", "text_or": "str", "whole": "int64", "whole_or": "Int64", "flag": "bool",
+    "flag_or": "boolean", "real": "float64", "real_or": "float64", "moment": "datetime64[us, UTC]",
+    "moment_or": "datetime64[us, UTC]", "money": "object", "money_or": "object", "link": "object", "day": "object",
+    "clock": "object", "span": "object", "raw": "object", "colour": "object", "size": "object", "sizes": "object",
+    "facts": "object", "_created": "datetime64[us, UTC]", "_updated": "datetime64[us, UTC]", "_etag": "str"}
+MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)       # beyond what nanoseconds can say
+
+
+def thing(number: int, **values: Any) -> Thing:
+    return Thing(**{
+        "_id": UUID(int=number), "text": "a", "whole": 2**62, "flag": True, "real": 1.5, "moment": MOMENT,
+        "money": Decimal("1.10"), "link": UUID(int=7), "day": date(2013, 1, 1), "clock": time(5),
+        "span": timedelta(1), "raw": b"\0", "colour": Colour.RED, "size": {"width": 1}, "sizes": [{"width": 2}],
+        "facts": {"a": [1, {"b": None}]}, "_created": START, **values})
+
+
+def frame_of(*items: Resource, cls: type[Resource] = Thing, state: str = "new") -> pd.DataFrame:
+    return items_frame(cls, [(state, Target("shop", "thing", item._id), item) for item in items])
+
+
+def dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return {name: str(dtype) for name, dtype in frame.dtypes.items()}
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_columns_of_items(count: int) -> None:
+    """State, fields, stamps, each with the dtype of its kind, however many rows there are, none included."""
+    frame = frame_of(*map(thing, range(count)))
+    assert dtypes(frame) == DTYPES
+    assert (frame.index.name, frame.index.dtype, len(frame)) == ("_id", "object", count)
+
+
+def test_values_are_what_they_were() -> None:
+    """None is missing, a far moment is exact, and what pandas has no type for is the very Python object."""
+    full = {"text_or": "b", "whole_or": -(2**62) - 1, "flag_or": False, "real_or": 0.1, "moment_or": MOMENT,
+            "money_or": Decimal("0.00")}
+    item = thing(2, **full)
+    frame = frame_of(thing(1), item)
+    first, second = frame.iloc[0], frame.iloc[1]
+    assert first[[*full, "_updated", "_etag"]].isna().all()
+    assert {name: second[name] for name in full} == full
+    assert frame["whole"].tolist() == [2**62] * 2
+    assert second["moment"].to_pydatetime() == MOMENT
+    assert first["money_or"] is None
+    for name in ("money", "link", "day", "clock", "span", "raw", "colour", "size", "sizes", "facts"):
+        assert second[name] is getattr(item, name)
+    assert (type(second["facts"]), type(second["sizes"])) == (FrozenDict, FrozenList)
+
+
+def test_a_row_is_found_by_its_identifier() -> None:
+    """The index holds the identifiers as the resource types them: `.loc` takes a UUID, a text or a number."""
+    assert frame_of(thing(1), thing(2, text="b")).loc[UUID(int=2), "text"] == "b"
+    assert frame_of(note("a"), note("b", text="B"), cls=Note).loc["b", "text"] == "B"
+
+    class Numbered(Resource):
+        _id = field(int)
+        text = field(str)
+
+    numbered = frame_of(Numbered(_id=7, text="seven"), Numbered(_id=3, text="three"), cls=Numbered)
+    assert (numbered.loc[3, "text"], numbered.index.dtype, list(numbered.index)) == ("three", "int64", [7, 3])
+
+
+def test_a_field_may_be_called_state() -> None:
+    """A resource's own field named `state` is not lost to the column that says new, changed, deleted or clean."""
+
+    class Country(Resource):
+        _id = field(str)
+        state = field(str)
+
+    frame = frame_of(Country(_id="a", state="republic"), cls=Country, state="clean")
+    assert "republic" in frame.iloc[0].tolist()
+    assert "clean" in frame.iloc[0].tolist()
+
+
+PENDING = {"mutation": "str", "resource": "str", "identifier": "object", "values": "object", "event": "str",
+           "command": "str", "policy": "str", "step": "int64", "cell": "Int64", "user": "str",
+           "at": "datetime64[us, UTC]"}
+PLAN = {"change": "str", "resource": "str", "identifier": "object", "columns": "object", "old": "object",
+        "new": "object", "etag": "str", "steps": "object"}
+STEPS = {"at": "datetime64[us, UTC]", "user": "str", "cell": "Int64", "command": "str", "target": "str",
+         "events": "object", "mutations": "int64", "response": "object", "committed": "bool"}
+
+
+def test_empty_frames() -> None:
+    """With nothing pending each frame has its columns and dtypes and no row."""
+    manager = manage(notes())
+    frames = [pending_frame(manager.state), plan_frame(manager.plan()), steps_frame([], [])]
+    assert [(dtypes(frame), len(frame)) for frame in frames] == [(PENDING, 0), (PLAN, 0), (STEPS, 0)]
+
+
+async def test_a_story() -> None:
+    """Insert, update, delete, a commit, a response: the rows of each frame, in the order in which they came about."""
+
+    def written(event: Any, context: Any) -> Any:
+        verbs = {"insert": Insert(event.target, text="x"), "delete": Delete(event.target)}
+        return verbs.get(event.text) or Update(event.target, text=event.text, number=3)
+
+    async def write(command: Any, context: Any) -> Any:
+        yield Written(text=command.text).on(context.target)
+        yield context.respond(text=command.text)
+
+    reader = MemoryReader(stored("notes", "note", note("old", etag="e1"), note("gone", text="bye", etag="e2")))
+    manager = manage(notes(write=write, written=written), reader=reader, user=None)
+    for place, (name, identifier) in enumerate([("insert", "new"), ("y", "old"), ("delete", "gone")], 4):
+        await manager.issue(Write(text=name), on=f"note/{identifier}", cell=None if name == "y" else place)
+    frame = pending_frame(manager.state)
+    assert (dtypes(frame), list(frame.index)) == (PENDING, [1, 2, 3])
+    assert frame[["mutation", "resource", "identifier", "values", "event", "command", "step"]].values.tolist() == [
+        ["insert", "notes:note", "new", {"text": "x"}, "Written", "Write", 1],
+        ["update", "notes:note", "old", {"text": "y", "number": 3}, "Written", "Write", 2],
+        ["delete", "notes:note", "gone", {}, "Written", "Write", 3]]
+    assert frame["cell"].tolist() == [4, pd.NA, 6]
+    assert frame[["policy", "user"]].isna().all(axis=None)
+    assert frame["at"].is_monotonic_increasing
+    plan = plan_frame(manager.plan()).set_index("identifier")
+    assert dtypes(plan_frame(manager.plan())) == PLAN
+    assert plan.loc["old"].tolist() == [
+        "update", "notes:note", ["text", "number"], {"text": "", "number": 0}, {"text": "y", "number": 3}, "e1", [2]]
+    assert plan.loc["gone", "old"] == {"text": "bye", "number": 0}
+    assert (plan.loc["gone", "new"], pd.isna(plan.loc["new", "etag"])) == ({}, True)
+    manager.settle(manager.plan())
+    await manager.issue(Write(text="z"), on="note/old")
+    steps = steps_frame(manager.state.steps(), manager.state.pending())
+    assert (dtypes(steps), steps.index.name, list(steps.index)) == (STEPS, "number", [1, 2, 3, 4])
+    assert steps["committed"].tolist() == [True, True, True, False]
+    assert dict(steps.loc[4, "response"]) == {"text": "z"}
+    assert steps["target"].tolist()[0] == "notes:note/new"
+    assert steps.loc[4, ["command", "events", "mutations"]].tolist() == ["Write", ["Written"], 1]
+
+
+async def test_what_policies_issued_is_among_the_pending() -> None:
+    """A mutation that followed by a policy stands after the one it reacts to, with the policy's name."""
+
+    async def by_policy(event: Any, context: Any) -> Any:
+        return Copy(text="y").on(Target("notes", "note", "copy"))
+
+    manager = manage(notes(policies=[by_policy]))
+    await manager.issue(Write(text="x"), on="note/a", cell=2)
+    frame = pending_frame(manager.state)
+    assert frame[["identifier", "event", "command", "step", "cell"]].values.tolist() == [
+        ["a", "Written", "Write", 1, 2], ["copy", "Copied", "Copy", 1, 2]]
+    assert (pd.isna(frame.loc[1, "policy"]), frame.loc[2, "policy"]) == (True, "by_policy")
+
+
+def test_many_rows() -> None:
+    """A hundred thousand items make a frame as a few do; how long it took is printed, not judged."""
+    items = [note(str(number), text="t", number=number) for number in range(100_000)]
+    rows = [("clean", Target("notes", "note", item._id), item) for item in items]
+    begun = perf_counter()
+    frame = items_frame(Note, rows)
+    print(f"{(perf_counter() - begun) * 1000:.0f} ms for {len(frame):,} items")  # noqa: T201  # to be seen with -s
+    assert frame["number"].sum() == sum(range(100_000))
+    assert frame.loc["99999", "number"] == 99_999

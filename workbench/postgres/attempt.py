@@ -1,0 +1,157 @@
+"""Attempt: one try to write a plan in one transaction.
+
+In this order: what was read and what will be written is locked, row by row in the order of identifiers (so that two
+commits never wait for each other in a ring), and its etags are compared; searches are run again where the transaction
+is serializable; every statement runs and says which rows it found; COMMIT. What has moved is noted, and the transaction
+rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Any
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Target
+from workbench.errors import DatabaseError
+from workbench.postgres.drift import etags_of
+from workbench.postgres.engine import DRIVER_ERRORS, Engine
+from workbench.postgres.query import PostgresReader
+from workbench.postgres.statements import Statement
+from workbench.state.plan import Plan
+from workbench.state.table import quoted
+
+RUNS = 8        # locking queries a table; where reads and writes alternate more often, all are locked for writing
+_STRENGTH = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
+
+
+class Stale(Exception):
+    """Rolls a transaction back because rows have moved; caught where the attempt is made."""
+
+
+class Attempt:
+    """One transaction.
+
+    ``moved`` says of each item that is not as it was what was to be done with it; ``running`` is the statement at work;
+    ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed."""
+
+    def __init__(
+        self, reader: PostgresReader, plan: Plan, statements: Sequence[Statement], *, verify_reads: bool,
+        serializable: bool, lock_timeout: float,
+    ) -> None:
+        self._reader, self._plan, self._statements = reader, plan, statements
+        self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
+        self.moved: dict[Target, str] = {}
+        self.running: Statement | None = None
+        self.number: str | None = None
+        self.done = False
+
+    async def run(self, connection: Any) -> None:
+        """Writes the plan, or raises Stale, or what asyncpg raises; nothing is written then unless ``done``."""
+        try:
+            await connection.execute(self._beginning())
+            if self._verify_reads and self._plan.reads:
+                await self._verify(connection)
+            if self._serializable:
+                await self._search_again(connection)
+            for statement in self._statements:
+                self.running = statement
+                await self._execute(connection, statement)
+            if self.moved:
+                raise Stale
+            self.running = None
+            number = await connection.fetchval("SELECT pg_current_xact_id()::text")
+        except BaseException:
+            if not connection.is_closed():
+                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
+                    await connection.execute("ROLLBACK")
+            raise
+        self.number = number
+        # COMMIT is not interrupted: a cancelled one would leave it open whether it was done.
+        committing = asyncio.ensure_future(connection.execute("COMMIT"))
+        while not committing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(committing)
+        committing.result()
+        self.done = True
+
+    def _beginning(self) -> str:
+        """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
+        isolation = " ISOLATION LEVEL SERIALIZABLE" if self._serializable else ""
+        deferred = ", ".join(quoted(name) for name in sorted(self._plan.order.deferred))
+        return (f"BEGIN{isolation}; SET LOCAL lock_timeout = {max(1, round(self._lock_timeout * 1000))}"
+                + (f"; SET CONSTRAINTS {deferred} DEFERRED" if deferred else ""))
+
+    async def _verify(self, connection: Any) -> None:
+        for kindred, locks in sorted(self._locks().items()):
+            runs = [(mode, [identifier for identifier, _ in run]) for mode, run in groupby(
+                sorted(locks.items()), key=lambda pair: pair[1])]
+            if len(runs) > RUNS:
+                runs = [(max(locks.values(), key=_STRENGTH.index), sorted(locks))]
+            stored: dict[Any, str | None] = {}
+            for mode, identifiers in runs:
+                stored |= await etags_of(connection, self._plan.tables[kindred], identifiers, mode)
+            for target, etag in self._plan.reads.items():
+                if target[:2] == kindred and (
+                        target.identifier not in stored or stored[target.identifier] != etag):
+                    self.moved[target] = "read"
+
+    def _locks(self) -> dict[Kindred, dict[Any, str]]:
+        """How each row must be locked: what was read FOR SHARE, what is changed as its statement will do."""
+        locks: dict[Kindred, dict[Any, str]] = {}
+        for target in self._plan.reads:
+            locks.setdefault(target[:2], {})[target.identifier] = "FOR SHARE"
+        for change in self._plan.changes:
+            if change.before is not None:
+                mode = "FOR UPDATE" if change.after is None else "FOR NO KEY UPDATE"
+                locks.setdefault(change.target[:2], {})[change.target.identifier] = mode
+        return locks
+
+    async def _search_again(self, connection: Any) -> None:
+        """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""
+        for step in self._plan.steps:
+            for search in step.searches:
+                now = await self._reader.find_with(connection, search.kindred, search.equals)
+                then = {identifier for identifier, _ in search.found}
+                appeared = {Target(*search.kindred, item._id): "search" for item in now if item._id not in then}
+                self.moved = appeared | self.moved
+
+    async def _execute(self, connection: Any, statement: Statement) -> None:
+        if statement.copied:
+            try:
+                await connection.copy_records_to_table(
+                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
+                    records=statement.parameters)
+            except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
+                raise DatabaseError(f"a value does not fit into {statement.table.name}: {error}; nothing was written, "
+                                    "everything pending is kept") from error
+        elif statement.kind == "insert":
+            await connection.execute(statement.sql, *statement.parameters[0])
+        else:
+            if len(statement.parameters) == 1:
+                found = await connection.fetch(statement.sql, *statement.parameters[0])
+            else:
+                found = await connection.fetchmany(statement.sql, statement.parameters)
+            if len(found) != len(statement.changes):
+                there = {row[0] for row in found}
+                self.moved |= {change.target: change.kind for change in statement.changes
+                               if change.target.identifier not in there}
+
+
+async def outcome(engine: Engine, number: str) -> bool | None:
+    """Whether a transaction was committed, as the server tells another connection; None when it cannot be reached.
+
+    A transaction whose connection broke may still be at work for a moment: it is waited for, up to two seconds."""
+    for pause in (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.65):
+        await asyncio.sleep(pause)
+        try:
+            async with engine.acquire() as connection:
+                status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", number)
+        except Exception:       # whatever it is, the server does not tell yet; the pause goes on
+            continue
+        if status != "in progress":
+            return bool(status == "committed")
+    return None

@@ -1,0 +1,76 @@
+"""Drift: what changed in the database since items were fetched; found by comparing etags, without a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from workbench.domain.datadef import same
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Resource, Target
+from workbench.postgres.engine import Engine
+from workbench.postgres.query import PostgresReader
+from workbench.postgres.statements import column_of
+from workbench.state.table import Table, quoted
+
+
+class Drift(NamedTuple):
+    """One item that moved: as it was ``cached`` (None: it was not known to exist) and as it is ``stored`` (None: gone).
+
+    Both are the whole items, a soft-deleted one included."""
+
+    target: Target
+    cached: Resource | None
+    stored: Resource | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields that differ, without stamps; empty when it is there on one side only."""
+        if self.cached is None or self.stored is None:
+            return ()
+        return tuple(name for name in type(self.stored)._fields if not name.startswith("_")
+                     and not same(getattr(self.cached, name, None), getattr(self.stored, name)))
+
+    def __str__(self) -> str:
+        if self.stored is None:
+            return f"{self.target} was deleted"
+        if self.cached is None:
+            return f"{self.target} was added"
+        told = ", ".join(f"{name}: {getattr(self.cached, name)!r} -> {getattr(self.stored, name)!r}"
+                         for name in self.columns)
+        return f"{self.target} was changed{f': {told}' if told else ''}"
+
+
+async def drifted(
+    engine: Engine, reader: PostgresReader, known: Mapping[Target, Resource | None],
+) -> list[Drift]:
+    """Those of some items that are stored otherwise than they are known; two queries a resource, in stable order."""
+    by_kind: dict[Kindred, list[Target]] = {}
+    for target in known:
+        by_kind.setdefault(target[:2], []).append(target)
+    found = []
+    async with engine.acquire(doing="comparing with what is stored") as connection:
+        for kindred, targets in sorted(by_kind.items()):
+            etags = await etags_of(connection, reader.tables[kindred], [target.identifier for target in targets])
+            moved = [target for target in targets if _moved(known[target], target, etags)]
+            stored: dict[Any, Resource] = {item._id: item for item in await reader.load_with(
+                connection, kindred, [target.identifier for target in moved], deleted=True)} if moved else {}
+            found += [Drift(target, known[target], stored.get(target.identifier)) for target in moved]
+    return found
+
+
+async def etags_of(connection: Any, table: Table, identifiers: list[Any], lock: str = "") -> dict[Any, str | None]:
+    """The etags as stored by identifier; those that are not there are left out. ``lock`` is a locking clause.
+
+    Rows are visited, and so locked, in the order of their identifiers."""
+    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    rows = await connection.fetch(
+        f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {quoted(key.name)} {lock}", identifiers)
+    return {row[0]: row[1] for row in rows}
+
+
+def _moved(item: Resource | None, target: Target, etags: Mapping[Any, str | None]) -> bool:
+    if target.identifier not in etags:
+        return item is not None
+    return item is None or etags[target.identifier] != item._etag

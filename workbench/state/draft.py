@@ -1,0 +1,95 @@
+"""Draft: the changed items of a State while something works on them: mutations are applied, stamped and validated here.
+
+A unit drafts what a command's events wish for, a resolution what was decided about a conflict; both end in a new State.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from workbench.domain.datadef import same
+from workbench.domain.entity import Event
+from workbench.domain.mutation import Mutation
+from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.errors import AlreadyExists, Invalid
+from workbench.state.state import Changed, Entry, State
+
+
+class Draft:
+    """The ``changed`` items after ``applied`` mutations, for the step after a State.
+
+    ``now`` and ``user`` go into the stamps, ``identifiers`` makes the etags."""
+
+    __slots__ = ("applied", "changed", "identifiers", "now", "step", "user")
+
+    def __init__(self, state: State, *, now: datetime, user: str | None, identifiers: Callable[[], UUID]) -> None:
+        self.changed: Changed = state.changed
+        self.applied, self.step = state.applied, state.number + 1
+        self.now, self.user, self.identifiers = now, user, identifiers
+
+    def insert(self, mutation: Mutation, target: Target, cls: type[Resource], event: Event, *, cached: bool) -> None:
+        """A new item; raises AlreadyExists, where ``cached`` says that it is known to be stored, and Invalid."""
+        entry = self.changed.get(target)
+        gone = entry is not None and is_deleted(entry.current)
+        if (entry is not None and not gone) or (entry is None and cached):
+            raise AlreadyExists(target)
+        origin = entry.origin if entry is not None else None
+        stamps = self.stamps(cls, origin)
+        if origin is not None:      # deleted before in this session: the row is there, and is the same item again
+            stamps |= {name: getattr(origin, name, None) for name in ("_created", "_creator") if name in cls._fields}
+        try:
+            item = cls(_id=target.identifier, **stamps, **mutation.values)
+        except Invalid as invalid:
+            raise Invalid(f"Insert of {target}", invalid.problems) from None
+        self.record(target, origin, item, mutation, event)
+
+    def update(
+        self, mutation: Mutation, before: Resource, origin: Resource | None, target: Target, event: Event,
+    ) -> bool:
+        """Other values for some fields of ``before``; False, and nothing recorded, where they are equal.
+
+        Raises Invalid."""
+        try:
+            after = before.set(**mutation.values) if mutation.values else before
+            if all(same(getattr(before, name), getattr(after, name)) for name in mutation.values):
+                return False
+            after = after.set(**self.stamps(type(before), before))
+        except Invalid as invalid:
+            raise Invalid(f"Update of {target}", invalid.problems) from None
+        self.record(target, origin, after, mutation, event)
+        return True
+
+    def delete(
+        self, mutation: Mutation, before: Resource, origin: Resource | None, target: Target, event: Event,
+    ) -> None:
+        """The end of an item: soft where its resource has ``_deleted``; a new one leaves nothing behind."""
+        if origin is None:
+            self.changed = self.changed.discard(target)
+            self.applied += 1
+            return
+        after = None
+        if "_deleted" in type(before)._fields:
+            after = before.set(_deleted=self.now, **self.stamps(type(before), before))
+        self.record(target, origin, after, mutation, event)
+
+    def record(
+        self, target: Target, origin: Resource | None, current: Resource | None, mutation: Mutation, event: Event,
+    ) -> None:
+        """Takes what a mutation made of an item."""
+        entry = Entry(origin, current, mutation, event, self.step, self.applied, self.changed.get(target))
+        self.changed = self.changed.insert(target, entry)
+        self.applied += 1
+
+    def stamps(self, cls: type[Resource], before: Resource | None) -> dict[str, Any]:
+        """The stamps of a real change; also those of making, when there was nothing ``before``."""
+        stamps: dict[str, Any] = {"_updated": self.now, "_etag": self.identifiers().hex}
+        if "_updater" in cls._fields:
+            stamps["_updater"] = self.user
+        if before is None:
+            stamps["_created"] = self.now
+            if "_creator" in cls._fields:
+                stamps["_creator"] = self.user
+        return stamps

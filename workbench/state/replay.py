@@ -1,0 +1,59 @@
+"""Replay: the logged commands again, on another State; what a rebase does, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from workbench.state.merge import ResolveConflict
+from workbench.state.plan import Plan
+from workbench.state.process import Unit
+from workbench.state.state import State
+from workbench.state.step import Step
+
+
+class Refusal(NamedTuple):
+    """A step whose command was refused this time, and by what error."""
+
+    step: Step
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"step {self.step.number}, {self.step.address}: {type(self.error).__name__}: {self.error}"
+
+
+class Rebased(NamedTuple):
+    """What a rebase came to: the ``plan`` now and the one ``before``, and the commands that were ``refused``."""
+
+    plan: Plan
+    before: Plan
+    refused: tuple[Refusal, ...]
+
+    def __repr__(self) -> str:
+        old = {change.target: change for change in self.before.changes}
+        new = {change.target: change for change in self.plan.changes}
+        lines = [f"rebased: {self.plan.summary} (before: {self.before.summary})"]
+        for target in dict.fromkeys([*new, *old]):
+            if target not in new:
+                lines.append(f"  no longer {old[target]!r}")
+            elif target not in old or (old[target].new, old[target].kind) != (new[target].new, new[target].kind):
+                lines.append(f"  now {new[target]!r}")
+        return "\n".join([*lines, *(f"  refused {refusal}" for refusal in self.refused)])
+
+
+async def replay(
+    steps: Iterable[Step], state: State, unit: Callable[[State, str | None], Unit],
+) -> tuple[State, list[Refusal]]:
+    """Issues the commands of some steps on a State, by the same users, on the same items, in the same order.
+
+    A command that is refused now is told, and the rest goes on. Resolutions of conflicts are left out: they spoke of
+    items as they were."""
+    refused = []
+    for step in steps:
+        if isinstance(step.command, ResolveConflict):
+            continue
+        try:
+            state, _ = await unit(state, step.user).run(step.command, step.handling.target, cell=step.cell)
+        except Exception as error:
+            refused.append(Refusal(step, error))
+    return state, refused
