@@ -45,6 +45,10 @@ _MACHINERY = re.compile(
 class WorkbenchError(Exception):
     """The root: ``except WorkbenchError`` catches all that this library raises on purpose."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with its facts: what a subclass's ``__init__`` takes is not what it hands to Exception."""
+        return _restored, (type(self), self.args, self.__dict__)
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: the words, and the user's own lines that led here."""
         places = [_place(*frame) for frame in walk_tb(self.__traceback__)
@@ -55,7 +59,7 @@ class WorkbenchError(Exception):
 
 
 def _place(frame: FrameType, line: int) -> str:
-    """``cell In[3], line 2, in pay: …``; a file's path outside of cells."""
+    """``cell In[3], line 2, in pay: …``; the module's name outside of cells."""
     code = frame.f_code
     ipython: Any = sys.modules.get("IPython")       # not imported here
     shell = ipython and ipython.get_ipython()
@@ -63,7 +67,14 @@ def _place(frame: FrameType, line: int) -> str:
     within = "" if code.co_name.startswith(("<module>", "<cell line")) else f", in {code.co_name}"
     source = getline(code.co_filename, line, frame.f_globals).strip()
     source = source if len(source) <= 80 else f"{source[:79]}…"
-    return f"{' '.join(cell) if cell else code.co_filename}, line {line}{within}: {source}"
+    where = " ".join(cell) if cell else frame.f_globals.get("__name__") or code.co_filename
+    return f"{where}, line {line}{within}: {source}"
+
+
+def _restored(cls: type[WorkbenchError], args: tuple[Any, ...], facts: dict[str, Any]) -> WorkbenchError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class Problem(NamedTuple):

@@ -98,6 +98,7 @@ class Session:
         except BaseException:
             await self.close()
             raise
+        self._models.db.bind = self._engine.gino
         self._reader = PostgresReader(self._engine, self.registry, self._models.tables)
         self._manager = StateManager(self.registry, self._reader, tables=self._models.tables, **self._arguments)
         return self

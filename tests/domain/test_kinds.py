@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import ANNOTATION, JSON, Colour, Shape, Size, values
+from workbench.domain.convert import Refused
 from workbench.domain.datadef import Datadef, field, same
 from workbench.domain.frozen import FrozenDict, FrozenList
-from workbench.domain.kinds import Refused, kind_of
+from workbench.domain.kinds import kind_of
 from workbench.errors import DefinitionError, Invalid
 
 

@@ -286,7 +286,6 @@ class Document(Resource):
     body = field(dict, initial={})
 
 
-@pytest.mark.xfail(strict=True, reason="Python calls 1, 1.0 and True equal; JSON does not: domain/datadef.py, `same`")
 async def test_true_and_one_are_different_json() -> None:
     """In a JSON field a change from 1 to true is a change."""
     domain = notes(written=lambda event, context: Update(Target("papers", "document", "d"), body={"a": True}))

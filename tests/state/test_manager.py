@@ -22,7 +22,7 @@ from tests.state.domains import (
     stored,
 )
 from workbench import Command, Delete, Domain, Event, Insert, Rejected, Resource, Target, Update, field
-from workbench.errors import LoopError, NotFound, NothingTo
+from workbench.errors import LoopError, NotFound, NothingTo, StalePlan
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.manager import StateManager
 

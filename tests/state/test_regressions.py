@@ -220,4 +220,4 @@ def test_no_check_is_an_assert() -> None:
         f"bank:account/{UUID(int=1)} was not found: it is neither pending here nor in the database",
         "issue was refused: 1 problem", "there is 1 step to undo, not 2",
         "there is nothing to redo; no step was undone since",
-        "the plan is stale: nothing was written"]
+        "the plan is stale: nothing was written. Make it again with plan(); since it was made"]

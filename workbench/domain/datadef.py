@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 import pyrsistent
 from pyrsistent import PClass
 
-from workbench.domain.kinds import Kind, OptionalKind, Refused, kind_of, shown, within
+from workbench.domain.convert import Refused, shown
+from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.domain.kinds import Kind, OptionalKind, kind_of, within
 from workbench.errors import DefinitionError, Invalid, Problem
 
 T = TypeVar("T")
@@ -284,5 +286,19 @@ def values_of(record: Any) -> dict[str, Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two field values are equal, a NaN being equal to itself."""
-    return bool(one is other or one == other or (one != one and other != other))
+    """Whether two field values are equal: a NaN equals itself, and within JSON ``1``, ``1.0`` and ``True`` differ."""
+    if one is other:
+        return True
+    if isinstance(one, FrozenList | FrozenDict):
+        return _same_nested(one, other)
+    return bool(one == other or (one != one and other != other))
+
+
+def _same_nested(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, FrozenList):
+        return len(one) == len(other) and all(map(_same_nested, one, other))
+    if isinstance(one, FrozenDict):
+        return one.keys() == other.keys() and all(_same_nested(value, other[key]) for key, value in one.items())
+    return same(one, other)

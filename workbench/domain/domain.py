@@ -132,11 +132,15 @@ class Domain:
     def policy(self, *events: type[Event]) -> Callable[[F], F]:
         """Registers a reaction to events, of this or another domain: it yields the Commands to issue.
 
-        It runs after the event's mutations, in the same unit; several policies may react to one event."""
+        It runs after the event's mutations, in the same unit; several policies, of different names, may react to one
+        event."""
         self._all_of(events, Event)
 
         def register(function: F) -> F:
-            self.policies[place_of(function)] = (events, Handler(function, self.key))
+            handler, place = Handler(function, self.key), place_of(function)
+            earlier, known = self.policies.get(place, ((), None))
+            more = earlier if known is not None and known.function is function else ()
+            self.policies[place] = ((*more, *events), handler)
             self.version += 1
             return function
 
@@ -159,8 +163,9 @@ class Domain:
                         f'the {kind} "{key}" of {self.key} already has the handler {source_of(earlier.function)}; '
                         f"{source_of(function)} would be a second one. Keep one of them, "
                         f"or {self.key}.forget({earlier.name}) first")
-            for key in [key for key, known in table.items() if known.place == handler.place and key not in keys]:
-                del table[key]      # the cell ran again for fewer entities
+            for key in [key for key, known in table.items() if known.place == handler.place and key not in keys
+                        and known.function is not function]:
+                del table[key]      # the cell ran again for fewer entities; two decorators on one function add up
             table.update(dict.fromkeys(keys, handler))
             self.version += 1
             return function

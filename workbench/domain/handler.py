@@ -54,8 +54,13 @@ class Handler:
 
 
 def place_of(definition: Any) -> tuple[str, str]:
-    """Module and qualified name: a cell that runs twice makes the same place again."""
-    return (getattr(definition, "__module__", ""), getattr(definition, "__qualname__", repr(definition)))
+    """Module and qualified name: a cell that runs twice makes the same place again.
+
+    Lambdas of one module share a name; they are told apart by their line."""
+    name = getattr(definition, "__qualname__", repr(definition))
+    if name.endswith("<lambda>"):
+        name = f"{name}:{definition.__code__.co_firstlineno}"
+    return getattr(definition, "__module__", ""), name
 
 
 def source_of(definition: Any) -> str:

@@ -3,39 +3,43 @@
 A ``Kind`` answers three questions about one type: does this value fit (``convert`` returns it, converted where that is
 unambiguous, or raises ``Refused`` with what would do), how is it written as JSON (``dump``), and which Python classes
 can a checked value have (``python``). ``kind_of(annotation)`` finds the Kind; compound ones are built from simple ones.
-
-Text is converted because forms, addresses and JSON have nothing else: ``"10"`` is a Decimal, ``"ten"`` is not, and
-nothing is guessed: ``True`` is no int, a float no Decimal, a naive datetime no moment.
 """
 
 from __future__ import annotations
 
-import re
 import types
 import typing
 from collections.abc import Callable, Hashable, Iterable, Mapping, Set
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from math import isfinite
 from typing import Any, get_args, get_origin
 from uuid import UUID
 
+from workbench.domain.convert import (
+    DECIMAL,
+    WHOLE,
+    Refused,
+    dump_timedelta,
+    plain,
+    shown,
+    to_bool,
+    to_bytes,
+    to_date,
+    to_datetime,
+    to_decimal,
+    to_float,
+    to_int,
+    to_json_dict,
+    to_json_list,
+    to_text,
+    to_time,
+    to_timedelta,
+    to_uuid,
+)
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.errors import DefinitionError, Invalid, Problem
-
-
-class Refused(ValueError):
-    """A value does not fit its kind; the text says what would do. It becomes one Problem of an Invalid."""
-
-
-def shown(value: object) -> str:
-    """A value for a message: its repr, cut at 60 characters."""
-    try:
-        text = repr(value)
-    except Exception:       # such as an int of more than 4300 digits
-        text = f"<{type(value).__name__} that cannot be shown>"
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def within(place: str, problems: Iterable[Problem]) -> list[Problem]:
@@ -130,9 +134,9 @@ class EnumKind(Kind):
             elif isinstance(value, str) and value in enum.__members__:
                 return enum[value]
             else:
-                plain = _scalar(value)
+                given = plain(value)
                 for member in enum:
-                    if type(member.value) is type(plain) and member.value == plain:     # 1 is neither True nor 1.0
+                    if type(member.value) is type(given) and member.value == given:     # 1 is neither True nor 1.0
                         return member
             raise Refused(f"{shown(value)} is not {name}")
 
@@ -181,264 +185,22 @@ def _keyed(value: Mapping[Any, Any]) -> dict[str, Any]:
     return dict(value)
 
 
-# ------------------------------------------------------------------------------------------------ the simple kinds
-
-def _refuse(value: object, kind: str, wants: str, why: str = "") -> Refused:
-    return Refused(f"{shown(value)} is not {kind}{f' ({why})' if why else ''}; give {wants}")
-
-
-def _scalar(value: Any) -> Any:
-    """A number, bool or text of numpy as the plain Python value; anything else as it is.
-
-    No array of one member, and no datetime64: in nanoseconds its ``item`` is a mere int."""
-    if type(value).__module__ != "numpy" or getattr(value, "shape", None) != () or value.dtype.kind not in "biufU":
-        return value
-    return value.item()
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _refuse(value, "text", 'a str such as "Ada"')
-    text = value if type(value) is str else str.__str__(value)
-    if "\x00" in text:
-        raise Refused(f"{shown(value)} holds the character NUL, which Postgres cannot store as text; leave it out")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise Refused(f"{shown(value)} holds half a surrogate pair, which is no character; leave it out") from None
-    return text
-
-
-_WHOLE = re.compile(r"[+-]?\d+")
-_INT = "a whole number", '10 or "10"'
-
-
-def _int(value: Any) -> int:
-    number = value
-    if type(number) is not int:
-        number = _scalar(number)
-        if isinstance(number, str) and len(number) < 100 and _WHOLE.fullmatch(number.strip()):
-            number = int(number)
-        elif isinstance(number, bool) or not isinstance(number, int):
-            raise _refuse(value, *_INT)
-        number = int(number)
-    if not -(2**63) <= number < 2**63:
-        raise _refuse(value, "a whole number of 64 bits", "one between -2**63 and 2**63 - 1, or use Decimal")
-    return number
-
-
-def _float(value: Any) -> float:
-    number = _scalar(value)
-    if isinstance(number, bool):
-        raise _refuse(value, "a float", '1.5 or "1.5"')
-    if isinstance(number, float):
-        return float(number)
-    if isinstance(number, int) and -(2**53) <= number <= 2**53:     # beyond, a float would be another number
-        return float(number)
-    if isinstance(number, str) and "_" not in number:
-        try:
-            answer = float(number)
-        except ValueError:
-            raise _refuse(value, "a float", '1.5 or "1.5"') from None
-        if isfinite(answer) or not any(digit.isdigit() for digit in number):
-            return answer
-        raise _refuse(value, "a float", '1.5 or "inf"', "it is too large")
-    raise _refuse(value, "a float", '1.5 or "1.5"')
-
-
-def _bool(value: Any) -> bool:
-    answer = _scalar(value)
-    if isinstance(answer, bool):
-        return answer
-    if isinstance(answer, str) and answer.strip().lower() in ("true", "false"):
-        return answer.strip().lower() == "true"
-    raise _refuse(value, "a bool", 'True, False, "true" or "false"')
-
-
-_DECIMAL = "a Decimal", 'Decimal("10.50"), "10.50" or 10'
-
-
-def _decimal(value: Any) -> Decimal:
-    number = _scalar(value)
-    if isinstance(number, str) and "_" not in number:
-        try:
-            number = Decimal(number.strip())
-        except InvalidOperation:
-            raise _refuse(value, *_DECIMAL) from None
-    if isinstance(number, Decimal):
-        if number.is_snan():
-            raise _refuse(value, *_DECIMAL, "a signalling NaN cannot be stored")
-        return number if not number.is_nan() else Decimal("NaN")    # Postgres knows one NaN, without sign or payload
-    if isinstance(number, int) and not isinstance(number, bool):
-        return Decimal(number)
-    if isinstance(number, float):
-        raise _refuse(value, "a Decimal", f'Decimal("{number!r}") or "{number!r}"', "a float is not exact")
-    raise _refuse(value, *_DECIMAL)
-
-
-def _uuid(value: Any) -> UUID:
-    if isinstance(value, UUID):
-        return value
-    if isinstance(value, str):
-        try:
-            return UUID(value.strip())
-        except ValueError:
-            pass
-    raise _refuse(value, "a UUID", 'UUID("…") or its text, "12345678-1234-1234-1234-123456789abc"')
-
-
-_MOMENT = 'an aware datetime such as datetime(2013, 1, 1, 5, tzinfo=UTC) or "2013-01-01T05:00:00Z"'
-
-
-def _datetime(value: Any) -> datetime:
-    moment = value
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment.strip())
-        except ValueError:
-            raise _refuse(value, "a datetime", _MOMENT) from None
-    if not isinstance(moment, datetime) or moment != moment:
-        raise _refuse(value, "a datetime", _MOMENT)
-    if moment.tzinfo is None or moment.utcoffset() is None:
-        raise _refuse(value, "a moment in time", _MOMENT, "it has no time zone")
-    if moment.tzinfo is UTC and type(moment) is datetime:
-        return moment
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        raise _refuse(value, "a datetime that exists in UTC", _MOMENT) from None
-    if type(moment) is datetime:
-        return moment
-    return datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second,
-                    moment.microsecond, UTC)     # a pandas Timestamp: its nanoseconds cannot be stored
-
-
-def _date(value: Any) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value.strip())
-        except ValueError:
-            pass
-    raise _refuse(value, "a date", 'date(2013, 1, 31) or "2013-01-31"')
-
-
-def _time(value: Any) -> time:
-    moment = value
-    if isinstance(moment, str):
-        try:
-            moment = time.fromisoformat(moment.strip())
-        except ValueError:
-            moment = None
-    if isinstance(moment, time) and moment.tzinfo is None:
-        return moment.replace(fold=0)
-    raise _refuse(value, "a time of day without a zone", 'time(5, 30) or "05:30"')
-
-
-_SPAN = re.compile(
-    r"(?P<sign>-)?P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?")
-_CLOCK = re.compile(
-    r"(?:(?P<days>-?\d+) days?, )?(?P<hours>\d+):(?P<minutes>\d\d)(?::(?P<seconds>\d\d(?:\.\d{1,6})?))?")
-
-
-def _timedelta(value: Any) -> timedelta:
-    if isinstance(value, timedelta) and value == value:
-        return value if type(value) is timedelta else timedelta(value.days, value.seconds, value.microseconds)
-    if isinstance(value, str):
-        match = _SPAN.fullmatch(value.strip()) or _CLOCK.fullmatch(value.strip())
-        if match is not None:
-            parts = match.groupdict()
-            sign = -1 if parts.pop("sign", None) else 1
-            given = {unit: Decimal(part) for unit, part in parts.items() if part is not None}
-            if given:
-                try:
-                    micro = int(given.pop("seconds", Decimal(0)) * 1_000_000)
-                    return sign * (timedelta(microseconds=micro) + timedelta(**{k: int(v) for k, v in given.items()}))
-                except OverflowError:
-                    pass
-    raise _refuse(value, "a length of time", 'timedelta(hours=2, minutes=30), "PT2H30M" or "2:30:00"')
-
-
-def _dump_timedelta(span: timedelta) -> str:
-    """ISO 8601 in days and seconds: exact, and read back by ``_timedelta``."""
-    sign, span = ("-", -span) if span < timedelta(0) else ("", span)
-    fraction = f".{span.microseconds:06}" if span.microseconds else ""
-    return f"{sign}P{span.days}DT{span.seconds}{fraction}S"
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    if isinstance(value, str) and value.startswith("\\x"):
-        try:
-            return bytes.fromhex(value[2:])
-        except ValueError:
-            pass
-    raise _refuse(value, "bytes", r'b"…" or hexadecimal text as Postgres shows it, "\x0a1b"')
-
-
-def _json(value: Any) -> Any:
-    """A JSON value, frozen all the way down; numbers must be finite, texts storable, keys text."""
-    if value is None or type(value) is bool or type(value) is int or (type(value) is float and isfinite(value)):
-        return value
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, Mapping):
-        return FrozenDict({_text(key): _json(member) for key, member in value.items()})
-    if isinstance(value, list | tuple):
-        return FrozenList([_json(member) for member in value])
-    number = _scalar(value)
-    if isinstance(number, bool):
-        return number
-    if isinstance(number, int):
-        return int(number)      # no IntEnum: it would come back as another value
-    if isinstance(number, float) and isfinite(number):
-        return float(number)
-    raise Refused(
-        f"{shown(value)} is not a JSON value; give text, finite numbers, bools, None, or lists and dicts of them")
-
-
-def _all_json(value: Any) -> Any:
-    try:
-        return _json(value)
-    except RecursionError:
-        raise Refused("this value holds itself, or is nested too deep to be JSON") from None
-
-
-def _json_dict(value: Any) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise _refuse(value, "a mapping", 'a dict such as {"a": 1}')
-    frozen = _all_json(value)
-    assert isinstance(frozen, FrozenDict)
-    return frozen
-
-
-def _json_list(value: Any) -> FrozenList:
-    if not isinstance(value, list | tuple):
-        raise _refuse(value, "a list", 'a list such as ["a", 1]')
-    frozen = _all_json(value)
-    assert isinstance(frozen, FrozenList)
-    return frozen
-
-
 SIMPLE: Mapping[Any, Kind] = types.MappingProxyType({kind.annotation: kind for kind in (
-    Kind(str, "text", 'a str such as "Ada"', _text),
-    Kind(int, *_INT, _int),
-    Kind(float, "a float", '1.5 or "1.5"', _float,
+    Kind(str, "text", 'a str such as "Ada"', to_text),
+    Kind(int, *WHOLE, to_int),
+    Kind(float, "a float", '1.5 or "1.5"', to_float,
          dump=lambda number: number if isfinite(number) else str(number)),
-    Kind(bool, "a bool", "True or False", _bool),
-    Kind(Decimal, *_DECIMAL, _decimal, dump=str),
-    Kind(UUID, "a UUID", 'UUID("…") or its text', _uuid, dump=str),
-    Kind(datetime, "an aware datetime", '"2013-01-01T05:00:00Z"', _datetime,
+    Kind(bool, "a bool", "True or False", to_bool),
+    Kind(Decimal, *DECIMAL, to_decimal, dump=str),
+    Kind(UUID, "a UUID", 'UUID("…") or its text', to_uuid, dump=str),
+    Kind(datetime, "an aware datetime", '"2013-01-01T05:00:00Z"', to_datetime,
          dump=lambda moment: moment.isoformat()),
-    Kind(date, "a date", '"2013-01-31"', _date, dump=lambda day: day.isoformat()),
-    Kind(time, "a time of day", '"05:30"', _time, dump=lambda moment: moment.isoformat()),
-    Kind(timedelta, "a length of time", '"PT2H30M"', _timedelta, dump=_dump_timedelta),
-    Kind(bytes, "bytes", r'"\x0a1b"', _bytes, dump=lambda raw: f"\\x{raw.hex()}"),
-    Kind(dict, "a mapping", '{"a": 1}', _json_dict, python=(FrozenDict,)),
-    Kind(list, "a list", '["a", 1]', _json_list, python=(FrozenList,)),
+    Kind(date, "a date", '"2013-01-31"', to_date, dump=lambda day: day.isoformat()),
+    Kind(time, "a time of day", '"05:30"', to_time, dump=lambda moment: moment.isoformat()),
+    Kind(timedelta, "a length of time", '"PT2H30M"', to_timedelta, dump=dump_timedelta),
+    Kind(bytes, "bytes", r'"\x0a1b"', to_bytes, dump=lambda raw: f"\\x{raw.hex()}"),
+    Kind(dict, "a mapping", '{"a": 1}', to_json_dict, python=(FrozenDict,)),
+    Kind(list, "a list", '["a", 1]', to_json_list, python=(FrozenList,)),
     Kind(object, "any value", "any value", lambda value: value),
 )})
 

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from workbench.domain.convert import Refused
 from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
-from workbench.domain.kinds import Refused
 from workbench.errors import DefinitionError, Invalid, Problem
 
 Identifier = UUID | str | int

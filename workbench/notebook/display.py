@@ -29,7 +29,7 @@ STYLE = """<style>
 .wb.wb table {border-collapse: collapse; margin: .3em 0 .5em; font-size: inherit}
 .wb.wb tr:nth-child(n) {background: none; border: 0}
 .wb.wb tr:nth-child(n) > * {padding: 1px 1.2em 1px 0; text-align: left; vertical-align: top; border: 0; max-width: none;
-     white-space: nowrap; font-size: inherit; line-height: inherit}
+     white-space: nowrap; font-size: inherit; line-height: 1.5}
 .wb.wb tr > .told {white-space: normal}
 .wb .insert {color: color-mix(in srgb, var(--jp-success-color1, #2e7d32) 75%, var(--wb-text))}
 .wb .update {color: color-mix(in srgb, var(--jp-warn-color1, #b26a00) 75%, var(--wb-text))}

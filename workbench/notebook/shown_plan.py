@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from workbench.domain.resource import Resource, Target
+from workbench.errors import WorkbenchError
+from workbench.notebook.check_frames import ShownCheck, explain_frame
 from workbench.notebook.display import plan_html, safely
 from workbench.notebook.frames import plan_frame
-from workbench.postgres.statements import compiled
+from workbench.postgres.explain import Explained
+from workbench.postgres.script import script
+from workbench.postgres.statements import Statement, compiled
+from workbench.postgres.violation import Checked
 from workbench.state.change import Change
 from workbench.state.plan import Plan
 
 
 class ShownPlan:
-    """The plan of all that is pending; ``plan`` is the value itself. Showing it asks nothing of the database."""
+    """The plan of all that is pending; ``plan`` is the value itself. Showing it asks nothing of the database.
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    ``check`` and ``explain`` are the session's, called with the plan; without them it cannot be tried."""
+
+    def __init__(
+        self, plan: Plan, *, check: Callable[..., Checked] | None = None,
+        explain: Callable[[Plan], list[Explained]] | None = None,
+    ) -> None:
+        self.plan, self._check, self._explain = plan, check, explain
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -34,13 +45,36 @@ class ShownPlan:
         """The changes as a DataFrame, one item a row; see ``frames.plan_frame`` for its columns."""
         return plan_frame(self.plan)
 
-    def sql(self) -> str:
-        """The statements that a commit runs, in their order, each with how many items it carries.
+    def check(self, *, verify_reads: bool = True, timeout: float = 10.0) -> ShownCheck:
+        """Tries the plan in a transaction that is rolled back, for about ``timeout`` seconds at most.
 
-        Values are shown as the parameters ``$1`` …; many new rows go by COPY."""
-        return "\n".join(
-            f"-- {statement.kind} {len(statement.changes)} of {statement.table.name}\n{statement.sql};"
-            for statement in compiled(self.plan))
+        Every violation and stale row is found, with the step, event and cell it comes from; ``.frame()`` has them."""
+        if self._check is None:
+            raise WorkbenchError("this plan was shown without a database to try it on; make it with wb.plan()")
+        return ShownCheck(self._check(self.plan, verify_reads=verify_reads, timeout=timeout))
+
+    def explain(self) -> pd.DataFrame:
+        """Postgres' estimates, one statement a row; nothing is run. See ``check_frames.explain_frame``."""
+        if self._explain is None:
+            raise WorkbenchError("this plan was shown without a database to ask; make it with wb.plan()")
+        return explain_frame(self._explain(self.plan))
+
+    @property
+    def statements(self) -> list[Statement]:
+        """The statements that a commit runs, in their order: SQL with parameters, and the changes they carry."""
+        return compiled(self.plan)
+
+    def sql(self) -> str:
+        """The plan as a script that psql runs as it stands, values and all: ``psql -X -f plan.sql``.
+
+        It is one transaction, and raises when the plan is stale. Raises Invalid for a value that has no literal."""
+        return script(self.plan)
+
+    def _outline(self) -> str:
+        """The statements with the parameters ``$1`` … in place of values, which may be many."""
+        lines = [f"-- {statement.kind} {len(statement.changes)} of {statement.table.name}\n{statement.sql};"
+                 for statement in self.statements]
+        return "\n".join([*lines, "-- with all values, for psql: plan.sql()"] if lines else [])
 
     def why(self, item: Change | Target | Resource) -> str:
         """In words, what led to a change: each mutation, its event, command, step and cell; or why there is none."""
@@ -53,7 +87,7 @@ class ShownPlan:
         return repr(self.plan)
 
     def _repr_html_(self) -> str:
-        return safely(lambda: plan_html(self.plan, [self.sql()]))
+        return safely(lambda: plan_html(self.plan, [self._outline()]))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

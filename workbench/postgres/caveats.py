@@ -1,4 +1,4 @@
-"""Caveats: what the catalogue tells about a trial: what it cannot undo, who was in its way, what a constraint is over."""
+"""Caveats: what the catalogue tells about a trial: what it cannot undo, who was in its way, what a rule is over."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ async def blockers(engine: Engine, pid: int, *, within: float) -> str:
         return ""
     if not rows:
         return ""
-    holders = "; ".join(
-        f"process {row['pid']} of {row['who']}{_named(row)}, {row['state']}, for {row['seconds']:.1f} s" for row in rows)
+    holders = "; ".join(f"process {row['pid']} of {row['who']}{_named(row)}, {row['state']}, "
+                        f"for {row['seconds']:.1f} s" for row in rows)
     return f" ({rows[0]['lock']}); it is held by {holders}"
 
 

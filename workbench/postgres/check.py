@@ -94,7 +94,7 @@ class _Trial:
                 await self._try(left[0])
                 left.pop(0)
             await self._end(statements)
-        except _OutOfTime:
+        except (_OutOfTime, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
             count = sum(len(statement.changes) for statement in left)
             what = f"{count} changes were not, or not all, tried" if left else "deferred constraints were not looked at"
             self.violations.append(Violation("timeout", "", None, (), {}, (
@@ -215,7 +215,9 @@ class _Trial:
             if isinstance(stored, Exception):
                 if isinstance(stored, asyncpg.QueryCanceledError):
                     raise _OutOfTime
-                self.violations.append(Violation("refused", "", None, (), {}, _words(stored)))
+                late = isinstance(stored, asyncpg.LockNotAvailableError)
+                self.violations.append(Violation(
+                    "timeout" if late else "refused", "", None, (), {}, self._waiting() if late else _words(stored)))
                 continue
             for identifier in identifiers:
                 target = Target(*kindred, identifier)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
@@ -87,9 +88,9 @@ class Change:
 
     def __repr__(self) -> str:
         if self.kind == "update":
-            inner = ", ".join(f"{name}: {old!r} -> {self.new[name]!r}" for name, old in self.old.items())
+            inner = ", ".join(f"{name}: {told(old)} -> {told(self.new[name])}" for name, old in self.old.items())
         else:
-            inner = ", ".join(f"{name}={value!r}" for name, value in (self.new or self.old).items())
+            inner = ", ".join(f"{name}={told(value)}" for name, value in (self.new or self.old).items())
         return f"{self.sign} {self.target}{f'  {inner}' if inner else ''}"
 
 

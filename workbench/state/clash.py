@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
 from workbench.domain.resource import Resource, Target, is_deleted
 
@@ -33,7 +34,7 @@ class Clash(NamedTuple):
         for name in sorted({*(self.mine or {}), *(self.theirs or {})}):
             values = [(side or {}).get(name, MISSING) for side in (self.base, self.mine, self.theirs)]
             if not name.startswith("_") and not (same(values[0], values[1]) and same(values[0], values[2])):
-                shown = [("none" if value is MISSING else repr(value)) for value in values]
+                shown = [("none" if value is MISSING else told(value)) for value in values]
                 lines.append(f"    {name}: base {shown[0]}, mine {shown[1]}, theirs {shown[2]}")
         return "\n".join(lines)
 

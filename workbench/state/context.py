@@ -49,7 +49,7 @@ class Context:
         return self._target
 
     @overload
-    async def fetch(self, what: type[R], identifier: Identifier, /) -> R: ...
+    async def fetch(self, what: type[R], identifier: Identifier | Target, /) -> R: ...
     @overload
     async def fetch(self, what: type[R], identifier: Iterable[Any], /) -> list[R]: ...
     @overload
@@ -67,6 +67,8 @@ class Context:
             both = await context.fetch(Account, [first, second])
         """
         if isinstance(what, type):
+            if isinstance(identifier, Target | Resource):
+                return (await self._items.fetch(self._domain, [identifier]))[0]
             if identifier is None:
                 raise Invalid(f"fetch of {what.__name__}", [Problem(None, None, (
                     "give an identifier or a list of them; to search by fields use find"))])

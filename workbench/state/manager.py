@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import Invalid, LoopError, NothingTo, StalePlan
+from workbench.errors import Invalid, LoopError, NothingTo, Problem, StalePlan
 from workbench.state.change import change_of
 from workbench.state.clash import Clash, clash_of
 from workbench.state.draft import Draft
@@ -31,6 +32,7 @@ from workbench.state.state import Cache, Entry, State
 from workbench.state.step import Step
 from workbench.state.table import Table
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 # The managers whose handlers the present code runs in: a command issued by one of them would wait for itself.
 _AT_WORK: ContextVar[tuple[StateManager, ...]] = ContextVar("managers at work", default=())
 
@@ -51,7 +53,7 @@ class StateManager:
     ) -> None:
         self.registry, self.reader, self.tables, self.user = registry, reader, tables or {}, user
         self.state, self.cache = State.empty(), Cache()
-        self.clock, self._identifiers = clock, identifiers
+        self._clock, self._identifiers = clock, identifiers
         self._undone: tuple[State, ...] = ()
         self._part: State | None = None     # of the last partial plan
         self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
@@ -82,15 +84,23 @@ class StateManager:
             finally:
                 _AT_WORK.reset(token)
 
-    def _unit(self, state: State, user: str | None) -> Unit:
-        return Unit(state, registry=self.registry, cache=self.cache, reader=self.reader, now=self.clock(),
-                    user=user, identifiers=self._identifiers)
+    def _unit(self, state: State, user: str | None, *, reading: bool = False) -> Unit:
+        now = _NEVER if reading else self.clock()       # looking does not make a lesson's clock tick
+        return Unit(state, registry=self.registry, cache=self.cache, reader=self.reader, now=now, user=user,
+                    identifiers=self._identifiers)
+
+    def clock(self) -> datetime:
+        """The present moment by the session's clock, in UTC; raises Invalid for a clock without a time zone."""
+        try:
+            return to_datetime(self._clock())
+        except Refused as refusal:
+            raise Invalid("the session's clock", [Problem(None, None, str(refusal))]) from None
 
     # -------------------------------------------------------------------------------------------- reading
 
     async def fetch(self, *targets: Any) -> list[Resource]:
         """The present items of some targets, as the next command would see them. Raises NotFound."""
-        unit = self._unit(self.state, self.user)
+        unit = self._unit(self.state, self.user, reading=True)
         wanted = [self.registry.target(target) for target in targets]
         found: dict[Target, Resource] = {}
         for domain in dict.fromkeys(target.domain for target in wanted):
@@ -101,7 +111,8 @@ class StateManager:
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, pending ones included, by ``_created``."""
         kindred = self.registry.kindred(resource)
-        return await self._unit(self.state, self.user).find(kindred[0], f"{kindred[0]}:{kindred[1]}", equals)
+        unit = self._unit(self.state, self.user, reading=True)
+        return await unit.find(kindred[0], f"{kindred[0]}:{kindred[1]}", equals)
 
     def items(self, resource: Any) -> list[tuple[str, Target, Resource]]:
         """The cached items of a resource: ("clean" | "new" | "changed" | "deleted", target, item), in stable order.

@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.domain.convert import told
+from workbench.domain.datadef import values_of
+from workbench.domain.mutation import Delete
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
@@ -61,17 +64,25 @@ class Plan:
     def __repr__(self) -> str:
         return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
 
-    def why(self, item: Change | Target | Resource) -> str:
-        """In words, what led to a change: each mutation, of which event, command and step; or why there is none."""
-        if isinstance(item, Change):
-            return self._told(item)
+    def why(self, item: Change | Target | Resource | str) -> str:
+        """In words, what led to a change: each mutation, of which event, command and step, and why it has its place in
+        the order; or why there is none. The item may be given as text, ``"account/<id>"``.
+
+        Raises UnknownName for an item that no pending step touched."""
         for change in self.changes:
-            if item in (change.target, change.before, change.after):
+            if item is change or _means(item, change.target):
                 return self._told(change)
-        for target in self.idle:
-            if target == item or (isinstance(item, Resource) and target.identifier == item._id):
-                return f"{target}: nothing to do: the values were equal"
+        touched = dict.fromkeys(mutation.on for step in self.steps for mutation in step.mutations)
+        for target in touched:
+            if isinstance(target, Target) and _means(item, target):
+                return f"{target}: nothing to do: " + (
+                    "the values were equal" if target in self.state.changed or target in self.reads else
+                    "it was added and deleted again" if self._was_deleted(target) else "the values were equal")
         raise UnknownName("change of", str(item), [str(change.target) for change in self.changes], where="this plan")
+
+    def _was_deleted(self, target: Target) -> bool:
+        return any(isinstance(mutation, Delete) and mutation.on == target
+                   for step in self.steps for mutation in step.mutations)
 
     def _told(self, change: Change) -> str:
         steps: dict[int, Step] = {step.number: step for step in self.steps}
@@ -81,12 +92,23 @@ class Plan:
             cell = f", cell {step.cell}" if step.cell is not None else ""
             who = f" by {step.user}" if step.user else ""
             lines.append(f"  step {step.number}: {step.address}{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}")
-            lines.append(f"    event {cause.event!r}")
-            lines.append(f"    {cause.mutation!r}")
+            lines.append(f"    event {_words(type(cause.event).__name__, values_of(cause.event))}")
+            lines.append(f"    {_words(cause.mutation.verb, cause.mutation.values)}")
         for place, waiting in enumerate(self.order.changes):
             if waiting.target == change.target:
                 lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]
         return "\n".join(lines)
+
+
+def _means(item: Any, target: Target) -> bool:
+    """Whether an item, a Target or a text is meant for a target."""
+    if isinstance(item, str) and not isinstance(item, Target):
+        return item in (str(target), f"{target.resource}/{target.identifier}")
+    return bool(item == target or (isinstance(item, Resource) and item._id == target.identifier))
+
+
+def _words(name: str, values: Mapping[str, Any]) -> str:
+    return f"{name} {', '.join(f'{field}={told(value)}' for field, value in values.items())}".rstrip()
 
 
 def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -> Plan:

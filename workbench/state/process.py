@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from workbench.domain.convert import Refused
 from workbench.domain.datadef import unknown, values_of
 from workbench.domain.entity import Answer, Command, Event, Response
 from workbench.domain.handler import Handler
-from workbench.domain.kinds import Refused
+from workbench.domain.kinds import within
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted, refit
@@ -285,6 +286,8 @@ class Unit:
                     wanted[name] = None if value is None else cls._fields[name].kind.convert(value)
                 except Refused as refusal:
                     faults.append(Problem(name, value, str(refusal)))
+                except Invalid as nested:
+                    faults += within(name, nested.problems)
         if faults:
             raise Invalid(f"the search for {kindred[0]}:{kindred[1]}", faults)
         rows = await self._reader.find(kindred, wanted)
