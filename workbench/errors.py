@@ -14,6 +14,11 @@
     ├── StalePlan            the pending work moved on since a plan was made
     ├── NotClosed            a part of the pending work cannot be committed without the rest
     ├── CannotOrder          changes wait for each other in a ring that cannot be opened
+    ├── SavedPlanError       a saved plan cannot be written, read or applied
+    │   ├── UnreadablePlan       there is no such file, or it holds no plan that this workbench reads
+    │   ├── TamperedPlan         it was changed by hand after it was saved
+    │   ├── OtherDefinition      the resources it was made for are defined otherwise here
+    │   └── AlreadyApplied       what it holds has been written before
     ├── Conflict             the database moved under a plan: base, mine, theirs
     ├── DatabaseError        the database refused or failed, in its own words and ours
     │   ├── ConstraintViolated   a unique, foreign key, check or not-null constraint
@@ -218,6 +223,50 @@ class CannotOrder(WorkbenchError):
         super().__init__(listed(
             "the plan has no order in which the constraints hold: nothing was written. Make one of the columns "
             "nullable or its constraint DEFERRABLE, or commit in two plans", tangles))
+
+
+class SavedPlanError(WorkbenchError):
+    """A saved plan cannot be written, read or applied; nothing was written to the database."""
+
+
+class UnreadablePlan(SavedPlanError):
+    """A file or text holds no plan that this workbench can read; ``path`` is where it was looked for, if in a file."""
+
+    def __init__(self, reason: str, *, path: Any = None) -> None:
+        self.reason, self.path = reason, path
+        super().__init__(reason if path is None else f"{path}: {reason}")
+
+
+class TamperedPlan(SavedPlanError):
+    """A saved plan was changed after it was saved; ``faults`` has what is known of how, a line each."""
+
+    def __init__(self, nonce: str, faults: Sequence[str]) -> None:
+        self.nonce, self.faults = nonce, tuple(faults)
+        super().__init__(listed(
+            f"the saved plan {nonce} was changed after it was saved: nothing was written. It can still be looked at; to "
+            "apply it take the file as it was saved, or make the plan again and save that", faults))
+
+
+class OtherDefinition(SavedPlanError):
+    """A saved plan was made for other definitions than those of this session; ``differences`` has a line for each."""
+
+    def __init__(self, nonce: str, differences: Sequence[str]) -> None:
+        self.nonce, self.differences = nonce, tuple(differences)
+        super().__init__(listed(
+            f"the saved plan {nonce} was made for other definitions: nothing was written. Open the domain as it was when "
+            "the plan was saved, or issue the plan's commands (.commands) again and save that plan", differences))
+
+
+class AlreadyApplied(SavedPlanError):
+    """What a saved plan holds has been written: ``nonce`` names it, ``at`` and ``by`` say when and by whom."""
+
+    def __init__(self, nonce: str, at: Any, by: str | None) -> None:
+        self.nonce, self.at, self.by = nonce, at, by
+        who = f" by {by}" if by else ""
+        super().__init__(
+            f"the saved plan {nonce} was written before, at {at:%Y-%m-%d %H:%M:%S} UTC{who}, and is written once only: "
+            "nothing was written now. Where its steps are still pending here, undo() them; for the same deeds again "
+            "issue the commands again")
 
 
 class Conflict(WorkbenchError):

@@ -130,7 +130,8 @@ def test_showing_needs_no_database(wb: Workbench) -> None:
     plan = wb.plan()
     assert list(wb.items("account")["balance"]) == [0, 7]
     assert (len(wb.pending), len(wb.steps), len(plan.frame())) == (5, 4, 2)
-    assert plan.sql().splitlines()[0] == "-- insert 2 of bank_account"
+    assert "-- insert 2 of bank_account" in plan._repr_html_()
+    assert "bank_account" in plan.sql()
     assert "step 4: bank:pay" in plan.why(ada.target)
     assert "Traceback" not in plan._repr_html_() + repr(plan) + repr(paid) + repr(wb)
     wb.undo()
@@ -173,11 +174,11 @@ def test_one_that_cannot_open_leaves_nothing() -> None:
     class Halt(Command):
         pass
 
-    with pytest.raises(DefinitionError, match="cannot be opened yet"):
+    with pytest.raises(DefinitionError, match="cannot be opened yet") as faulty:
         Workbench(lame)
-    with pytest.raises(DatabaseError, match=r"could not connect to postgresql://ada:\*\*\*@127.0.0.1:1/bank"):
+    with pytest.raises(DatabaseError, match=r"could not connect to postgresql://ada:\*\*\*@127.0.0.1:1/bank") as lost:
         Workbench(bank, dsn="postgresql://ada:secret@127.0.0.1:1/bank")
-    assert threads() == before
+    assert (threads(), faulty.type, lost.type) == (before, DefinitionError, DatabaseError)     # held, with their frames
 
 
 def test_a_dropped_one_closes_itself(dsn: str) -> None:

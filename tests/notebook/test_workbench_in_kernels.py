@@ -270,7 +270,7 @@ def test_an_error_shows_the_words_and_the_users_lines(kernel: Kernel) -> None:
         f"Cell In[{number(cells[1])}], line 1: pay(10_000)",
         f"Cell In[{number(cells[0])}], line 2, in pay: "
         "return wb.issue(Pay(amount=amount, to=ada.target.identifier), on=ada)"]
-    assert re.match(r".*bank\.py, line \d+, in take: raise Rejected", rejected[4])
+    assert re.match(r"workbench\.examples\.bank, line \d+, in take: raise Rejected", rejected[4])
     assert len(rejected) == 5
     assert refused == [
         "Invalid: Deposit was refused: 2 problems",

@@ -58,7 +58,7 @@ async def engine(dsn: str) -> AsyncIterator[Engine]:
 
 
 async def same_in_psql(psql: Callable[[str], None], engine: Engine, rows: list[tuple[str, Any]]) -> None:
-    """Stores values by psql, as literals, and by asyncpg, as parameters; and has the server compare their binary form."""
+    """Stores values by psql, as literals, and by asyncpg, as parameters; the server compares what it sends of them."""
     columns = ", ".join(f"c{place} {name}" for place, (name, _) in enumerate(rows))
     values = ", ".join(literal(value, name) for name, value in rows)
     psql("\n".join([f"CREATE TABLE t (who text, {columns});", *(
@@ -131,7 +131,8 @@ def test_a_literal_is_one_printable_line(text: str) -> None:
 
 def test_literals_read_well() -> None:
     """Plain values are written as one would write them."""
-    told = [literal("Ada", "text"), literal(10, "bigint"), literal(Decimal("10.50"), "numeric"), literal(True, "boolean"),
+    told = [literal("Ada", "text"), literal(10, "bigint"),
+            literal(Decimal("10.50"), "numeric"), literal(True, "boolean"),
             literal(UUID(int=1), "uuid"), literal(date(2013, 1, 31), "date"), literal(["a", "b"], "text[]"),
             literal(kind_of(dict).convert({"a": 1}), "jsonb"), literal(None, "uuid", cast=True)]
     assert told == ["'Ada'", "10", "10.50", "TRUE", "'00000000-0000-0000-0000-000000000001'::uuid",

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.notebook.display import box, safely, value_html
-from workbench.notebook.frames import _frame
+from workbench.notebook.frames import frame_of
 from workbench.postgres.explain import Explained
 from workbench.postgres.violation import Checked, Violation
 
@@ -35,7 +35,7 @@ def check_frame(checked: Checked) -> pd.DataFrame:
             violation.detail, None if cause is None else cause.step,
             None if cause is None or cause.event is None else type(cause.event).__name__,
             None if cause is None else type(cause.command).__name__, None if cause is None else cause.cell))
-    return _frame(rows, {"kind": str, "constraint": str, "resource": str | None, "identifier": object,
+    return frame_of(rows, {"kind": str, "constraint": str, "resource": str | None, "identifier": object,
                          "columns": object, "values": object, "detail": str, "step": int | None, "event": str | None,
                          "command": str | None, "cell": int | None}, start=1)
 
@@ -48,7 +48,7 @@ def explain_frame(explained: Iterable[Explained]) -> pd.DataFrame:
     server's way to the rows, a list of lines), ``statement`` (SQL). The index counts from 1."""
     rows = [(one.operation, one.table, one.items, one.rows, one.startup_cost, one.total_cost, one.runs,
              list(one.nodes), one.statement) for one in explained]
-    return _frame(rows, {"operation": str, "table": str, "items": int, "rows": int, "startup_cost": float,
+    return frame_of(rows, {"operation": str, "table": str, "items": int, "rows": int, "startup_cost": float,
                          "total_cost": float, "runs": int, "nodes": object, "statement": str}, start=1)
 
 

@@ -56,7 +56,7 @@ def pending_frame(state: State) -> pd.DataFrame:
 
     for step in state.pending():
         of(step.handling, step)
-    return _frame(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
+    return frame_of(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
                          "command": str, "policy": str | None, "step": int, "cell": int | None, "user": str | None,
                          "at": datetime}, start=1)
 
@@ -69,7 +69,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     rows = [(change.kind, f"{change.target.domain}:{change.target.resource}", change.target.identifier,
              [name for name in change.columns if not name.startswith("_")], change.old, change.new, change.etag,
              change.steps) for change in plan.changes]
-    return _frame(rows, {"change": str, "resource": str, "identifier": object, "columns": object, "old": object,
+    return frame_of(rows, {"change": str, "resource": str, "identifier": object, "columns": object, "old": object,
                          "new": object, "etag": str | None, "steps": object}, start=1)
 
 
@@ -84,13 +84,13 @@ def steps_frame(steps: Iterable[Step], pending: Iterable[Step]) -> pd.DataFrame:
              None if step.handling.target is None else str(step.handling.target),
              [type(event).__name__ for event in step.events], len(step.mutations), step.output,
              step.number not in waiting) for step in steps]
-    frame = _frame(rows, {"at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
+    frame = frame_of(rows, {"at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
                           "events": object, "mutations": int, "response": object, "committed": bool}, start=0)
     frame.index = pd.Index([step.number for step in steps], name="number", dtype="int64")
     return frame
 
 
-def _frame(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:
+def frame_of(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
     return _framed(
         {name: _column(list(values), kind_of(annotation))

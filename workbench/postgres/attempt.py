@@ -20,10 +20,12 @@ from workbench.errors import DatabaseError
 from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine
 from workbench.postgres.query import PostgresReader
+from workbench.postgres.rows import deferral
 from workbench.postgres.statements import Statement
+from workbench.state.merge import ResolveConflict
 from workbench.state.plan import Plan
-from workbench.state.table import quoted
 
+LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
 RUNS = 8        # locking queries a table; where reads and writes alternate more often, all are locked for writing
 _STRENGTH = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
 
@@ -81,9 +83,9 @@ class Attempt:
     def _beginning(self) -> str:
         """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
         isolation = " ISOLATION LEVEL SERIALIZABLE" if self._serializable else ""
-        deferred = ", ".join(quoted(name) for name in sorted(self._plan.order.deferred))
-        return (f"BEGIN{isolation}; SET LOCAL lock_timeout = {max(1, round(self._lock_timeout * 1000))}"
-                + (f"; SET CONSTRAINTS {deferred} DEFERRED" if deferred else ""))
+        deferring = deferral(self._plan)
+        timeout = max(1, round(min(self._lock_timeout, LONGEST) * 1000))
+        return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}" + (f"; {deferring}" if deferring else "")
 
     async def _verify(self, connection: Any) -> None:
         for kindred, locks in sorted(self._locks().items()):
@@ -112,12 +114,14 @@ class Attempt:
 
     async def _search_again(self, connection: Any) -> None:
         """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""
-        for step in self._plan.steps:
+        for place, step in enumerate(self._plan.steps):
+            accepted = {target for later in self._plan.steps[place:] if isinstance(later.command, ResolveConflict)
+                        for target in later.reads}
             for search in step.searches:
                 now = await self._reader.find_with(connection, search.kindred, search.equals)
                 then = {identifier for identifier, _ in search.found}
                 appeared = {Target(*search.kindred, item._id): "search" for item in now if item._id not in then}
-                self.moved = appeared | self.moved
+                self.moved = {target: did for target, did in appeared.items() if target not in accepted} | self.moved
 
     async def _execute(self, connection: Any, statement: Statement) -> None:
         if statement.copied:

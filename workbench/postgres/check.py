@@ -74,13 +74,13 @@ class _Trial:
         self._waited_for = ""
         self.violations: list[Violation] = []
         self.refused: set[Target] = set()
-        self._before: dict[Target, set[Target]] = {}        # what each item's place in the order waits for
+        self._before: dict[Target, set[Target]] = {}    # who makes the parent, or frees the value, that an item needs
         for place, found in plan.order.reasons.items():
             if place < len(plan.order.changes):
                 waiting = plan.order.changes[place].target
                 self._before.setdefault(waiting, set()).update(
                     plan.order.changes[reason.before].target for reason in found
-                    if reason.before < len(plan.order.changes))
+                    if reason.kind != "child" and reason.before < len(plan.order.changes))
 
     async def run(self, statements: Sequence[Statement], *, verify_reads: bool) -> None:
         left = list(statements)
@@ -317,5 +317,6 @@ def _etag_words(theirs: str | None, expected: str | None) -> str:
 
 def _words(error: Exception) -> str:
     """What the server says, with its detail and hint."""
-    parts = [str(error) or type(error).__name__, getattr(error, "detail", None), getattr(error, "hint", None)]
+    said = getattr(error, "message", None) or str(error)     # str() of asyncpg's has all in it, in lines
+    parts = [said or type(error).__name__, getattr(error, "detail", None), getattr(error, "hint", None)]
     return "; ".join(str(part).replace("\n", " ") for part in parts if part)

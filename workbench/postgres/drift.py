@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from workbench.domain.datadef import same
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.statements import column_of
@@ -32,7 +32,7 @@ class Drift(NamedTuple):
                      and not same(getattr(self.cached, name, None), getattr(self.stored, name)))
 
     def __str__(self) -> str:
-        if self.stored is None:
+        if is_deleted(self.stored):
             return f"{self.target} was deleted"
         if self.cached is None:
             return f"{self.target} was added"

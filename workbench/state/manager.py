@@ -209,7 +209,9 @@ class StateManager:
                 self.cache.keep(change.target, change.after)
         rest = [] if plan.state is self.state else [
             step for step in self.state.pending() if step not in plan.state.pending()]
-        self._move(without(self.state, plan.state.committed(), rest))
+        written = {change.target: change.after._etag for change in plan.changes
+                   if change.after is not None and not is_deleted(change.after)}
+        self._move(without(self.state, plan.state.committed(), rest, written))
         self._part = None
 
     def part(self, wanted: Iterable[Any]) -> Plan:

@@ -7,10 +7,11 @@ changed, all steps that changed these, and the steps whose pending results its s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from workbench.domain.resource import Target
 from workbench.errors import NotClosed
+from workbench.state.merge import ResolveConflict
 from workbench.state.state import State
 from workbench.state.step import Step
 
@@ -42,13 +43,20 @@ def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[St
 
 
 def touched(step: Step) -> set[Target]:
-    """The items that a step's mutations are on."""
-    return {mutation.on for mutation in step.mutations if isinstance(mutation.on, Target)}
+    """The items that a step's mutations are on, or that it resolved, though it be by giving a change up."""
+    found = {mutation.on for mutation in step.mutations if isinstance(mutation.on, Target)}
+    if isinstance(step.command, ResolveConflict):
+        found |= {event._target for event in step.events if event._target is not None}
+    return found
 
 
-def without(state: State, base: State, kept: Iterable[Step]) -> State:
+def without(
+    state: State, base: State, kept: Iterable[Step], committed: Mapping[Target, str | None] | None = None,
+) -> State:
     """The State in which only some of the pending steps happened, on another base; their items are independent of the
-    steps that are left out, so that no handler runs again."""
+    steps that are left out, so that no handler runs again.
+
+    ``committed`` has the etags of what the steps that are left out wrote: what the rest read of it is verified then."""
     states: dict[int, State] = {}
     walk: State | None = state
     while walk is not None and not walk.root:
@@ -61,5 +69,5 @@ def without(state: State, base: State, kept: Iterable[Step]) -> State:
         for target in touched(step):
             entry = was.changed.get(target)
             changed = changed.discard(target) if entry is None else changed.insert(target, entry)
-        base = base.after(changed, step, base.applied + len(step.mutations))
+        base = base.after(changed, step.behind(committed) if committed else step, base.applied + len(step.mutations))
     return base

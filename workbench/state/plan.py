@@ -124,11 +124,12 @@ def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -
     steps = tuple(state.pending())
     reads: dict[Target, str | None] = {}
     for step in steps:
+        if isinstance(step.command, ResolveConflict):       # looked at again, and taken as it was then: there, or gone
+            for event in step.events:
+                if event._target is not None:
+                    reads.pop(event._target, None)
         for target, etag in step.reads.items():
-            if isinstance(step.command, ResolveConflict):
-                reads[target] = etag        # looked at again, and taken as it was then
-            else:
-                reads.setdefault(target, etag)
+            reads.setdefault(target, etag)
     for change in changes:
         if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
             reads.pop(change.target, None)

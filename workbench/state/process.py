@@ -36,9 +36,11 @@ class Unit:
 
     def __init__(
         self, state: State, *, registry: Registry, cache: Cache, reader: Reader, now: datetime, user: str | None,
-        identifiers: Callable[[], UUID],
+        identifiers: Callable[[], UUID], again: Sequence[Target] = (),
     ) -> None:
         self.now, self.user = now, user
+        self._again = list(again)       # the targets that were made up when the command ran before
+        self._made: list[Target] = []
         self._state, self._registry, self._cache, self._reader = state, registry, cache, reader
         self._identifiers = identifiers
         self._draft = Draft(state, now=now, user=user, identifiers=identifiers)
@@ -67,7 +69,7 @@ class Unit:
             output = await self._output(handling.responses[-1], known.domain, handling.target)
         step = Step(self._state.number + 1, handling, address, user=self.user, at=self.now, cell=cell,
                     reads={target: item._etag for target, item in self._seen.items()},
-                    leaned=self._leaned, searches=self._searches, output=output)
+                    leaned=self._leaned, searches=self._searches, made=self._made, output=output)
         return self._state.after(self._draft.changed, step, self._draft.applied), step
 
     # -------------------------------------------------------------------------------------------- messages
@@ -210,7 +212,13 @@ class Unit:
         if kind.annotation is not UUID:
             raise Invalid(f"a new {kindred[1]}", [Problem("_id", None, (
                 f'its identifier is {kind.name} and cannot be made up; give it, as in "{kindred[1]}/<identifier>"'))])
-        return Target(*kindred, self._identifiers())
+        target = next((one for one in self._again if one[:2] == kindred), None)
+        if target is None:
+            target = Target(*kindred, self._identifiers())
+        else:
+            self._again.remove(target)
+        self._made.append(target)
+        return target
 
     # -------------------------------------------------------------------------------------------- reading
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from workbench.errors import DatabaseError
 from workbench.state.merge import ResolveConflict
 from workbench.state.plan import Plan
 from workbench.state.process import Unit
@@ -42,9 +43,10 @@ class Rebased(NamedTuple):
 
 
 async def replay(
-    steps: Iterable[Step], state: State, unit: Callable[[State, str | None], Unit],
+    steps: Iterable[Step], state: State, unit: Callable[[State, Step], Unit],
 ) -> tuple[State, list[Refusal]]:
-    """Issues the commands of some steps on a State, by the same users, on the same items, in the same order.
+    """Issues the commands of some steps on a State, by the same users, on the same items, in the same order,
+    with the same identifiers for what they make.
 
     A command that is refused now is told, and the rest goes on. Resolutions of conflicts are left out: they spoke of
     items as they were."""
@@ -53,7 +55,9 @@ async def replay(
         if isinstance(step.command, ResolveConflict):
             continue
         try:
-            state, _ = await unit(state, step.user).run(step.command, step.handling.target, cell=step.cell)
+            state, _ = await unit(state, step).run(step.command, step.handling.target, cell=step.cell)
+        except DatabaseError:
+            raise       # it says nothing about the command; the pending steps stay as they are
         except Exception as error:
             refused.append(Refusal(step, error))
     return state, refused

@@ -57,19 +57,30 @@ class Step:
 
     ``number`` counts from 1 along the line of steps; ``at`` is aware, UTC; ``cell`` is the notebook cell's number or
     None; ``address`` issues it again. ``reads`` maps each item read from the database to the etag it had, ``leaned``
-    are the items of which it read or changed what earlier steps had left pending, ``searches`` what it searched for.
+    are the items of which it read or changed what earlier steps had left pending, ``searches`` what it searched for,
+    ``made`` the targets whose identifiers were made up, in order: a rebase makes up the same.
     ``output`` is what the response handler made of the response."""
 
-    __slots__ = ("address", "at", "cell", "handling", "leaned", "number", "output", "reads", "searches", "user")
+    __slots__ = ("address", "at", "cell", "handling", "leaned", "made", "number", "output", "reads", "searches", "user")
 
     def __init__(
         self, number: int, handling: Handling, address: str, *, user: str | None, at: datetime, cell: int | None,
         reads: Mapping[Target, str | None], leaned: Collection[Target] = (), searches: Sequence[Search] = (),
-        output: Any = None,
+        made: Sequence[Target] = (), output: Any = None,
     ) -> None:
         self.number, self.handling, self.address = number, handling, address
         self.user, self.at, self.cell, self.reads, self.output = user, at, cell, reads, output
-        self.leaned, self.searches = frozenset(leaned), tuple(searches)
+        self.leaned, self.searches, self.made = frozenset(leaned), tuple(searches), tuple(made)
+
+    def behind(self, committed: Mapping[Target, str | None]) -> Step:
+        """This step when what it leaned on was committed before it: these items count as read, by their etags."""
+        leaned = {target: etag for target, etag in committed.items() if target in self.leaned}
+        searches = [search._replace(found=search.found | {
+            (target.identifier, etag) for target, etag in leaned.items() if target[:2] == search.kindred})
+            for search in self.searches]
+        return Step(self.number, self.handling, self.address, user=self.user, at=self.at, cell=self.cell,
+                    reads={**self.reads, **leaned}, leaned=self.leaned, searches=searches, made=self.made,
+                    output=self.output)
 
     @property
     def command(self) -> Command:

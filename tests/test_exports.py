@@ -1,0 +1,55 @@
+"""The public names, one by one: what is exported is meant to be, and is documented."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import workbench
+from workbench import errors
+
+NAMES = [
+    "Command", "Conflict", "Context", "Datadef", "Delete", "Domain", "Event", "Insert", "Invalid", "NotFound",
+    "Rejected", "Resource", "Response", "Session", "Target", "Update", "Workbench", "WorkbenchError", "field",
+    "invariant"]
+
+
+def test_the_public_names() -> None:
+    """What ``import workbench`` offers is this list: a name more or less is a decision."""
+    tree = ast.parse(Path(workbench.__file__).read_text())
+    exported = [alias.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+                if alias.asname]
+    assert sorted(exported) == NAMES
+    assert set(NAMES) <= set(dir(workbench))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_is_documented(name: str) -> None:
+    """Each has a docstring of its own, and so has every public method of a class of ours."""
+    thing = getattr(workbench, name)
+    doc = thing.__doc__ or ""
+    assert len(doc) > 20
+    assert not doc.startswith(f"{name}(")       # what NamedTuple writes by itself
+    if inspect.isclass(thing):
+        lacking = [key for key, value in vars(thing).items()
+                   if not key.startswith("_") and inspect.isfunction(value) and not value.__doc__]
+        assert lacking == []
+
+
+def test_the_tree_of_errors() -> None:
+    """Every error is a WorkbenchError, is documented, and stands in the tree at the top of errors.py."""
+    classes = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
+    assert len(classes) > 15
+    for cls in classes:
+        assert issubclass(cls, errors.WorkbenchError)
+        assert cls.__doc__
+        assert f" {cls.__name__} " in f"{errors.__doc__}\n".replace("\n", " \n")
+
+
+def test_an_unknown_name() -> None:
+    """A name that is not there is an AttributeError, as of any module."""
+    with pytest.raises(AttributeError, match="module 'workbench' has no attribute 'Workbenhc'"):
+        _ = workbench.Workbenhc
