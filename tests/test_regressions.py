@@ -18,8 +18,21 @@ import pytest
 from gino import Gino
 
 from tests.editing import Note, Paper, at, desk, edit
-from workbench import Command, Conflict, Context, Delete, Event, Insert, Invalid, NotFound, Rejected, Resource, Session
-from workbench import Update, field
+from workbench import (
+    Command,
+    Conflict,
+    Context,
+    Delete,
+    Event,
+    Insert,
+    Invalid,
+    NotFound,
+    Rejected,
+    Resource,
+    Session,
+    Update,
+    field,
+)
 from workbench.domain.mutation import Mutation
 from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
 from workbench.postgres.engine import connect

@@ -17,8 +17,21 @@ import pytest
 
 from tests.editing import Account, Edit, Note, Owner, Paper, at, desk, edit
 from tests.state.domains import START, Clock, Identifiers
-from workbench import Command, Delete, Domain, Event, Insert, Invalid, NotFound, Resource, Session, Target, Update
-from workbench import WorkbenchError, field
+from workbench import (
+    Command,
+    Delete,
+    Domain,
+    Event,
+    Insert,
+    Invalid,
+    NotFound,
+    Resource,
+    Session,
+    Target,
+    Update,
+    WorkbenchError,
+    field,
+)
 from workbench.errors import DatabaseError, DefinitionError, NothingTo, StalePlan, TablesDiffer, UnknownName
 from workbench.examples.bank import Deposit, OpenAccount, bank
 from workbench.postgres.engine import connect

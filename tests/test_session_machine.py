@@ -172,7 +172,8 @@ class SessionMachine(RuleBasedStateMachine):
             if number == row.number:
                 return
             self.run(self.rival.fetch(Note, key))
-            self.run(edit(self.rival, Delete(at(Note, key)) if number is None else Update(at(Note, key), number=number)))
+            change = Delete(at(Note, key)) if number is None else Update(at(Note, key), number=number)
+            self.run(edit(self.rival, change))
         self.run(self.rival.commit())
         self.write(key, number)
 

@@ -243,8 +243,8 @@ class TamperedPlan(SavedPlanError):
     def __init__(self, nonce: str, faults: Sequence[str]) -> None:
         self.nonce, self.faults = nonce, tuple(faults)
         super().__init__(listed(
-            f"the saved plan {nonce} was changed after it was saved: nothing was written. It can still be looked at; to "
-            "apply it take the file as it was saved, or make the plan again and save that", faults))
+            f"the saved plan {nonce} was changed after it was saved: nothing was written. It can still be looked at; "
+            "to apply it take the file as it was saved, or make the plan again and save that", faults))
 
 
 class OtherDefinition(SavedPlanError):
@@ -253,8 +253,8 @@ class OtherDefinition(SavedPlanError):
     def __init__(self, nonce: str, differences: Sequence[str]) -> None:
         self.nonce, self.differences = nonce, tuple(differences)
         super().__init__(listed(
-            f"the saved plan {nonce} was made for other definitions: nothing was written. Open the domain as it was when "
-            "the plan was saved, or issue the plan's commands (.commands) again and save that plan", differences))
+            f"the saved plan {nonce} was made for other definitions: nothing was written. Open the domain as it was "
+            "when the plan was saved, or issue the plan's commands (.commands) again and save that plan", differences))
 
 
 class AlreadyApplied(SavedPlanError):

@@ -101,7 +101,8 @@ async def test_a_handler_that_issues_a_command(way: str) -> None:
         yield Written()
 
     manager = manage(notes(write=write))
-    with pytest.raises(LoopError, match=r"a handler called issue by itself, which would wait for that very handler; yield an event and let a policy issue"):
+    words = "a handler called issue by itself, which would wait for that very handler; yield an event and let a policy"
+    with pytest.raises(LoopError, match=words):
         await asyncio.wait_for(manager.issue(Write(), on=A), 10)
     assert manager.state.number == 0
     assert (await manager.issue(Copy(), on=B)).number == 1

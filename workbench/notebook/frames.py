@@ -84,13 +84,15 @@ def steps_frame(steps: Iterable[Step], pending: Iterable[Step]) -> pd.DataFrame:
              None if step.handling.target is None else str(step.handling.target),
              [type(event).__name__ for event in step.events], len(step.mutations), step.output,
              step.number not in waiting) for step in steps]
-    frame = frame_of(rows, {"at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
-                          "events": object, "mutations": int, "response": object, "committed": bool}, start=0)
+    frame = frame_of(rows, {
+        "at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
+        "events": object, "mutations": int, "response": object, "committed": bool}, start=0)
     frame.index = pd.Index([step.number for step in steps], name="number", dtype="int64")
     return frame
 
 
 def frame_of(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:
+    """Rows as a frame whose columns have the dtypes of the given types; its index counts from ``start``."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
     return _framed(
         {name: _column(list(values), kind_of(annotation))

@@ -84,10 +84,12 @@ class StateManager:
             finally:
                 _AT_WORK.reset(token)
 
-    def _unit(self, state: State, user: str | None, *, reading: bool = False) -> Unit:
+    def _unit(
+        self, state: State, user: str | None, *, reading: bool = False, again: Sequence[Target] = (),
+    ) -> Unit:
         now = _NEVER if reading else self.clock()       # looking does not make a lesson's clock tick
         return Unit(state, registry=self.registry, cache=self.cache, reader=self.reader, now=now, user=user,
-                    identifiers=self._identifiers)
+                    identifiers=self._identifiers, again=again)
 
     def clock(self) -> datetime:
         """The present moment by the session's clock, in UTC; raises Invalid for a clock without a time zone."""
@@ -269,7 +271,8 @@ class StateManager:
         """Issues the pending commands again on what is cached now, and moves to the State they lead to."""
         async with self.hold("rebase"):
             before, base = self.plan(), self._base()
-            state, refused = await replay(self.state.pending(), base, self._unit)
+            state, refused = await replay(
+                self.state.pending(), base, lambda state, step: self._unit(state, step.user, again=step.made))
             self._move(state)
             return Rebased(self.plan(), before, tuple(refused))
 
