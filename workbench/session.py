@@ -32,13 +32,16 @@ from workbench.errors import (
     TablesDiffer,
     WorkbenchError,
 )
+from workbench.postgres.check import check
 from workbench.postgres.commit import WAIT, Commit, commit
 from workbench.postgres.drift import Drift, drifted
 from workbench.postgres.embedded import EmbeddedPostgres
 from workbench.postgres.engine import Engine, connect
+from workbench.postgres.explain import Explained, explain
 from workbench.postgres.model import Models
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.schema import prepare
+from workbench.postgres.violation import Checked
 from workbench.state.manager import StateManager, now
 from workbench.state.merge import Way, mergeable
 from workbench.state.plan import Plan
@@ -227,6 +230,23 @@ class Session:
         """What a commit would write now."""
         return self.manager.plan()
 
+    async def check(
+        self, plan: Plan | None = None, *, verify_reads: bool = True,
+        timeout: float = 10.0,  # noqa: ASYNC109  # the server keeps it, statement by statement
+    ) -> Checked:
+        """Tries a plan, or what is pending, in a transaction that is rolled back; finds everything in its way.
+
+        Takes about ``timeout`` seconds at most. Nothing pending is touched."""
+        manager = await self._renew()
+        assert self._reader is not None
+        return await check(self.engine, self._reader, manager.plan() if plan is None else plan,
+                           verify_reads=verify_reads, timeout=timeout)
+
+    async def explain(self, plan: Plan | None = None) -> list[Explained]:
+        """Postgres' estimates for each statement of a plan, or of what is pending; nothing is run."""
+        manager = await self._renew()
+        return await explain(self.engine, manager.plan() if plan is None else plan)
+
     async def commit(
         self, plan: Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
         serializable: bool = False, wait: float = WAIT, after: Awaitable[Any] | None = None,
@@ -242,12 +262,7 @@ class Session:
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
         if after is not None:
-            try:
-                await after
-            except Exception as error:
-                raise WorkbenchError(
-                    f"the commit that this one was to come after failed ({type(error).__name__}); nothing was written, "
-                    "everything pending is kept") from error
+            await behind(after)
         manager = await self._renew()
         assert self._reader is not None
         async with manager.hold("commit"):
@@ -319,6 +334,16 @@ class Session:
         if not clashes:
             return manager.plan()
         return manager.resolve([(clash, ways[clash.target] if ways else "merge") for clash in clashes])
+
+
+async def behind(other: Awaitable[Any]) -> None:
+    """Waits for another commit; raises WorkbenchError when that one fails."""
+    try:
+        await other
+    except Exception as error:
+        raise WorkbenchError(
+            f"the commit that this one was to come after failed ({type(error).__name__}); nothing was written, "
+            "everything pending is kept") from error
 
 
 def _moved(plan: Plan, manager: StateManager) -> list[str]:

@@ -228,7 +228,7 @@ def test_a_target_is_named_in_four_ways(bank, cell):
     assert words(Invalid, registry.target, "account/5").startswith("the identifier of a Account was refused")
     assert 'there is no resource "acount"; did you mean "account"?' in words(UnknownName, registry.target, "acount/5")
     for on in (5, None, "account"):
-        assert f'there is no item "{on}"' in words(UnknownName, registry.target, on)
+        assert f'{on!r} names no item; say an item, a Target, a Step or' in words(Invalid, registry.target, on)
 
 
 # ------------------------------------------------------------------------------------------------ addresses

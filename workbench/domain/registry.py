@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from workbench.domain.convert import shown
 from workbench.domain.domain import Definition, Domain
 from workbench.domain.entity import Command, Event
 from workbench.domain.handler import Handler, place_of
@@ -166,7 +167,8 @@ class Registry:
     # -------------------------------------------------------------------------------------------- targets
 
     def target(self, on: Any, *, home: str | None = None) -> Target:
-        """The Target of an item, a Target, or a text such as ``account/<id>``; its identifier typed by the resource.
+        """The Target of an item, a Target, a text such as ``account/<id>``, or of what has a ``target``, as a Step;
+        its identifier typed by the resource.
 
         Raises UnknownName, Invalid."""
         if isinstance(on, Target):
@@ -181,7 +183,12 @@ class Registry:
             if slash:
                 kindred = self.kindred(resource_text, home=home)
                 return Target(*kindred, identify(self.resource(kindred), identifier))
-        raise UnknownName("item", str(on), (), where='an address; say an item, a Target, or "account/<identifier>"')
+        carried = getattr(on, "target", None)       # a Step, a Change, a Clash …
+        if isinstance(carried, Target):
+            return self.target(carried, home=home)
+        hint = "; for a new one: context.new(…)" if isinstance(on, type) else ""
+        raise Invalid("a target", [Problem(None, on, (
+            f'{shown(on)} names no item; say an item, a Target, a Step or "account/<identifier>"{hint}'))])
 
     def grant(self, domain: str, kindred: Kindred) -> None:
         """Raises NotGranted unless the domain may touch the resource."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from functools import partial
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -21,15 +22,20 @@ import pandas as pd
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
-from workbench.errors import WorkbenchError
+from workbench.errors import Conflict, WorkbenchError, nearest
 from workbench.notebook.display import cell, register
 from workbench.notebook.frames import items_frame, pending_frame, steps_frame
 from workbench.notebook.loop import Bridge
+from workbench.notebook.rival_frames import conflict_frame, drift_frame
 from workbench.notebook.shown_plan import ShownPlan
-from workbench.postgres.commit import Commit
-from workbench.session import Session
+from workbench.postgres.commit import WAIT, Commit
+from workbench.postgres.explain import Explained
+from workbench.postgres.violation import Checked
+from workbench.session import Session, behind
 from workbench.state.manager import now
+from workbench.state.merge import Way
 from workbench.state.plan import Plan
+from workbench.state.replay import Rebased
 from workbench.state.step import Step
 
 
@@ -45,6 +51,7 @@ class Workbench:
     ) -> None:
         self.session = Session(*domains, dsn=dsn, folder=folder, user=user, clock=clock, identifiers=identifiers)
         self._bridge = Bridge()
+        self._conflict: Conflict | None = None
         try:
             self._bridge.run(self.session.open())
         except BaseException:
@@ -83,15 +90,18 @@ class Workbench:
     # -------------------------------------------------------------------------------------------- the verbs
 
     def issue(
-        self, command: Command | str, /, *, on: Any = None, data: Mapping[str, Any] | None = None, **fields: Any,
+        self, command: Command | str, /, *, on: Any = None, data: Mapping[str, Any] | None = None,
+        if_match: str | None = None, **fields: Any,
     ) -> Step:
         """Handles a command; nothing is written. Returns the step, which shows what came of it.
 
             wb.issue(Deposit(amount=10), on=account)
             wb.issue("bank:deposit/account/<id>", amount="10")
 
-        See Session.issue for ``on``, ``data`` and what is raised; whatever is raised, all is as before."""
-        return self._bridge.run(self._at_work().issue(command, on=on, cell=cell(), data=data, **fields))
+        See Session.issue for ``on``, ``data``, ``if_match`` and what is raised; whatever is raised, all is as before.
+        """
+        return self._bridge.run(
+            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
@@ -117,12 +127,63 @@ class Workbench:
 
     def plan(self) -> ShownPlan:
         """What a commit would write now; writes nothing."""
-        return ShownPlan(self._at_work().plan())
+        return self._shown(self._at_work().plan())
 
-    def commit(self, plan: ShownPlan | Plan | None = None, *, verify_reads: bool = True) -> Commit:
-        """Writes what is pending in one transaction, or exactly ``plan``; see Session.commit for what is raised."""
+    def _shown(self, plan: Plan) -> ShownPlan:
+        def check(plan: Plan, **how: Any) -> Checked:
+            return self._bridge.run(self._at_work().check(plan, **how))
+
+        def explain(plan: Plan) -> list[Explained]:
+            return self._bridge.run(self._at_work().explain(plan))
+
+        return ShownPlan(plan, check=check, explain=explain)
+
+    def commit(
+        self, plan: ShownPlan | Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
+        serializable: bool = False, wait: float = WAIT,
+    ) -> Commit:
+        """Writes what is pending in one transaction: exactly ``plan``, or the part that the items in ``only`` stand on.
+
+        See Session.commit for the rest and for what is raised; the last Conflict is in ``wb.conflict``."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        return self._bridge.run(self._at_work().commit(given, verify_reads=verify_reads))
+        self._conflict = None
+        try:
+            return self._bridge.run(self._at_work().commit(
+                given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait))
+        except Conflict as conflict:
+            self._conflict = conflict
+            raise
+
+    # -------------------------------------------------------------------------------------------- rivals
+
+    @property
+    def conflict(self) -> pd.DataFrame:
+        """The last commit's conflict, one column of an item a row: base, mine, theirs; empty when there was none."""
+        return conflict_frame(() if self._conflict is None else self._conflict.items)
+
+    def drift(self) -> pd.DataFrame:
+        """What changed in the database since each item was cached, one item a row; nothing is taken over."""
+        return drift_frame(self._bridge.run(self._at_work().drift()))
+
+    def rebase(self) -> Rebased:
+        """Fetches all that moved and issues the pending commands again; says what became of the plan.
+
+        A command that is refused now is reported, the rest is pending. Nothing is written."""
+        return self._bridge.run(self._at_work().rebase())
+
+    def resolve(self, item: Any, way: Way) -> ShownPlan:
+        """Decides a conflict on one item: "mine", "theirs", "merge", or values such as ``{"balance": 10}``.
+
+        Returns the new plan; nothing is written. See Session.resolve for what is raised."""
+        return self._shown(self._bridge.run(self._at_work().resolve(item, way)))
+
+    def merge(self) -> ShownPlan:
+        """Merges all items that moved, where both sides changed other columns. Raises Conflict with the others."""
+        return self._shown(self._bridge.run(self._at_work().merge()))
+
+    def drop(self, item: Any) -> ShownPlan:
+        """Gives up what is pending of one item. Returns the new plan."""
+        return self._shown(self._bridge.run(self._at_work().drop(item)))
 
     # -------------------------------------------------------------------------------------------- to look at
 
@@ -171,26 +232,35 @@ def _disconnect(workbench: weakref.ref[Workbench], pid: int) -> None:
 
 
 class Awaited:
-    """The verbs of a session on its own loop, awaitable from any other."""
+    """The verbs of a session on its own loop, awaitable from any other: ``await wb.aio.commit()``.
+
+    They are Session's, with its arguments and results; ``issue`` knows the cell, and ``after=`` of a commit is awaited
+    on the caller's loop."""
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
         self._session, self._bridge = session, bridge
 
-    async def issue(
-        self, command: Command | str, /, *, on: Any = None, data: Mapping[str, Any] | None = None, **fields: Any,
-    ) -> Step:
-        """Workbench.issue, to be awaited."""
-        return await self._bridge.aio(self._session.issue(command, on=on, cell=cell(), data=data, **fields))
+    async def issue(self, command: Command | str, /, **arguments: Any) -> Step:
+        """Session.issue, of the present cell."""
+        return await self._bridge.aio(self._session.issue(command, cell=cell(), **arguments))
 
-    async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
-        """Workbench.fetch, to be awaited."""
-        return await self._bridge.aio(self._session.fetch(what, identifier))
-
-    async def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
-        """Workbench.find, to be awaited."""
-        return await self._bridge.aio(self._session.find(resource, **equals))
-
-    async def commit(self, plan: ShownPlan | Plan | None = None, *, verify_reads: bool = True) -> Commit:
-        """Workbench.commit, to be awaited."""
+    async def commit(
+        self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | None = None, **arguments: Any,
+    ) -> Commit:
+        """Session.commit."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        return await self._bridge.aio(self._session.commit(given, verify_reads=verify_reads))
+        if after is not None:
+            await behind(after)
+        return await self._bridge.aio(self._session.commit(given, **arguments))
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        verb = getattr(self._session, name, None)
+        if name.startswith("_") or not iscoroutinefunction(verb):
+            there = [name for name in dir(Session) if not name.startswith("_")
+                     and iscoroutinefunction(getattr(Session, name))]
+            raise AttributeError(f"there is no verb {name!r} to await; {nearest(name, there)}")
+
+        async def on_its_loop(*positional: Any, **named: Any) -> Any:
+            return await self._bridge.aio(verb(*positional, **named))
+
+        return on_its_loop

@@ -183,8 +183,6 @@ class Unit:
                     f"{on!r} names an item but not its resource; say an item, a Target or "
                     '"account/<identifier>", or declare what the command is on: @….command(on=Account)'))])
             target = self._new(wanted, on)
-        elif hasattr(on, "handling") and isinstance(getattr(on, "target", None), Target):
-            target = on.target      # a Step: the item that it was on
         else:
             target = self._registry.target(on, home=home)
         if wanted is not None and target[:2] != wanted:
