@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# SQLAlchemy 1.3, under gino, calls it at its import; Python 3.12 says that it is deprecated.
+SQLALCHEMY = "ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning"
 # Runs the example one statement after the other, as cells are run, and tells what each last line showed.
 CELLS = """
 import ast, json, sys
@@ -53,7 +55,7 @@ def python(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_as_a_script(place: Path) -> None:
     """The example runs as a script, prints its plan, says nothing else, and ends; its data is in .workbench."""
-    done = python(place, "-W", "error", "example.py")
+    done = python(place, "-W", "error", "-W", SQLALCHEMY, "example.py")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("plan: 1 to add, 0 to change, 0 to delete\n")
     assert done.stdout.count("\n") == 2

@@ -32,6 +32,7 @@ from workbench.errors import (
     TablesDiffer,
     WorkbenchError,
 )
+from workbench.postgres.apply import apply, commit_of, nonce_of, stored_of
 from workbench.postgres.check import check
 from workbench.postgres.commit import WAIT, Commit, commit
 from workbench.postgres.drift import Drift, drifted
@@ -40,12 +41,14 @@ from workbench.postgres.engine import Engine, connect
 from workbench.postgres.explain import Explained, explain
 from workbench.postgres.model import Models
 from workbench.postgres.query import PostgresReader
+from workbench.postgres.receipt import Receipt, wait_for
 from workbench.postgres.schema import prepare
 from workbench.postgres.violation import Checked
 from workbench.state.manager import StateManager, now
 from workbench.state.merge import Way, mergeable
 from workbench.state.plan import Plan
 from workbench.state.replay import Rebased
+from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
 
 
@@ -63,7 +66,7 @@ class Session:
         clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
     ) -> None:
         self.registry = Registry(domains)
-        self._dsn, self._folder = dsn or os.environ.get("WORKBENCH_DSN"), Path(folder)
+        self._dsn, self._folder = dsn or os.environ.get("WORKBENCH_DSN") or None, Path(folder)
         self._arguments: dict[str, Any] = {"user": user, "clock": clock, "identifiers": identifiers}
         self._server: EmbeddedPostgres | None = None
         self._engine: Engine | None = None
@@ -249,7 +252,8 @@ class Session:
 
     async def commit(
         self, plan: Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
-        serializable: bool = False, wait: float = WAIT, after: Awaitable[Any] | None = None,
+        serializable: bool = False, wait: float = WAIT,
+        after: Awaitable[Any] | SavedPlan | str | None = None,
     ) -> Commit:
         """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
         items in ``only`` stand on; that part must be closed.
@@ -258,11 +262,15 @@ class Session:
         ``verify_reads=False``. With ``serializable=True`` what the steps searched for must be found the same as well.
         Other transactions are waited for, and a deadlock or serialization failure is tried again, for ``wait`` seconds
         in all. ``after`` is awaited first, as the commit of another session in a task; when it fails, so does this.
+        Where it is a saved plan (or its nonce, as text), the commit waits until whoever it be has applied that one, for
+        ``wait`` seconds as well.
 
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
         if after is not None:
-            await behind(after)
+            await self._behind(after, wait)
+        if plan is not None and only is not None:
+            raise Invalid("commit", [Problem("only", only, "a plan is committed whole; give the one or the other")])
         manager = await self._renew()
         assert self._reader is not None
         async with manager.hold("commit"):
@@ -274,12 +282,53 @@ class Session:
                 raise self._reader.unfit
             if plan is None:
                 plan = manager.plan() if only is None else manager.part(only)
+            if not plan.steps:
+                raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             statements, attempts = await commit(
-                self.engine, self._reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait)
+                self.engine, self._reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
+                receipts=[Receipt(nonce, None, manager.clock(), manager.user) for nonce in manager.nonces(plan.steps)])
+            own = manager.nonce(plan.state)
             manager.settle(plan)
-        done = Commit(plan, statements, manager.clock(), manager.user, attempts)
+        done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
         self.commits.append(done)
         return done
+
+    async def _behind(self, after: Awaitable[Any] | SavedPlan | str, wait: float) -> None:
+        if isinstance(after, SavedPlan | str):
+            await wait_for(self.engine, nonce_of(after), wait)
+        else:
+            await behind(after)
+
+    async def apply(
+        self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
+    ) -> Commit:
+        """Writes a saved plan, given as itself or by its file, in one transaction: exactly what was saved, once only.
+
+        What is pending here stays; where the plan is just that, it is settled as by a commit. For ``verify_reads`` and
+        ``wait`` see ``commit``; phantoms are not looked for.
+
+        Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, Conflict when the database moved since it
+        was saved, and what else ``commit`` raises; nothing is written then."""
+        if not isinstance(saved, SavedPlan):
+            saved = SavedPlan.load(saved)
+        manager = await self._renew()
+        assert self._reader is not None
+        async with manager.hold("apply"):
+            done = await apply(self.engine, self._reader, manager, saved, verify_reads=verify_reads, wait=wait)
+        self.commits.append(done)
+        return done
+
+    async def revert(self, commit: Commit | int) -> Plan:
+        """Makes the inverse of a commit of this session pending, one step that can be undone; returns the new plan.
+
+        The commit is given as itself or by its number, from 1 (-1 is the last one). Nothing is written. What else
+        changed meanwhile stays; raises Conflict, and leaves all as it was, where the same columns were changed again or
+        an item is gone, and NothingTo where everything is as it was before that commit."""
+        manager = await self._renew()
+        assert self._reader is not None
+        number, plan = commit_of(commit, self.commits)
+        async with manager.hold("revert"):
+            return manager.revert(number, plan, await stored_of(self.engine, self._reader, plan))
 
     # -------------------------------------------------------------------------------------------- rivals
 
@@ -293,9 +342,12 @@ class Session:
         """Fetches all that moved, and issues the pending commands again on it; nothing is written.
 
         Returns the plan now and before, and the commands that were refused this time; the rest is pending."""
-        for drift in await self.drift():
-            self.manager.take(drift.target, drift.stored)
-        return await self.manager.rebase()
+        manager = await self._renew()
+        assert self._reader is not None
+        async with manager.hold("rebase"):
+            for drift in await drifted(self.engine, self._reader, manager.known()):
+                manager.take(drift.target, drift.stored)
+            return await manager.rebase()
 
     async def resolve(self, item: Any, way: Way) -> Plan:
         """Decides a conflict on one item: "mine", "theirs", "merge", or values for the columns that both changed.
@@ -319,31 +371,41 @@ class Session:
     async def _resolve(self, ways: Mapping[Target, Way] | None) -> Plan:
         manager = await self._renew()
         assert self._reader is not None
-        known = manager.known()
-        wanted = known if ways is None else {target: known.get(target) for target in ways}
-        stored = {drift.target: drift.stored for drift in await drifted(self.engine, self._reader, wanted)}
-        pending = manager.pending_reads()
-        clashes = [manager.clash(target, stored.get(target, known.get(target)))
-                   for target in (ways or stored) if ways is not None or target in manager.state.changed
-                   or target in pending]
-        open_ = [clash for clash in clashes if ways is None and not mergeable(clash)]
-        if open_:
-            raise Conflict(open_)
-        for target, theirs in stored.items():
-            manager.take(target, theirs)
-        if not clashes:
-            return manager.plan()
-        return manager.resolve([(clash, ways[clash.target] if ways else "merge") for clash in clashes])
+        async with manager.hold("resolve"):
+            reads = manager.plan().reads
+            known = {**dict.fromkeys(reads), **manager.known()}
+            wanted = known if ways is None else {target: known.get(target) for target in ways}
+            moved = {drift.target: drift.stored for drift in await drifted(self.engine, self._reader, wanted)}
+            stored = {**known, **wanted, **moved}
+            if ways is None:
+                # What steps read may have been fetched anew since, and so be cached as it is stored now.
+                stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
+                ways = dict.fromkeys(
+                    [*(target for target in moved if target in manager.state.changed), *stale], "merge")
+                open_ = [clash for clash in (manager.clash(target, stored.get(target)) for target in ways)
+                         if not mergeable(clash)]
+                if open_:
+                    raise Conflict(open_)
+            plan = manager.plan() if not ways else manager.resolve(
+                [(manager.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
+            for target, theirs in moved.items():
+                manager.take(target, theirs)
+            return plan
+
+
+def _etag(item: Resource | None) -> str | None:
+    return None if item is None else item._etag
 
 
 async def behind(other: Awaitable[Any]) -> None:
-    """Waits for another commit; raises WorkbenchError when that one fails."""
-    try:
-        await other
-    except Exception as error:
-        raise WorkbenchError(
-            f"the commit that this one was to come after failed ({type(error).__name__}); nothing was written, "
-            "everything pending is kept") from error
+    """Waits for another commit, which is not cancelled when the waiting is; raises WorkbenchError when it fails."""
+    task = asyncio.ensure_future(other)
+    await asyncio.wait([task])
+    error = None if task.cancelled() else task.exception()
+    if task.cancelled() or error is not None:
+        why = "it was cancelled" if error is None else type(error).__name__
+        raise WorkbenchError(f"the commit that this one was to come after failed ({why}); nothing was written, "
+                             "everything pending is kept") from error
 
 
 def _moved(plan: Plan, manager: StateManager) -> list[str]:

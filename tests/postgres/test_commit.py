@@ -506,3 +506,26 @@ async def test_a_connection_lost_before(session: Session, admin: asyncpg.Connect
             continue
         await verb()
     assert await notes(admin) == {"a": ("", 0)}
+
+
+@pytest.mark.parametrize("verb", ["fetch", "find"])
+async def test_a_connection_lost_in_a_read(session: Session, admin: asyncpg.Connection, verb: str) -> None:
+    """Ended at any point whatever, a fetch and a search give their items or raise ConnectionLost, never the driver's
+    own error; what is pending is kept."""
+    await admin.execute("INSERT INTO desk_note (_id, text, number) VALUES ('a', '', 1)")
+    await edit(session, Insert(at(Note, "b")))
+    told = f"the connection to the database was lost while {'reading' if verb == 'fetch' else 'searching'} desk:note: "
+    lost: list[str] = []
+    for place in count():
+        session.manager.cache.items.clear()
+        reading = session.fetch(Note, ["a"]) if verb == "fetch" else session.find(Note, number=1)
+        disturbed = Disturbed(reading, place, lambda: end_connections(admin))
+        try:
+            assert [note._id for note in await disturbed] == ["a"]
+        except ConnectionLost as error:
+            lost.append(str(error))
+        assert len(session.plan()) == 1
+        if not disturbed.reached:
+            break
+    assert lost
+    assert all(words.startswith(told) for words in lost)

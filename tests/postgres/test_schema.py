@@ -273,3 +273,43 @@ def test_literals_of_a_check() -> None:
     assert literals(r"""CHECK ((k = ANY (ARRAY['a'::text, 'it''s'::text, 'b\c'''::text, ''::text])))""") == [
         "a", "it's", r"b\c'", ""]
     assert literals("CHECK ((k = 'one'::text))") == ["one"]
+
+
+# ------------------------------------------------------------------------------------------------ more than defined
+
+async def test_constraints_that_only_the_database_has(connection: asyncpg.Connection) -> None:
+    """The Tables tell foreign keys and uniques as they are stored: those made by hand too, by their names, conditions
+    and whether they can be deferred; what speaks of columns that are no fields is left out."""
+    models = models_of(Owner, Account)
+    await prepare(connection, models)
+    fresh = dict(models.tables)
+    await connection.execute("""
+        ALTER TABLE bank_owner ADD code text UNIQUE, ADD CONSTRAINT again UNIQUE (email, _etag);
+        ALTER TABLE bank_account ADD CONSTRAINT one UNIQUE (rate) DEFERRABLE INITIALLY DEFERRED,
+            ADD CONSTRAINT mail FOREIGN KEY (kind, _etag) REFERENCES bank_owner (email, _etag);
+        CREATE UNIQUE INDEX alive ON bank_account (owner, kind) INCLUDE (rate) WHERE _deleted IS NULL;
+        CREATE UNIQUE INDEX lowered ON bank_account (lower(kind));
+        ALTER TABLE bank_account ALTER CONSTRAINT bank_account_owner_fkey DEFERRABLE""")
+    models = models_of(Owner, Account)
+    assert await prepare(connection, models) == []
+    owner, account = models.tables["bank", "owner"], models.tables["bank", "account"]
+    assert {unique[:4] for unique in owner.uniques} == {
+        ("again", ("email", "_etag"), False, ""), ("bank_owner_email_key", ("email",), True, "")}
+    assert {unique[:4] for unique in account.uniques} == {
+        ("one", ("rate",), True, ""), ("alive", ("owner", "kind"), False, "(_deleted IS NULL)")}
+    assert set(account.foreign_keys) == {
+        ("bank_account_owner_fkey", ("owner",), ("bank", "owner"), ("_id",), True),
+        ("mail", ("kind", "_etag"), ("bank", "owner"), ("email", "_etag"), False)}
+    assert fresh["bank", "owner"].uniques == (("bank_owner_email_key", ("email",), True, ""),)
+    assert fresh["bank", "account"].columns == account.columns
+
+
+async def test_what_the_database_calls_by_another_name(connection: asyncpg.Connection) -> None:
+    """A constraint that fits but has another name there is told by that one: SET CONSTRAINTS must find it."""
+    await prepare(connection, models_of(Owner, Account))
+    await connection.execute("ALTER TABLE bank_owner RENAME CONSTRAINT bank_owner_email_key TO mails; "
+                             "ALTER TABLE bank_account RENAME CONSTRAINT bank_account_owner_fkey TO whose")
+    models = models_of(Owner, Account)
+    await prepare(connection, models)
+    assert [unique.name for unique in models.tables["bank", "owner"].uniques] == ["mails"]
+    assert [key.name for key in models.tables["bank", "account"].foreign_keys] == ["whose"]

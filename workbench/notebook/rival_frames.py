@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.domain.datadef import same
+from workbench.domain.resource import is_deleted
 from workbench.notebook.frames import frame_of
 from workbench.postgres.drift import Drift
 from workbench.state.clash import Clash
@@ -38,7 +39,7 @@ def drift_frame(drifts: Sequence[Drift]) -> pd.DataFrame:
     Columns: ``resource``, ``identifier``, ``drift`` ("changed", "deleted", "added"), ``columns`` (names of the fields
     that differ), ``cached`` and ``stored`` (dicts of these). The index counts from 1."""
     rows = [(f"{drift.target.domain}:{drift.target.resource}", drift.target.identifier,
-             "deleted" if drift.stored is None else "added" if drift.cached is None else "changed",
+             "deleted" if is_deleted(drift.stored) else "added" if drift.cached is None else "changed",
              list(drift.columns), _values(drift, drift.cached), _values(drift, drift.stored)) for drift in drifts]
     return frame_of(rows, {"resource": str, "identifier": object, "drift": str, "columns": object, "cached": object,
                            "stored": object}, start=1)

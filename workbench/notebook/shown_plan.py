@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.notebook.check_frames import ShownCheck, explain_frame
 from workbench.notebook.display import plan_html, safely
 from workbench.notebook.frames import plan_frame
+from workbench.notebook.shown_saved_plan import ShownSavedPlan
 from workbench.postgres.explain import Explained
 from workbench.postgres.script import script
 from workbench.postgres.statements import Statement, compiled
@@ -75,6 +77,12 @@ class ShownPlan:
         lines = [f"-- {statement.kind} {len(statement.changes)} of {statement.table.name}\n{statement.sql};"
                  for statement in self.statements]
         return "\n".join([*lines, "-- with all values, for psql: plan.sql()"] if lines else [])
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> ShownSavedPlan:
+        """Writes the plan to a file, to be read by others and applied later, once: ``wb.apply(path)``.
+
+        Raises SavedPlanError where there is a file that holds anything else, unless ``overwrite``."""
+        return ShownSavedPlan(self.plan.save(path, overwrite=overwrite).document)
 
     def why(self, item: Change | Target | Resource) -> str:
         """In words, what led to a change: each mutation, its event, command, step and cell; or why there is none."""

@@ -28,6 +28,7 @@ from workbench.notebook.frames import items_frame, pending_frame, steps_frame
 from workbench.notebook.loop import Bridge
 from workbench.notebook.rival_frames import conflict_frame, drift_frame
 from workbench.notebook.shown_plan import ShownPlan
+from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
 from workbench.postgres.commit import WAIT, Commit
 from workbench.postgres.explain import Explained
 from workbench.postgres.violation import Checked
@@ -36,6 +37,8 @@ from workbench.state.manager import now
 from workbench.state.merge import Way
 from workbench.state.plan import Plan
 from workbench.state.replay import Rebased
+from workbench.state.restored import differences
+from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
 
 
@@ -140,19 +143,53 @@ class Workbench:
 
     def commit(
         self, plan: ShownPlan | Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
-        serializable: bool = False, wait: float = WAIT,
+        serializable: bool = False, wait: float = WAIT, after: SavedPlan | str | None = None,
     ) -> Commit:
         """Writes what is pending in one transaction: exactly ``plan``, or the part that the items in ``only`` stand on.
 
-        See Session.commit for the rest and for what is raised; the last Conflict is in ``wb.conflict``."""
+        ``after`` is a saved plan (or its nonce) that somebody else applies first. See Session.commit for the rest and
+        for what is raised; the last Conflict is in ``wb.conflict``."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
+        done: Commit = self._run(self._at_work().commit(
+            given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait, after=after))
+        return done
+
+    def _run(self, verb: Coroutine[Any, Any, Any]) -> Any:
+        """Runs a verb that may end in a Conflict, which is kept to be looked at."""
         self._conflict = None
         try:
-            return self._bridge.run(self._at_work().commit(
-                given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait))
+            return self._bridge.run(verb)
         except Conflict as conflict:
             self._conflict = conflict
             raise
+
+    # -------------------------------------------------------------------------------------------- saved plans
+
+    def load_plan(self, path: str | Path) -> ShownSavedPlan:
+        """The saved plan in a file, to look at and to apply; that always works, and warnings are told loudly.
+
+        Raises UnreadablePlan for a file that is not there or holds no plan."""
+        saved, registry = SavedPlan.load(path), self._at_work().registry
+        registry.refresh()
+        return ShownSavedPlan(saved.document, saved.faults, differences(saved, registry))
+
+    def apply(self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT) -> Commit:
+        """Writes a saved plan, given as itself or by its file, exactly and once only.
+
+        See Session.apply for what is raised; the last Conflict is in ``wb.conflict``."""
+        done: Commit = self._run(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait))
+        return done
+
+    def history(self) -> pd.DataFrame:
+        """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce."""
+        return history_frame(self._at_work().commits)
+
+    def revert(self, commit: Commit | int) -> ShownPlan:
+        """Makes the inverse of a commit of this session pending; returns the new plan.
+
+        The commit is given as itself or by its number in ``wb.history()``. Nothing is written, and ``undo`` takes it
+        back. See Session.revert for what is raised; the last Conflict is in ``wb.conflict``."""
+        return self._shown(self._run(self._at_work().revert(commit)))
 
     # -------------------------------------------------------------------------------------------- rivals
 
@@ -245,11 +282,14 @@ class Awaited:
         return await self._bridge.aio(self._session.issue(command, cell=cell(), **arguments))
 
     async def commit(
-        self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | None = None, **arguments: Any,
+        self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | SavedPlan | str | None = None,
+        **arguments: Any,
     ) -> Commit:
         """Session.commit."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        if after is not None:
+        if isinstance(after, SavedPlan | str):
+            arguments["after"] = after
+        elif after is not None:
             await behind(after)
         return await self._bridge.aio(self._session.commit(given, **arguments))
 

@@ -1,9 +1,9 @@
 """Attempt: one try to write a plan in one transaction.
 
-In this order: what was read and what will be written is locked, row by row in the order of identifiers (so that two
-commits never wait for each other in a ring), and its etags are compared; searches are run again where the transaction
-is serializable; every statement runs and says which rows it found; COMMIT. What has moved is noted, and the transaction
-rolled back.
+In this order: the receipts of saved plans are left; what was read and what will be written is locked, row by row in the
+order of identifiers (so that two commits never wait for each other in a ring), and its etags are compared; searches are
+run again where the transaction is serializable; every statement runs and says which rows it found; COMMIT. What has
+moved is noted, and the transaction rolled back.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from workbench.errors import DatabaseError
 from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine
 from workbench.postgres.query import PostgresReader
+from workbench.postgres.receipt import Receipt, leave
 from workbench.postgres.rows import deferral
 from workbench.postgres.statements import Statement
 from workbench.state.merge import ResolveConflict
@@ -31,30 +32,43 @@ _STRENGTH = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
 
 
 class Stale(Exception):
-    """Rolls a transaction back because rows have moved; caught where the attempt is made."""
+    """Rolls a transaction back because rows have moved, or because the plan was written before (its nonce is
+    ``spent``); caught where the attempt is made."""
 
 
 class Attempt:
     """One transaction.
 
-    ``moved`` says of each item that is not as it was what was to be done with it; ``running`` is the statement at work;
+    ``moved`` says of each item that is not as it was what was to be done with it; ``spent`` are the nonces of
+    its receipts that are there already; ``running`` is the statement at work;
     ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed."""
 
     def __init__(
         self, reader: PostgresReader, plan: Plan, statements: Sequence[Statement], *, verify_reads: bool,
-        serializable: bool, lock_timeout: float,
+        serializable: bool, lock_timeout: float, receipts: Sequence[Receipt] = (),
     ) -> None:
         self._reader, self._plan, self._statements = reader, plan, statements
         self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
+        self._receipts = receipts
         self.moved: dict[Target, str] = {}
+        self.spent: list[str] = []
         self.running: Statement | None = None
         self.number: str | None = None
         self.done = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its receipts are for plans that this very session had saved, rather than for one that was loaded."""
+        return all(receipt.hash is None for receipt in self._receipts)
 
     async def run(self, connection: Any) -> None:
         """Writes the plan, or raises Stale, or what asyncpg raises; nothing is written then unless ``done``."""
         try:
             await connection.execute(self._beginning())
+            if self._receipts:
+                self.spent = await leave(connection, self._receipts)
+                if self.spent:
+                    raise Stale
             if self._verify_reads and self._plan.reads:
                 await self._verify(connection)
             if self._serializable:

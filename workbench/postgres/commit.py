@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,8 +20,10 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated
 from workbench.postgres.attempt import Attempt, Stale, outcome
-from workbench.postgres.engine import Engine, translate
+from workbench.postgres.drift import etags_of
+from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
 from workbench.postgres.query import PostgresReader, uncollected
+from workbench.postgres.receipt import Receipt, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.statements import Statement, compiled
 from workbench.state.change import Change
 from workbench.state.clash import Clash, clash_of
@@ -32,13 +35,14 @@ _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncp
 
 class Commit(NamedTuple):
     """What was written: the ``plan``, by how many ``statements``, when it was done (aware, UTC), by which ``user``, and
-    after how many ``attempts``."""
+    after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one."""
 
     plan: Plan
     statements: int
     at: datetime
     user: str | None = None
     attempts: int = 1
+    nonce: str | None = None
 
     def __repr__(self) -> str:
         counts = self.plan.counts
@@ -49,22 +53,27 @@ class Commit(NamedTuple):
 
 async def commit(
     engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True, serializable: bool = False,
-    wait: float = WAIT,
+    wait: float = WAIT, receipts: Sequence[Receipt] = (),
 ) -> tuple[int, int]:
     """Writes the plan in one transaction; returns the numbers of its statements and of the attempts it took.
 
-    Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost (which says whether it was committed) or
-    DatabaseError; whatever is raised, nothing is written unless ConnectionLost says so."""
+    The ``receipts`` of the saved plans that it carries out are left with it.
+
+    Raises AlreadyApplied when one of those was written before, Conflict, ConstraintViolated, CannotOrder, Busy,
+    ConnectionLost (which says whether it was committed) or DatabaseError; whatever is raised, nothing is written unless
+    ConnectionLost says so."""
     if plan.order.tangles:
         raise CannotOrder(plan.order.tangles)
     with uncollected(len(plan)):
         statements = compiled(plan)
+    if receipts:
+        await prepare_receipts(engine)
     clock = asyncio.get_running_loop().time
     end, attempts = clock() + wait, 0
     while True:
         attempts += 1
         attempt = Attempt(reader, plan, statements, verify_reads=verify_reads, serializable=serializable,
-                          lock_timeout=max(0.001, end - clock()))
+                          lock_timeout=max(0.001, end - clock()), receipts=receipts)
         try:
             await _once(engine, reader, plan, attempt)
             return len(statements), attempts
@@ -85,7 +94,7 @@ async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Att
     except asyncio.CancelledError:
         if not attempt.done:        # else it came while the connection was given back, and the rows are there
             raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (*DRIVER_ERRORS, OSError) as error:
         if attempt.done or (isinstance(error, _IN_THE_WAY) and not attempt.moved):
             if attempt.done:
                 return
@@ -99,8 +108,16 @@ async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Att
             failure = await _blamed(engine, reader, failure, attempt.running, attempt.moved)
         if not attempt.moved:
             raise failure from error
+    if attempt.spent:
+        if attempt.is_live and await _was_done(engine, plan, attempt.spent):
+            return
+        for nonce in attempt.spent:
+            await refuse_again(engine, nonce)
+        raise asyncpg.SerializationError("the receipt that was in the way is gone")
     if attempt.moved:
         async with engine.acquire(doing="reading what moved") as connection:
+            if await _is_written(connection, plan):
+                return
             raise Conflict(await _clashes(connection, reader, plan, attempt.moved))
 
 
@@ -126,6 +143,32 @@ async def _blamed(
     return ConstraintViolated(
         violation.kind, violation.constraint, violation.table, violation.detail, columns=violation.columns,
         targets=[change.target for change in statement.changes if names(change, statement, violation)])
+
+
+async def _is_written(connection: Any, plan: Plan) -> bool:
+    """Whether the database is as the plan leaves it: an earlier commit of it, whose outcome was not known, was done.
+
+    That is no guess: nobody else has the etags of this plan."""
+    by_kind: dict[Kindred, dict[Any, str | None]] = {}
+    for change in plan.changes:
+        etag = None if change.after is None else change.after._etag
+        by_kind.setdefault(change.target[:2], {})[change.target.identifier] = etag
+    for kindred, wanted in by_kind.items():
+        stored = await etags_of(connection, plan.tables[kindred], list(wanted))
+        if any(stored.get(identifier) != etag for identifier, etag in wanted.items()):
+            return False
+    return any(change.after is not None for change in plan.changes)
+
+
+async def _was_done(engine: Engine, plan: Plan, nonces: Sequence[str]) -> bool:
+    """Whether it was this very session that left receipts: in a commit of the plan whose outcome was not known.
+
+    Only the session that saved a plan leaves receipts without a hash for it."""
+    receipts = [await receipt_of(engine, nonce) for nonce in nonces]
+    if any(receipt is None or receipt.hash is not None for receipt in receipts):
+        return False
+    async with engine.acquire(doing="reading what was committed") as connection:
+        return await _is_written(connection, plan)
 
 
 async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: dict[Target, str]) -> list[Clash]:

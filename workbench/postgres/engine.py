@@ -24,10 +24,11 @@ from sqlalchemy.dialects import registry
 
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
 
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError)
+# InternalClientError: a connection that broke while its protocol was at work; asyncpg's state machine says no more.
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 _LOST = (
     asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError, asyncpg.IdleInTransactionSessionTimeoutError, OSError)
+    asyncpg.CannotConnectNowError, asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.InternalClientError, OSError)
 _KINDS = {
     asyncpg.UniqueViolationError: "unique", asyncpg.ForeignKeyViolationError: "foreign key",
     asyncpg.CheckViolationError: "check", asyncpg.NotNullViolationError: "not null",

@@ -81,7 +81,9 @@ class Models:
                 table = made[kindred]
                 self.tables[kindred] = table if table.model is not None else table._replace(
                     model=self._derive(table, definitions, names))
-        self.tables = {kindred: self._in_fields(self.tables[kindred]) for kindred in definitions}
+        tables = {kindred: self._in_fields(self.tables[kindred]) if kindred in made else self.tables[kindred]
+                  for kindred in definitions}     # of the others the foreign keys name fields already
+        self.tables = tables
         self._definitions = definitions
         return True
 

@@ -23,7 +23,7 @@ from workbench.postgres.columns import constraint_name
 from workbench.postgres.engine import DRIVER_ERRORS, translate
 from workbench.postgres.given import target_of
 from workbench.postgres.model import Models
-from workbench.state.table import Column, Table, quoted
+from workbench.state.table import Column, ForeignKey, Table, Unique, quoted
 
 LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
@@ -35,6 +35,7 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'filled', a.atthasdef OR a.attidentity <> '') ORDER BY a.attnum)
           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
        (SELECT json_agg(json_build_object(
+                   'name', f.conname,
                    'columns', (SELECT json_agg(a.attname ORDER BY k.place)
                                  FROM unnest(f.conkey) WITH ORDINALITY AS k(num, place)
                                  JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.num),
@@ -45,11 +46,14 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'deferrable', f.condeferrable))
           FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS foreign_keys,
        (SELECT json_agg(json_build_object(
+                   'name', (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid),
                    'primary', i.indisprimary, 'deferrable', NOT i.indimmediate,
-                   'columns', (SELECT json_agg(a.attname) FROM pg_attribute a
+                   'where', pg_get_expr(i.indpred, i.indrelid),
+                   'columns', (SELECT json_agg(a.attname ORDER BY array_position(i.indkey::int2[], a.attnum))
+                                 FROM pg_attribute a
                                 WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))))
           FROM pg_index i
-         WHERE i.indrelid = c.oid AND i.indisunique AND i.indexprs IS NULL AND i.indpred IS NULL)::text AS uniques,
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indexprs IS NULL)::text AS uniques,
        (SELECT json_object_agg(k.conname, pg_get_constraintdef(k.oid))
           FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c')::text AS checks
   FROM json_array_elements_text($1::text::json) AS wanted(name)
@@ -72,12 +76,14 @@ class _Stored:
 async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
     """Creates those tables of a session's models that are missing and returns their names.
 
-    The connection is a raw one of asyncpg's. Nothing is created when any table that is there differs.
+    The connection is a raw one of asyncpg's. Nothing is created when any table that is there differs. The Tables of
+    the models then have the foreign keys and unique constraints of the database, be they more than was defined.
     Raises TablesDiffer, ConnectionLost, DatabaseError."""
     tables = list(models.tables.values())
     try:
         stored = await _catalogue(connection, tables)
         if all(table.oid is not None for table in stored.values()):
+            models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
             return []
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
@@ -85,15 +91,22 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
             missing = [table for table in tables if stored[table.quoted].oid is None]
             for statement in ddl(missing):
                 await connection.execute(statement)
+            stored = await _read(connection, tables)
+            models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
     except DRIVER_ERRORS as error:
         raise translate(error, doing="preparing the tables") from error
     return [table.name for table in missing]
 
 
+async def _read(connection: asyncpg.Connection, tables: Sequence[Table]) -> dict[str, _Stored]:
+    """What is stored of each table by its quoted name."""
+    names = json.dumps([table.quoted for table in tables])
+    return {row["name"]: _Stored(row) for row in await connection.fetch(CATALOGUE, names)}
+
+
 async def _catalogue(connection: asyncpg.Connection, tables: Sequence[Table]) -> dict[str, _Stored]:
     """What is stored of each table by its quoted name; raises TablesDiffer."""
-    names = json.dumps([table.quoted for table in tables])
-    stored = {row["name"]: _Stored(row) for row in await connection.fetch(CATALOGUE, names)}
+    stored = await _read(connection, tables)
     found = [line for table in tables if stored[table.quoted].oid is not None
              for line in differences(table, stored, {other.kindred: other for other in tables})]
     if found:
@@ -122,7 +135,7 @@ def differences(table: Table, stored: Mapping[str, _Stored], tables: Mapping[Any
                f"{', '.join(primary[0]) if primary else 'missing'}")
     for unique in table.uniques:
         columns = sorted(names[field] for field in unique.fields)
-        same = [it for it in there.uniques if sorted(it["columns"]) == columns]
+        same = [it for it in there.uniques if sorted(it["columns"]) == columns and not it["where"]]
         yield from _lacks(name, f"unique constraint on {', '.join(columns)}", unique.deferrable, same)
     for key in table.foreign_keys:
         parent = tables[key.parent]
@@ -167,6 +180,29 @@ def _lacks(name: str, what: str, deferrable: bool, same: Sequence[Mapping[str, A
 def literals(check: str) -> list[str]:
     """The texts in a check as Postgres writes it: ``CHECK ((kind = ANY (ARRAY['a'::text, 'it''s'::text])))``."""
     return [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", check)]
+
+
+def as_stored(table: Table, stored: Mapping[str, _Stored], tables: Sequence[Table]) -> Table:
+    """A Table with the constraints that the database has, by the names and as deferrable as there: it is they that a
+    commit must keep. Those of columns that are no fields are left out, and those with tables that are no resources'."""
+    there = stored[table.quoted]
+    fields = {column.name: column.field for column in table.columns}
+    parents = {stored[other.quoted].oid: other for other in tables}
+    keys, uniques = [], []
+    for key in there.foreign_keys:
+        parent = parents.get(key["parent"])
+        theirs = {} if parent is None else {column.name: column.field for column in parent.columns}
+        if parent is not None and fields.keys() >= {*key["columns"]} and theirs.keys() >= {*key["parent_columns"]}:
+            keys.append(ForeignKey(
+                key["name"], tuple(fields[name] for name in key["columns"]), parent.kindred,
+                tuple(theirs[name] for name in key["parent_columns"]), key["deferrable"]))
+    for unique in there.uniques:
+        if not unique["primary"] and fields.keys() >= {*unique["columns"]}:
+            uniques.append(Unique(unique["name"], tuple(fields[name] for name in unique["columns"]),
+                                  unique["deferrable"], unique["where"] or ""))
+    columns = tuple(column._replace(nullable=column.nullable and not there.columns[column.name]["not_null"])
+                    for column in table.columns)
+    return table._replace(columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)))
 
 
 # ------------------------------------------------------------------------------------------------ what is created

@@ -92,6 +92,9 @@ def _of_unique(changes: Sequence[Change], places: Sequence[int], unique: Unique,
                 freed[was] = place
             if is_now is not None:
                 taken.append((is_now, place))
+        elif was is not None and unique.where and change.before is not None and change.after is not None and (
+                holds(unique.where, change.before, table) is None):
+            freed.setdefault(was, place)        # it may be that it is covered no more
     for value, place in taken:
         if freed.get(value, place) != place:
             yield Reason(freed[value], place, "value", unique)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,9 +19,10 @@ from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import Invalid, LoopError, NothingTo, Problem, StalePlan
+from workbench.errors import Invalid, LoopError, NothingTo, Problem, SavedPlanError, StalePlan
 from workbench.state.change import change_of
 from workbench.state.clash import Clash, clash_of
+from workbench.state.document import Made
 from workbench.state.draft import Draft
 from workbench.state.merge import Way, resolved
 from workbench.state.part import part_of, without
@@ -28,6 +30,7 @@ from workbench.state.plan import Plan, plan_of
 from workbench.state.process import Unit
 from workbench.state.reader import Reader, in_order
 from workbench.state.replay import Rebased, replay
+from workbench.state.revert import reverted
 from workbench.state.state import Cache, Entry, State
 from workbench.state.step import Step
 from workbench.state.table import Table
@@ -56,6 +59,7 @@ class StateManager:
         self._clock, self._identifiers = clock, identifiers
         self._undone: tuple[State, ...] = ()
         self._part: State | None = None     # of the last partial plan
+        self._saved: dict[State, Made] = {}     # of the States whose plans were saved
         self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
 
     async def issue(
@@ -195,7 +199,44 @@ class StateManager:
 
     def plan(self) -> Plan:
         """What a commit would do now."""
-        return plan_of(self.state, self.registry, self.tables)
+        return plan_of(self.state, self.registry, self.tables, partial(self._made, self.state))
+
+    def _made(self, state: State) -> Made:
+        """What a saved plan of a State is known by: the same each time it is saved."""
+        if state not in self._saved:
+            self._saved[state] = Made(self._identifiers(), self.clock(), self.user)
+        return self._saved[state]
+
+    def nonces(self, steps: Iterable[Step]) -> list[str]:
+        """The nonces of all saved plans that a commit of some steps carries out: of those steps, or of some of them."""
+        written = set(steps)
+        return [str(made.nonce) for state, made in self._saved.items()
+                if not state.root and written.issuperset(state.pending())]
+
+    def nonce(self, state: State) -> str | None:
+        """The nonce of the saved plan of a State itself, if it was saved."""
+        return str(self._saved[state].nonce) if state in self._saved else None
+
+    def check_apart(self, nonce: str) -> None:
+        """Raises SavedPlanError for a saved plan of steps that are pending here under later ones."""
+        walk, later = self.state, 0
+        while walk.parent is not None and not walk.root and self.nonce(walk) != nonce:
+            walk, later = walk.parent, later + 1
+        if later and self.nonce(walk) == nonce and not walk.root:
+            raise SavedPlanError(
+                f"the steps of the saved plan {nonce} are pending here, with {later} later "
+                f"step{'' if later == 1 else 's'} on top: nothing was written. commit() writes them all; or "
+                f"undo({later}), apply the plan, and issue the later ones again")
+
+    def applied(self, plan: Plan, nonce: str) -> None:
+        """Takes a saved plan as written: where it is the pending one, it is settled; else pending work stays, and all
+        other items of the plan are cached as they were written."""
+        own = self.nonce(self.state) == nonce
+        for change in plan.changes:
+            if own or change.target not in self.state.changed:
+                self.take(change.target, change.after)
+        if own:
+            self._move(self.state.committed())
 
     def settle(self, plan: Plan) -> None:
         """Takes a plan as committed: its items are clean now, as they were written. Raises StalePlan.
@@ -238,10 +279,6 @@ class StateManager:
         """All items that stored ones can be compared with: cached, as they were fetched; None for those new here."""
         return {**self.cache.items, **{target: entry.origin for target, entry in self.state.changed.items()}}
 
-    def pending_reads(self) -> set[Target]:
-        """The items that the pending steps read."""
-        return {target for step in self.state.pending() for target in step.reads}
-
     def clash(self, target: Target, theirs: Resource | None) -> Clash:
         """How an item that is stored as ``theirs`` now stands to what is pending of it."""
         entry = self.state.changed.get(target)
@@ -258,23 +295,37 @@ class StateManager:
         else:
             self.cache.keep(target, theirs)
 
-    def resolve(self, ways: Sequence[tuple[Clash, Way]]) -> Plan:
-        """Moves to the State in which clashes are resolved, each in its way; one step, which can be undone.
+    def resolve(self, ways: Sequence[tuple[Clash, Way, Resource | None]]) -> Plan:
+        """Moves to the State in which clashes are resolved, each in its way, on what is stored of its item now; one
+        step, which can be undone. To be called by who holds the manager.
 
         Raises Invalid and Conflict; all is as before then."""
-        self._check_idle("resolve")
         draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
         self._move(resolved(self.state, draft, ways, self.registry))
         return self.plan()
 
+    def revert(self, number: int, plan: Plan, stored: Mapping[Target, Resource | None]) -> Plan:
+        """Moves to the State in which a committed plan is undone by its inverse; one step, which can be undone.
+
+        ``stored`` has its items as they are stored now; the pointer is held by the caller.
+
+        Raises Conflict, Invalid, NothingTo; all is as before then."""
+        draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
+        state = reverted(self.state, draft, number, plan.changes, stored, self.registry)
+        for target, item in stored.items():
+            if target not in self.state.changed:
+                self.take(target, item)
+        self._move(state)
+        return self.plan()
+
     async def rebase(self) -> Rebased:
-        """Issues the pending commands again on what is cached now, and moves to the State they lead to."""
-        async with self.hold("rebase"):
-            before, base = self.plan(), self._base()
-            state, refused = await replay(
-                self.state.pending(), base, lambda state, step: self._unit(state, step.user, again=step.made))
-            self._move(state)
-            return Rebased(self.plan(), before, tuple(refused))
+        """Issues the pending commands again on what is cached now, and moves to the State they lead to. To be called by
+        who holds the manager."""
+        before, base = self.plan(), self._base()
+        state, refused = await replay(
+            self.state.pending(), base, lambda state, step: self._unit(state, step.user, again=step.made))
+        self._move(state)
+        return Rebased(self.plan(), before, tuple(refused))
 
     async def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that pending steps changed; says how many moved.
@@ -287,6 +338,8 @@ class StateManager:
             item._id: item for item in await self.reader.load(kindred, [t.identifier for t in clean])}
         moved = 0
         for target, item in clean.items():
+            if self.cache.items.get(target) is not item:
+                continue        # a commit or another read was faster, and has a later one
             fresh = stored.get(target.identifier)
             if fresh is None:
                 self.cache.items.pop(target, None)

@@ -8,13 +8,13 @@ item is. A resolution is a step of its own, so that it is seen in the log, told 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from workbench.domain.datadef import field, same, unknown
 from workbench.domain.entity import Command, Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
-from workbench.domain.resource import Resource
+from workbench.domain.resource import Resource, refit
 from workbench.errors import Conflict, Invalid, Problem
 from workbench.state.clash import Clash
 from workbench.state.draft import Draft
@@ -24,8 +24,16 @@ from workbench.state.step import Handling, Occurrence, Step
 Way = str | Mapping[str, Any]
 
 
-class ResolveConflict(Command):
-    """The pseudo-command of a resolution; it belongs to no domain and is not issued again by a rebase."""
+class Decision(Command):
+    """The base of pseudo-commands: what was decided about items as they were at that moment.
+
+    It belongs to no domain and is not issued again by a rebase, which says so where ``lost`` has the words."""
+
+    lost: ClassVar[str] = ""
+
+
+class ResolveConflict(Decision):
+    """The pseudo-command of a resolution."""
 
     way = field(str)
 
@@ -61,6 +69,9 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
 
     Raises Invalid for a way that does not fit, Conflict where a merge is asked for and both changed the same column."""
     target, mine, theirs = clash.target, clash.mine, clash.theirs
+    if clash.kind.startswith("read") and not isinstance(way, str):
+        raise Invalid(f"the resolution of {target}", [Problem("way", way, (
+            'it was only read here, and values of it are set by a command; say "theirs"'))])
     if way == "theirs" or (mine is None and theirs is None):
         return None
     if way == "mine":
@@ -74,10 +85,11 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     if isinstance(way, str) and way != "merge":
         raise Invalid(f"the resolution of {target}", [Problem("way", way, (
             f'{way!r} is no way out; say "mine", "theirs", "merge", or values for columns: {{"balance": 10}}'))])
-    faults = unknown(cls, given)
+    faults = unknown(cls, given) + [Problem(name, value, "is a stamp, set by the State alone; leave it out")
+                                    for name, value in given.items() if name.startswith("_")]
     if faults:
         raise Invalid(f"the resolution of {target}", faults)
-    if clash.kind.startswith("read") and isinstance(way, str):
+    if clash.kind.startswith("read"):
         return None
     if mine is None or theirs is None:
         gone = "here" if mine is None else "in the database"
@@ -89,27 +101,35 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     return Update(target, **{**kept, **given})
 
 
-def resolved(state: State, draft: Draft, ways: Sequence[tuple[Clash, Way]], registry: Registry) -> State:
-    """The State after some clashes were resolved, each in its way; their items are the origins from now on.
+def resolved(
+    state: State, draft: Draft, ways: Sequence[tuple[Clash, Way, Resource | None]], registry: Registry,
+) -> State:
+    """The State after some clashes were resolved, each in its way; the rows as stored, softly deleted ones included,
+    are the origins from now on.
 
     Raises Invalid and Conflict as ``resolution`` does; all or nothing."""
     occurrences = []
     reads = {}
-    for clash, way in ways:
+    for clash, way, stored in ways:
         target, cls = clash.target, registry.resource(clash.target[:2])
         mutation = resolution(clash, way, cls)
         event = ConflictResolved(way=told(way)).on(target)
         occurrence = Occurrence(event)
-        theirs = None if clash.theirs is None else cls(**clash.theirs)
-        reads[target] = None if theirs is None else theirs._etag
+        theirs = None if stored is None else refit(stored, cls)
+        if theirs is not None:
+            reads[target] = theirs._etag
         earlier = draft.changed.get(target)
         if mutation is None:
             draft.changed = draft.changed.discard(target)
         else:
             occurrence.mutations.append(mutation)
-            if theirs is None:
+            if isinstance(mutation, Insert):
                 draft.changed = draft.changed.discard(target)
+                if theirs is not None:      # deleted softly: its row comes back
+                    draft.delete(Delete(target), theirs, theirs, target, event)
                 draft.insert(mutation, target, cls, event, cached=False)
+            elif theirs is None:
+                raise AssertionError(f"{mutation!r} of nothing")
             elif isinstance(mutation, Delete):
                 draft.delete(mutation, theirs, theirs, target, event)
             elif not draft.update(mutation, theirs, theirs, target, event):
@@ -118,7 +138,7 @@ def resolved(state: State, draft: Draft, ways: Sequence[tuple[Clash, Way]], regi
             if made is not None:
                 made.earlier = earlier
         occurrences.append(occurrence)
-    told_ways = "; ".join(dict.fromkeys(told(way) for _, way in ways))
+    told_ways = "; ".join(dict.fromkeys(told(way) for _, way, _ in ways))
     handling = Handling(ResolveConflict(way=told_ways), "", ways[0][0].target if len(ways) == 1 else None)
     handling.occurrences = occurrences
     step = Step(draft.step, handling, f"resolve conflict: {told_ways}", user=draft.user, at=draft.now, cell=None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -215,8 +215,10 @@ def _spare(column: Column, change: Change) -> Any:
         return f"parked {unlikely}"
     if kind.annotation is UUID:
         return unlikely
-    if kind.annotation is int and column.type == "bigint":
-        return -(unlikely.int % 2**62) - 1
+    if kind.annotation is int and column.type in ("bigint", "integer"):
+        return -(unlikely.int % 2**(62 if column.type == "bigint" else 30)) - 1
+    if kind.annotation is datetime:
+        return datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=unlikely.int % 10**15)
     if kind.annotation is Decimal:
         return Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
     if kind.annotation is date:

@@ -6,8 +6,11 @@ A plan is a value; it executes nothing. Committing it is the Postgres room's wor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from workbench.domain.convert import told
 from workbench.domain.datadef import values_of
@@ -16,8 +19,10 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
 from workbench.state.change import Change, change_of
+from workbench.state.document import Made, document_of
 from workbench.state.merge import ResolveConflict
 from workbench.state.order import Order, ordered
+from workbench.state.saved import SavedPlan
 from workbench.state.state import State
 from workbench.state.step import Step
 from workbench.state.table import Table
@@ -34,10 +39,11 @@ class Plan:
 
     def __init__(
         self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],
-        steps: tuple[Step, ...], tables: Mapping[Kindred, Table],
+        steps: tuple[Step, ...], tables: Mapping[Kindred, Table], made: Callable[[], Made] | None = None,
     ) -> None:
         self.state, self.order, self.idle, self.reads, self.steps = state, order, idle, reads, steps
         self.tables = tables
+        self._made = made or _made_now
 
     @property
     def ranks(self) -> list[list[Change]]:
@@ -60,6 +66,23 @@ class Plan:
         """``3 to add, 1 to change, 0 to delete``."""
         counts = self.counts
         return f"{counts['insert']} to add, {counts['update']} to change, {counts['delete']} to delete"
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
+        """Writes the plan to a file, to be read by others and applied later, once, by whatever session: see SavedPlan.
+
+        A plan that is saved twice, and not moved on meanwhile, is the same plan. Raises SavedPlanError where there is a
+        file that holds anything else, unless ``overwrite``."""
+        return self.saved().save(path, overwrite=overwrite)
+
+    def saved(self) -> SavedPlan:
+        """The plan as ``save`` writes it, without a file."""
+        return SavedPlan(document_of(
+            self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary))
+
+    @staticmethod
+    def load(path: str | Path) -> SavedPlan:
+        """The saved plan in a file, to look at and to apply; the same as ``SavedPlan.load``."""
+        return SavedPlan.load(path)
 
     def __repr__(self) -> str:
         return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
@@ -100,6 +123,10 @@ class Plan:
         return "\n".join(lines)
 
 
+def _made_now() -> Made:
+    return Made(uuid4(), datetime.now(UTC))
+
+
 def _means(item: Any, target: Target) -> bool:
     """Whether an item, a Target or a text is meant for a target."""
     if isinstance(item, str) and not isinstance(item, Target):
@@ -111,8 +138,12 @@ def _words(name: str, values: Mapping[str, Any]) -> str:
     return f"{name} {', '.join(f'{field}={told(value)}' for field, value in values.items())}".rstrip()
 
 
-def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -> Plan:
-    """The plan of all that is pending in a State, ordered by the foreign keys of the tables."""
+def plan_of(
+    state: State, registry: Registry, tables: Mapping[Kindred, Table], made: Callable[[], Made] | None = None,
+) -> Plan:
+    """The plan of all that is pending in a State, ordered by the foreign keys of the tables.
+
+    ``made`` is asked for the nonce when the plan is saved."""
     changes, idle = [], []
     entries: list[tuple[Target, Any]] = sorted(state.changed.items(), key=lambda pair: pair[1].place)
     for target, entry in entries:
@@ -133,4 +164,4 @@ def plan_of(state: State, registry: Registry, tables: Mapping[Kindred, Table]) -
     for change in changes:
         if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
             reads.pop(change.target, None)
-    return Plan(state, ordered(changes, tables), tuple(idle), reads, steps, tables)
+    return Plan(state, ordered(changes, tables), tuple(idle), reads, steps, tables, made)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from workbench.errors import DatabaseError
-from workbench.state.merge import ResolveConflict
+from workbench.errors import DatabaseError, WorkbenchError
+from workbench.state.merge import Decision
 from workbench.state.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State
@@ -48,11 +48,13 @@ async def replay(
     """Issues the commands of some steps on a State, by the same users, on the same items, in the same order,
     with the same identifiers for what they make.
 
-    A command that is refused now is told, and the rest goes on. Resolutions of conflicts are left out: they spoke of
-    items as they were."""
-    refused = []
+    A command that is refused now is told, and the rest goes on. Decisions (resolutions of conflicts, reverts) are left
+    out: they spoke of items as they were."""
+    refused: list[Refusal] = []
     for step in steps:
-        if isinstance(step.command, ResolveConflict):
+        if isinstance(step.command, Decision):
+            if step.command.lost:
+                refused.append(Refusal(step, WorkbenchError(step.command.lost)))
             continue
         try:
             state, _ = await unit(state, step).run(step.command, step.handling.target, cell=step.cell)

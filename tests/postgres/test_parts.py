@@ -1,0 +1,139 @@
+"""Parts of what is pending: what belongs together, and what becomes of the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from tests.editing import Note, desk, edit
+from tests.postgres.rivals import KINDS, A, B, C, D, conflict, notes, written
+from workbench import (
+    Insert,
+    Invalid,
+    Session,
+    Update,
+)
+from workbench.errors import NotClosed, NothingTo
+
+
+@pytest.fixture
+async def session(dsn: str) -> AsyncIterator[Session]:
+    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
+    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_a_part(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+    """commit(only=[…]) writes a closed part; the rest is pending, can be undone, and is committed later."""
+    await edit(session, Insert(A, text="1"))
+    await edit(session, Insert(B, text="2"))
+    await edit(session, Update(A, text="3"))
+    await edit(session, Insert(C, text="4"))
+    done = await session.commit(only=[A])
+    assert repr(done) == "committed: 1 added, 0 changed, 0 deleted by 1 statement"
+    assert await notes(admin) == {"a": ("3", 0)}
+    assert {change.target for change in session.plan().changes} == {B, C}
+    session.undo()
+    assert {change.target for change in session.plan().changes} == {B}
+    session.redo()
+    await session.commit(only=["note/c"])
+    assert set(await notes(admin)) == {"a", "c"}
+    with pytest.raises(NothingTo):
+        session.undo(2)
+    await edit(session, Update(A, text="5"))
+    await session.commit()
+    assert await notes(admin) == {"a": ("5", 0), "b": ("2", 0), "c": ("4", 0)}
+    assert sorted(step.number for step in session.steps) == [1, 2, 3, 4, 5]
+
+
+async def test_a_part_that_is_not_closed(session: Session, admin: asyncpg.Connection) -> None:
+    """What one step did belongs together, and so does what a step read of another: all that must come along is named,
+    to the last link; nothing is written."""
+    await edit(session, Insert(A), Insert(B))
+    await edit(session, Update(B, text="x"), Insert(C))
+    await edit(session, Insert(D), reads=[C])
+    with pytest.raises(NotClosed) as caught:
+        await session.commit(only=[D])
+    assert str(caught.value) == (
+        "this part cannot be committed alone: the same steps changed or read more. Add to only=[…]\n"
+        "  desk:note/a\n  desk:note/b\n  desk:note/c")
+    assert (caught.value.wanted, caught.value.missing) == ((D,), (A, B, C))
+    with pytest.raises(NotClosed, match="desk:note/b"):
+        await session.commit(only=[A])
+    assert (await notes(admin), len(session.plan())) == ({}, 4)
+    await session.commit(only=[A, B, C])
+    assert set(await notes(admin)) == {"a", "b", "c"}
+    await session.commit(only=[D])
+
+
+async def test_a_part_of_nothing(session: Session) -> None:
+    """A part without any pending step, and a plan with a part, are refused."""
+    await edit(session, Insert(A))
+    for nothing in ([], [B]):
+        with pytest.raises(NothingTo, match=r"no pending step changed the items in only=\[…\]"):
+            await session.commit(only=nothing)
+    with pytest.raises(Invalid, match="a plan is committed whole"):
+        await session.commit(session.plan(), only=[A])
+    await session.commit(only=[A])
+
+
+async def test_the_rest_of_a_part_is_protected(session: Session, rival: Session) -> None:
+    """What the rest had read of a part before that was committed is verified when the rest is: no lost protection."""
+    await edit(session, Insert(A, text="x"))
+    await edit(session, Insert(B, text="by what a says"), reads=[A])
+    await session.commit(only=[A])
+    await written(rival, Update(A, text="y"))
+    assert await conflict(session) == [("a", "read-update")]
+
+
+async def test_the_rest_of_a_part_when_nothing_moved(session: Session, admin: asyncpg.Connection) -> None:
+    """The rest is committed later without a conflict with one's own part, searches included."""
+    await edit(session, Insert(A, text="x"))
+    assert [note._id for note in await session.find(Note, text="x")] == ["a"]
+    await edit(session, Insert(B, text="x"), reads=[A])
+    await session.commit(only=[A])
+    await session.commit(serializable=True)
+    assert set(await notes(admin)) == {"a", "b"}
+
+
+async def test_a_part_beside_a_conflict(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+    """A part whose items did not move is committed while another one waits to be resolved; a resolution that gave a
+    change up stays so."""
+    await written(session, Insert(A, text="x"), Insert(B, text="x"))
+    await edit(session, Update(A, text="mine"))
+    await edit(session, Update(B, text="mine"))
+    await written(rival, Update(A, text="theirs"))
+    await session.drop(A)
+    await session.commit(only=[B])
+    assert session.plan().changes == ()
+    assert await notes(admin) == {"a": ("theirs", 0), "b": ("mine", 0)}
+
+
+async def test_a_conflict_of_a_part(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+    """A part that conflicts leaves everything pending, the part too."""
+    await written(session, Insert(A, text="x"))
+    await edit(session, Update(A, text="mine"))
+    await edit(session, Insert(B))
+    await written(rival, Update(A, text="theirs"))
+    assert await conflict(session, only=[A]) == [("a", "update-update")]
+    await session.commit(only=[B])
+    await session.resolve(A, "mine")
+    await session.commit()
+    assert await notes(admin) == {"a": ("mine", 0), "b": ("", 0)}

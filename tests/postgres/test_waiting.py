@@ -1,0 +1,167 @@
+"""Commits that wait: behind another one, for a rival's lock, and again after a deadlock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.editing import Owner, Paper, at, desk, edit
+from tests.postgres.rivals import KINDS, A, notes, written
+from workbench import (
+    Insert,
+    Rejected,
+    Session,
+    Update,
+    WorkbenchError,
+)
+from workbench.errors import Busy
+
+
+@pytest.fixture
+async def session(dsn: str) -> AsyncIterator[Session]:
+    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
+    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+# ------------------------------------------------------------------------------------------------ one after another
+
+async def test_a_commit_after_another(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+    """commit(after=…) waits for it, whoever is faster, and sees what it wrote."""
+    await edit(session, Insert(at(Owner, UUID(int=1)), email="a@x"))
+    gate = asyncio.Event()
+
+    async def first() -> Any:
+        await gate.wait()
+        return await session.commit()
+
+    one = asyncio.create_task(first())
+    await edit(rival, Insert(A))
+    two = asyncio.create_task(rival.commit(after=one))
+    await asyncio.sleep(0.05)
+    assert (two.done(), await notes(admin)) == (False, {})
+    gate.set()
+    await two
+    assert one.done()
+    assert await notes(admin) == {"a": ("", 0)}
+
+
+@pytest.mark.parametrize("how", ["fails", "is cancelled"])
+async def test_a_commit_after_one_that_failed(session: Session, admin: asyncpg.Connection, how: str) -> None:
+    """When the earlier one fails, or is cancelled, this one writes nothing and says so; it can be tried again."""
+    async def first() -> None:
+        if how == "fails":
+            raise Rejected("no")
+        await asyncio.sleep(60)
+
+    one = asyncio.create_task(first())
+    await edit(session, Insert(A))
+    two = asyncio.create_task(session.commit(after=one))
+    await asyncio.sleep(0)
+    if how != "fails":
+        one.cancel()
+    words = r"was to come after failed \((Rejected|it was cancelled)\); nothing was written, everything pending is kept"
+    with pytest.raises(WorkbenchError, match=words):
+        await two
+    assert (await notes(admin), len(session.plan())) == ({}, 1)
+    await session.commit()
+
+
+async def test_who_waits_cancels_no_other(session: Session) -> None:
+    """Cancelling a commit that waits behind another one leaves that other one alone."""
+    gate = asyncio.Event()
+    one = asyncio.create_task(gate.wait())
+    await edit(session, Insert(A))
+    two = asyncio.create_task(session.commit(after=one))
+    await asyncio.sleep(0.01)
+    two.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await two
+    assert not one.cancelling()
+    gate.set()
+    assert await one
+
+
+# ------------------------------------------------------------------------------------------------ waiting
+
+async def somebody_waits(admin: asyncpg.Connection) -> None:
+    """Until a transaction waits for a lock."""
+    while not await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110  # the server's
+        await asyncio.sleep(0.01)
+
+
+async def test_busy(session: Session, admin: asyncpg.Connection) -> None:
+    """A lock that a rival does not let go: after ``wait`` seconds the commit says how long and how often it tried."""
+    await written(session, Insert(A))
+    await edit(session, Update(A, text="mine"))
+    async with admin.transaction():
+        await admin.execute("SELECT FROM desk_note FOR UPDATE")
+        with pytest.raises(Busy) as caught:
+            await session.commit(wait=0.2)
+        assert str(caught.value) == (
+            f"the commit was given up after 0.2 s and {caught.value.attempts} "
+            f"attempt{'' if caught.value.attempts == 1 else 's'}: rows of this plan are locked by another transaction; "
+            "nothing was written, everything pending is kept. Try again, or with a longer wait=")
+        with pytest.raises(Busy):
+            await session.commit(wait=0)
+        assert len(session.plan()) == 1
+    await session.commit(wait=float("inf"))
+    assert (await notes(admin))["a"] == ("mine", 0)
+
+
+async def test_a_lock_that_goes_in_time(session: Session, admin: asyncpg.Connection) -> None:
+    """A commit waits for a rival's lock and goes on when it is let go."""
+    await written(session, Insert(A))
+    await edit(session, Update(A, text="mine"))
+    rivals = admin.transaction()
+    await rivals.start()
+    await admin.execute("SELECT FROM desk_note FOR UPDATE")
+    committing = asyncio.create_task(session.commit(wait=60))
+    await somebody_waits(admin)
+    await rivals.rollback()
+    assert (await committing).attempts == 1
+    assert (await notes(admin))["a"] == ("mine", 0)
+
+
+async def test_a_deadlock_is_tried_again(session: Session, admin: asyncpg.Connection) -> None:
+    """Of two that wait for each other the server ends one; a commit that is ended is tried again, and says so."""
+    await admin.execute("ALTER DATABASE " + await admin.fetchval("SELECT current_database()") +
+                        " SET deadlock_timeout = '20ms'")
+    async with Session(desk(*KINDS), dsn=session._dsn) as fast:
+        await written(fast, Insert(A), Insert(at(Paper, "a")))
+        await edit(fast, Update(A, text="mine"), Update(at(Paper, "a"), text="mine"), reads=[])
+        other = await asyncpg.connect(session._dsn, server_settings={"deadlock_timeout": "60s"})
+        try:
+            theirs = other.transaction()
+            await theirs.start()
+            await other.execute("SELECT FROM desk_paper FOR UPDATE")
+            committing = asyncio.create_task(fast.commit(wait=60))
+            await somebody_waits(admin)
+            await other.execute("SELECT FROM desk_note FOR UPDATE")     # had once the commit was ended
+            await theirs.rollback()
+            done = await committing
+        finally:
+            await other.close()
+        assert done.attempts > 1
+        assert repr(done).endswith(f"by 2 statements, at attempt {done.attempts}")
+        assert (await notes(admin))["a"] == ("mine", 0)

@@ -1,0 +1,140 @@
+"""Revert: the inverse of a committed plan, as one pending step. Pure; nothing is asked or written here.
+
+What was added is deleted, what was deleted is added again as it was, and what was changed gets its old values: exactly
+the columns that the commit changed, on top of whatever else changed since. Where the same column was changed again, or
+the item is gone, nothing is reverted: that is a Conflict to be decided by people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from workbench.domain.datadef import field, same
+from workbench.domain.entity import Event
+from workbench.domain.mutation import Delete, Insert, Mutation, Update
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.errors import Conflict, NothingTo
+from workbench.state.change import Change
+from workbench.state.clash import clash_of
+from workbench.state.draft import Draft
+from workbench.state.merge import Decision
+from workbench.state.state import State
+from workbench.state.step import Handling, Occurrence, Step
+
+
+class RevertCommit(Decision):
+    """The pseudo-command of a revert; ``number`` counts the commits of the session from 1."""
+
+    lost: ClassVar[str] = "a revert speaks of items as they were, and is not issued again; call revert() anew"
+    number = field(int)
+
+
+class CommitReverted(Event):
+    """What a revert does to one item."""
+
+    number = field(int)
+
+
+class _Clash(Exception):
+    """The item moved on; caught where all of them are collected."""
+
+
+def reverted(
+    state: State, draft: Draft, number: int, changes: Sequence[Change], stored: Mapping[Target, Resource | None],
+    registry: Registry,
+) -> State:
+    """The State after the inverse of some changes; ``stored`` has their items as they are in the database now.
+
+    Raises Conflict with all items that moved on, Invalid where an old value is no longer admitted, NothingTo where all
+    is as it was before the commit. All or nothing."""
+    clashes, occurrences = [], []
+    leaned = {change.target for change in changes if change.target in state.changed}
+    for change in changes:
+        target, cls = change.target, registry.resource(change.target[:2])
+        before, after = (None if is_deleted(item) else refit(item, cls) for item in (change.before, change.after))
+        entry = draft.changed.get(target)
+        origin = stored.get(target) if entry is None else entry.origin
+        present = origin if entry is None else entry.current
+        present = None if is_deleted(present) else refit(present, cls)
+        event = CommitReverted(number=number).on(target)
+        try:
+            mutation = _inverse(target, change, before, after, present)
+        except _Clash:
+            did = "delete" if before is None else "insert" if after is None else "update"
+            clashes.append(clash_of(target, did, after, before, present))
+            continue
+        occurrence = Occurrence(event)
+        occurrences.append(occurrence)
+        if mutation is None:
+            continue
+        occurrence.mutations.append(mutation)
+        if isinstance(mutation, Insert):
+            _again(draft, mutation, target, cls, event, origin, before)
+        elif isinstance(mutation, Update):
+            draft.update(mutation, present, origin, target, event)     # type: ignore[arg-type]  # it is there
+        else:
+            draft.delete(mutation, present, origin, target, event)     # type: ignore[arg-type]
+    if clashes:
+        raise Conflict(clashes)
+    if not any(occurrence.mutations for occurrence in occurrences):
+        raise NothingTo("revert", f"there is nothing to revert: what commit {number} changed is as it was before")
+    handling = Handling(RevertCommit(number=number), "", None)
+    handling.occurrences = occurrences
+    reads = {target: None if item is None else item._etag for target, item in stored.items()
+             if target not in leaned and not is_deleted(item)}
+    step = Step(draft.step, handling, f"revert commit {number}", user=draft.user, at=draft.now, cell=None, reads=reads,
+                leaned=leaned)
+    return state.after(draft.changed, step, draft.applied)
+
+
+def _inverse(
+    target: Target, change: Change, before: Resource | None, after: Resource | None, present: Resource | None,
+) -> Mutation | None:
+    """The mutation that takes a change back; None where it is taken back already. Raises _Clash."""
+    if after is None:
+        if before is None:
+            return None
+        if present is None:
+            return Insert(target, **_public(before))
+        raise _Clash
+    if present is None:
+        raise _Clash
+    if before is None:
+        if not all(same(value, getattr(present, name)) for name, value in _public(after).items()):
+            raise _Clash
+        return Delete(target)
+    values: dict[str, Any] = {}
+    for name in change.columns:
+        if not name.startswith("_") and name in type(present)._fields:
+            was, is_now = getattr(before, name), getattr(present, name)
+            if not same(was, is_now):
+                if not same(getattr(after, name), is_now):
+                    raise _Clash
+                values[name] = was
+    return Update(target, **values) if values else None
+
+
+def _again(
+    draft: Draft, mutation: Insert, target: Target, cls: type[Resource], event: Event, origin: Resource | None,
+    before: Resource | None,
+) -> None:
+    """Adds an item that was deleted: it is the same one again, made when and by whom it was made."""
+    if origin is not None and target not in draft.changed:      # a soft delete: its row is there
+        made = before.set(**_alive(cls), **draft.stamps(cls, before))    # type: ignore[union-attr]  # it was there
+        draft.record(target, origin, made, mutation, event)
+        return
+    draft.insert(mutation, target, cls, event, cached=False)
+    entry = draft.changed[target]
+    kept = {name: getattr(before, name) for name in ("_created", "_creator") if name in cls._fields}
+    assert entry.current is not None
+    entry.current = entry.current.set(**kept)
+
+
+def _alive(cls: type[Resource]) -> dict[str, None]:
+    return {"_deleted": None} if "_deleted" in cls._fields else {}
+
+
+def _public(item: Resource) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in type(item)._fields if not name.startswith("_")}
