@@ -23,7 +23,6 @@ from workbench.domain.entity import Command
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import (
-    Conflict,
     DefinitionError,
     Invalid,
     NothingTo,
@@ -42,11 +41,12 @@ from workbench.postgres.explain import Explained, explain
 from workbench.postgres.model import Models
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, wait_for
+from workbench.postgres.reconcile import reconciled
 from workbench.postgres.schema import prepare
 from workbench.postgres.violation import Checked
 from workbench.state.manager import StateManager, now
-from workbench.state.merge import Way, mergeable
-from workbench.state.plan import Plan
+from workbench.state.merge import Way
+from workbench.state.plan import Plan, moved_since
 from workbench.state.replay import Rebased
 from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
@@ -275,7 +275,7 @@ class Session:
         assert self._reader is not None
         async with manager.hold("commit"):
             if plan is not None and plan.state is not manager.state:
-                raise StalePlan(_moved(plan, manager))
+                raise StalePlan(moved_since(plan, manager.state))
             if not manager.state.pending():
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
             if self._reader.unfit is not None:
@@ -355,46 +355,24 @@ class Session:
         Returns the new plan; nothing is written. What comes out is validated, and is a step that can be undone.
         Raises Invalid, and Conflict where a merge leaves columns open."""
         target = self.registry.target(item)
-        return await self._resolve({target: way})
+        return await self._reconciled({target: way})
 
     async def merge(self) -> Plan:
         """Merges all items that moved, column by column: what only one side changed stays. Returns the new plan.
 
         Raises Conflict with the items where both sides changed the same column, or one deleted it; all is as before
         then."""
-        return await self._resolve(None)
+        return await self._reconciled(None)
 
     async def drop(self, item: Any) -> Plan:
         """Gives up what is pending of one item; it is as it is stored now. Returns the new plan."""
         return await self.resolve(item, "theirs")
 
-    async def _resolve(self, ways: Mapping[Target, Way] | None) -> Plan:
+    async def _reconciled(self, ways: Mapping[Target, Way] | None) -> Plan:
         manager = await self._renew()
         assert self._reader is not None
         async with manager.hold("resolve"):
-            reads = manager.plan().reads
-            known = {**dict.fromkeys(reads), **manager.known()}
-            wanted = known if ways is None else {target: known.get(target) for target in ways}
-            moved = {drift.target: drift.stored for drift in await drifted(self.engine, self._reader, wanted)}
-            stored = {**known, **wanted, **moved}
-            if ways is None:
-                # What steps read may have been fetched anew since, and so be cached as it is stored now.
-                stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
-                ways = dict.fromkeys(
-                    [*(target for target in moved if target in manager.state.changed), *stale], "merge")
-                open_ = [clash for clash in (manager.clash(target, stored.get(target)) for target in ways)
-                         if not mergeable(clash)]
-                if open_:
-                    raise Conflict(open_)
-            plan = manager.plan() if not ways else manager.resolve(
-                [(manager.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
-            for target, theirs in moved.items():
-                manager.take(target, theirs)
-            return plan
-
-
-def _etag(item: Resource | None) -> str | None:
-    return None if item is None else item._etag
+            return await reconciled(self.engine, self._reader, manager, ways)
 
 
 async def behind(other: Awaitable[Any]) -> None:
@@ -406,14 +384,3 @@ async def behind(other: Awaitable[Any]) -> None:
         why = "it was cancelled" if error is None else type(error).__name__
         raise WorkbenchError(f"the commit that this one was to come after failed ({why}); nothing was written, "
                              "everything pending is kept") from error
-
-
-def _moved(plan: Plan, manager: StateManager) -> list[str]:
-    """What happened to the pending steps since a plan was made, a line each."""
-    then, present = plan.state.steps(), manager.state.steps()
-    same = 0
-    while same < min(len(then), len(present)) and then[same] is present[same]:
-        same += 1
-    lines = [f"issued: step {step.number}, {step.address}" for step in present[same:]]
-    lines += [f"undone: step {step.number}, {step.address}" for step in then[same:]]
-    return lines or ["it was committed"]

@@ -165,3 +165,14 @@ def plan_of(
         if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
             reads.pop(change.target, None)
     return Plan(state, ordered(changes, tables), tuple(idle), reads, steps, tables, made)
+
+
+def moved_since(plan: Plan, state: State) -> list[str]:
+    """What happened to the pending steps between the State a plan was made from and another one, a line each."""
+    then, present = plan.state.steps(), state.steps()
+    same = 0
+    while same < min(len(then), len(present)) and then[same] is present[same]:
+        same += 1
+    lines = [f"issued: step {step.number}, {step.address}" for step in present[same:]]
+    lines += [f"undone: step {step.number}, {step.address}" for step in then[same:]]
+    return lines or ["it was committed"]

@@ -1,0 +1,49 @@
+"""Reconcile: brings what is pending together with what is stored now, item by item, each in its way.
+
+It looks at the database, has the State Manager decide (state/merge.py), and takes what is stored into the cache;
+nothing is written. The caller holds the manager meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workbench.domain.resource import Resource, Target
+from workbench.errors import Conflict
+from workbench.postgres.drift import drifted
+from workbench.postgres.engine import Engine
+from workbench.postgres.query import PostgresReader
+from workbench.state.manager import StateManager
+from workbench.state.merge import Way, mergeable
+from workbench.state.plan import Plan
+
+
+async def reconciled(
+    engine: Engine, reader: PostgresReader, manager: StateManager, ways: Mapping[Target, Way] | None,
+) -> Plan:
+    """The plan after some items were resolved, each in its way; without ``ways`` after a merge of all that moved.
+
+    Raises Invalid, and Conflict with the items where a merge leaves something open; all is as before then."""
+    reads = manager.plan().reads
+    known = {**dict.fromkeys(reads), **manager.known()}
+    wanted = known if ways is None else {target: known.get(target) for target in ways}
+    moved = {drift.target: drift.stored for drift in await drifted(engine, reader, wanted)}
+    stored = {**known, **wanted, **moved}
+    if ways is None:
+        # What steps read may have been fetched anew since, and so be cached as it is stored now.
+        stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
+        ways = dict.fromkeys(
+            [*(target for target in moved if target in manager.state.changed), *stale], "merge")
+        open_ = [clash for clash in (manager.clash(target, stored.get(target)) for target in ways)
+                 if not mergeable(clash)]
+        if open_:
+            raise Conflict(open_)
+    plan = manager.plan() if not ways else manager.resolve(
+        [(manager.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
+    for target, theirs in moved.items():
+        manager.take(target, theirs)
+    return plan
+
+
+def _etag(item: Resource | None) -> str | None:
+    return None if item is None else item._etag
