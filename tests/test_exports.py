@@ -26,6 +26,13 @@ def test_the_public_names() -> None:
     assert set(NAMES) <= set(dir(workbench))
 
 
+def test_the_star_brings_all_of_them() -> None:
+    """``from workbench import *``, as it is typed in cells, brings the names that are imported late as well."""
+    cell: dict[str, object] = {}
+    exec("from workbench import *", cell)
+    assert sorted(name for name in cell if not name.startswith("__")) == NAMES
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_is_documented(name: str) -> None:
     """Each has a docstring of its own, and so has every public method of a class of ours."""

@@ -31,6 +31,29 @@ if TYPE_CHECKING:
     from workbench.session import Session as Session
 
 __version__ = "0.1.0"
+# For `from workbench import *`, as it is typed in cells: the star alone would not ask for the heavy names.
+__all__ = [
+    "Command",
+    "Conflict",
+    "Context",
+    "Datadef",
+    "Delete",
+    "Domain",
+    "Event",
+    "Insert",
+    "Invalid",
+    "NotFound",
+    "Rejected",
+    "Resource",
+    "Response",
+    "Session",
+    "Target",
+    "Update",
+    "Workbench",
+    "WorkbenchError",
+    "field",
+    "invariant",
+]
 _HEAVY = {"Session": "workbench.session", "Workbench": "workbench.notebook.workbench"}
 
 

@@ -183,6 +183,7 @@ class Session:
         ``if_match`` is the etag of the item as the caller saw it: with another one by now it is a Conflict.
 
         Raises Invalid, UnknownName, NotFound, Rejected …; whatever is raised, the session is as before."""
+        __tracebackhide__ = True
         manager = await self._renew()
         if isinstance(command, str):
             command, there = self.registry.command_at(command, {**(data or {}), **fields})

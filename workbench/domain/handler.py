@@ -29,6 +29,7 @@ class Handler:
 
     async def results(self, message: Any, context: Any) -> AsyncGenerator[Any, None]:
         """What the function yields or returns, one by one, whatever its style."""
+        __tracebackhide__ = True
         answer = self.function(message, context)
         if isinstance(answer, Awaitable):
             answer = await answer

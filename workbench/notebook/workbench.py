@@ -103,6 +103,7 @@ class Workbench:
 
         See Session.issue for ``on``, ``data``, ``if_match`` and what is raised; whatever is raised, all is as before.
         """
+        __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
         return self._bridge.run(
             self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields))
 

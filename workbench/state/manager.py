@@ -68,6 +68,7 @@ class StateManager:
         """Runs a command on the present State and moves to the one after it; nothing is written.
 
         Commands issued at the same time run one after the other. When anything raises, the State is as before."""
+        __tracebackhide__ = True
         user = self.user        # who issues it, not who is at work when its turn comes
         async with self.hold("issue"):
             state, step = await self._unit(self.state, user).run(command, on, cell=cell, if_match=if_match)

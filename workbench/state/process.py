@@ -56,6 +56,7 @@ class Unit:
 
         Raises Conflict when the item that the command is on has another etag than ``if_match``, Invalid, UnknownName,
         NotFound, Rejected, NotGranted, HandlerFault, PolicyLoop, and whatever a handler raises."""
+        __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
         if not isinstance(command, Command):
             raise Invalid("issue", [Problem(None, command, (
                 f"{command!r} is no command; give one such as OpenAccount(owner=…)"))])
@@ -75,6 +76,7 @@ class Unit:
     # -------------------------------------------------------------------------------------------- messages
 
     async def _command(self, command: Command, on: Any, *, home: str, policy: str | None) -> Handling:
+        __tracebackhide__ = True
         command = self._registry.current(command)
         known = self._registry.known(type(command))
         target = self.target_of(command, on, home=home)
@@ -105,6 +107,7 @@ class Unit:
         return handling
 
     async def _event(self, event: Event, handling: Handling, by: Handler) -> None:
+        __tracebackhide__ = True
         event = self._registry.current(event)
         known = self._registry.known(type(event))
         if known.domain != handling.domain:
@@ -132,6 +135,7 @@ class Unit:
             await self._react(policy, event, occurrence)
 
     async def _react(self, policy: Handler, event: Event, occurrence: Occurrence) -> None:
+        __tracebackhide__ = True
         results = self._results(policy, event, Context(self, policy.domain, event._target))
         try:
             async for command in results:
