@@ -39,16 +39,6 @@ from workbench.postgres.engine import connect
 
 
 @pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of its own."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-@pytest.fixture
 async def session(dsn: str) -> AsyncIterator[Session]:
     """A session over Notes and Papers."""
     async with Session(desk(Note, Paper), dsn=dsn) as opened:

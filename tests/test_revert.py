@@ -34,15 +34,6 @@ async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
         yield bob
 
 
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def notes(admin: asyncpg.Connection) -> dict[str, tuple[int, str]]:
     """The stored Notes: number and text by identifier."""
     return {row[0]: (row[1], row[2]) for row in await admin.fetch("SELECT _id, number, text FROM desk_note")}

@@ -44,16 +44,6 @@ async def session(dsn: str) -> AsyncIterator[Session]:
         yield opened
 
 
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of its own."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def numbers(admin: asyncpg.Connection) -> dict[str, int]:
     """The stored Notes: number by identifier."""
     return dict(map(tuple, await admin.fetch("SELECT _id, number FROM desk_note")))

@@ -1,39 +1,25 @@
-"""One embedded server for all tests of this folder, and a database of its own for each test that wants one."""
+"""Two sessions over the desk of rivals.py, on one database; tests with another domain have fixtures of their own."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
-from workbench.postgres.embedded import EmbeddedPostgres
-
-
-@pytest.fixture(scope="session")
-def server_dsn() -> Iterator[str]:
-    """The DSN of a running server; its folder is not pytest's own, which other sessions close to the server's user."""
-    place = Path(tempfile.mkdtemp(prefix="wb-test-")).resolve()
-    server = EmbeddedPostgres.start(place / "data")
-    try:
-        yield server.dsn
-    finally:
-        server.stop()
-        shutil.rmtree(place, ignore_errors=True)
+from tests.editing import desk
+from tests.postgres.rivals import KINDS
+from workbench import Session
 
 
 @pytest.fixture
-async def dsn(server_dsn: str) -> AsyncIterator[str]:
-    """The DSN of a fresh, empty database, dropped after the test."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(server_dsn)
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield server_dsn.replace("@/postgres?", f"@/{name}?")
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
+async def session(dsn: str) -> AsyncIterator[Session]:
+    """Ada's session."""
+    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
+    """Bob's, opened after Ada's."""
+    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
+        yield opened

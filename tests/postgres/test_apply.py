@@ -54,15 +54,6 @@ async def other(session: Session, dsn: str) -> AsyncIterator[Session]:
         yield bob
 
 
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def numbers(admin: asyncpg.Connection) -> dict[str, int]:
     """The stored Notes: number by identifier."""
     return dict(map(tuple, await admin.fetch("SELECT _id, number FROM desk_note")))

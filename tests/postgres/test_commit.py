@@ -40,16 +40,6 @@ async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
         yield opened
 
 
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of its own, to look at the tables and to end other connections."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def notes(admin: asyncpg.Connection) -> dict[str, tuple[str, int]]:
     """The stored Notes: text and number by identifier."""
     return {row[0]: (row[1], row[2]) for row in await admin.fetch('SELECT _id, text, number FROM desk_note')}

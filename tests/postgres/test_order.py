@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -141,15 +140,6 @@ async def test_from_any_rows_to_any_others(dsn: str, kind: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ the database's own
-
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
 
 BY_HAND = {
     "a unique constraint": "ALTER TABLE desk_note ADD UNIQUE (text)",

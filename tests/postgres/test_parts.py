@@ -1,15 +1,12 @@
-"""Parts of what is pending: what belongs together, and what becomes of the rest.
-"""
+"""Parts of what is pending: what belongs together, and what becomes of the rest."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from tests.editing import Note, desk, edit
-from tests.postgres.rivals import KINDS, A, B, C, D, conflict, notes, written
+from tests.editing import Note, edit
+from tests.postgres.rivals import A, B, C, D, conflict, notes, written
 from workbench import (
     Insert,
     Invalid,
@@ -17,27 +14,6 @@ from workbench import (
     Update,
 )
 from workbench.errors import NotClosed, NothingTo
-
-
-@pytest.fixture
-async def session(dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def test_a_part(session: Session, rival: Session, admin: asyncpg.Connection) -> None:

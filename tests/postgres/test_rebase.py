@@ -1,5 +1,4 @@
-"""Rebase: the pending commands again on what is stored now; and phantoms, out of which it is the way.
-"""
+"""Rebase: the pending commands again on what is stored now; and phantoms, out of which it is the way."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.editing import Note, desk, edit
-from tests.postgres.rivals import KINDS, A, B, C, D, conflict, notes, written
+from tests.postgres.rivals import A, B, C, D, conflict, notes, written
 from workbench import (
     Command,
     Conflict,
@@ -26,28 +25,6 @@ from workbench import (
     field,
 )
 from workbench.errors import ConnectionLost, DatabaseError
-
-
-@pytest.fixture
-async def session(dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
 
 # ------------------------------------------------------------------------------------------------ rebase
 

@@ -1,16 +1,14 @@
-"""Two sessions on the same rows: what was read at think time, drift, refresh, and every way out of a conflict.
-"""
+"""Two sessions on the same rows: what was read at think time, drift, refresh, and every way out of a conflict."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.editing import Note, at, desk, edit
-from tests.postgres.rivals import KINDS, A, B, C, D, Sheet, Span, conflict, notes, written
+from tests.editing import Note, at, edit
+from tests.postgres.rivals import A, B, C, D, Sheet, Span, conflict, notes, written
 from workbench import (
     Conflict,
     Delete,
@@ -20,28 +18,6 @@ from workbench import (
     Session,
     Update,
 )
-
-
-@pytest.fixture
-async def session(dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
 
 # ------------------------------------------------------------------------------------------------ think time
 

@@ -1,10 +1,8 @@
-"""Commits that wait: behind another one, for a rival's lock, and again after a deadlock.
-"""
+"""Commits that wait: behind another one, for a rival's lock, and again after a deadlock."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -21,28 +19,6 @@ from workbench import (
     WorkbenchError,
 )
 from workbench.errors import Busy
-
-
-@pytest.fixture
-async def session(dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
-    async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
 
 # ------------------------------------------------------------------------------------------------ one after another
 

@@ -159,6 +159,8 @@ class _Pool(Pool):  # type: ignore[misc]  # gino has no types
         except _LOST as error:      # it had to be made anew, and the server is not there
             raise ConnectionLost(doing) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if _is_closed(error):       # the pool's own connection broke while it was handed out; the next one is new
+                raise ConnectionLost(doing) from error
             raise _unreachable(self._dsn, error) from error
 
     async def close(self) -> None:
