@@ -343,7 +343,7 @@ async def test_many_at_once(
 ) -> None:
     """Commands, searches and commits at the same moment on one session, with one connection or several, do not get
     into each other's way: every command counts once."""
-    monkeypatch.setattr("workbench.session.connect", functools.partial(connect, max_size=size))
+    monkeypatch.setattr("workbench.opening.connect", functools.partial(connect, max_size=size))
     domain = desk(Note)
 
     class Raise(Command):

@@ -4,47 +4,30 @@
         step = await session.issue(OpenAccount(owner="Ada"))
         await session.commit()
 
-Opening it starts the embedded Postgres (or connects to ``dsn``), creates the tables that are missing and refuses tables
-that do not fit. ``issue`` handles only; ``commit`` writes.
+``issue`` handles only; ``commit`` writes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 
-from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
-from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
-from workbench.errors import (
-    DefinitionError,
-    Invalid,
-    NothingTo,
-    Problem,
-    StalePlan,
-    TablesDiffer,
-    WorkbenchError,
-)
+from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
+from workbench.opening import Opening
 from workbench.postgres.apply import apply, commit_of, nonce_of, stored_of
 from workbench.postgres.check import check
 from workbench.postgres.commit import WAIT, Commit, commit
 from workbench.postgres.drift import Drift, drifted
-from workbench.postgres.embedded import EmbeddedPostgres
-from workbench.postgres.engine import Engine, connect
 from workbench.postgres.explain import Explained, explain
-from workbench.postgres.model import Models
-from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, wait_for
 from workbench.postgres.reconcile import reconciled
-from workbench.postgres.schema import prepare
 from workbench.postgres.violation import Checked
-from workbench.state.manager import StateManager, now
+from workbench.state.branch import Branch
 from workbench.state.merge import Way
 from workbench.state.plan import Plan, moved_since
 from workbench.state.replay import Rebased
@@ -52,7 +35,7 @@ from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
 
 
-class Session:
+class Session(Opening):
     """Domains at work on a database; opened by ``await Session(…)`` or ``async with``.
 
     ``dsn`` names a server of your own; without it the environment's ``WORKBENCH_DSN``, and without that an embedded
@@ -60,115 +43,6 @@ class Session:
     ``identifiers`` can be given so that a lesson or a test repeats exactly.
 
     Opening raises DefinitionError (all faults of the domains at once), TablesDiffer, EmbeddedError, ConnectionLost."""
-
-    def __init__(
-        self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
-        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
-    ) -> None:
-        self.registry = Registry(domains)
-        self._dsn, self._folder = dsn or os.environ.get("WORKBENCH_DSN") or None, Path(folder)
-        self._arguments: dict[str, Any] = {"user": user, "clock": clock, "identifiers": identifiers}
-        self._server: EmbeddedPostgres | None = None
-        self._engine: Engine | None = None
-        self._models: Models | None = None
-        self._reader: PostgresReader | None = None
-        self._manager: StateManager | None = None
-        self._renewed, self._renewing = True, asyncio.Lock()
-        self.commits: list[Commit] = []
-        self.created: list[str] = []        # the tables that opening made
-
-    # -------------------------------------------------------------------------------------------- opening
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self.open().__await__()
-
-    async def __aenter__(self) -> Self:
-        return await self.open()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def open(self) -> Self:
-        """Opens the session; once open, does nothing."""
-        if self._manager is not None:
-            return self
-        faults = self.registry.faults()
-        if faults:
-            raise DefinitionError("the domains cannot be opened yet", faults)
-        self._models = Models(self.registry)
-        try:
-            if self._dsn is None:
-                self._server = await asyncio.to_thread(EmbeddedPostgres.start, self._folder)
-            self._engine = await connect(self._dsn or self._server.dsn)     # type: ignore[union-attr]  # started above
-            await self._prepare()
-        except BaseException:
-            await self.close()
-            raise
-        self._models.db.bind = self._engine.gino
-        self._reader = PostgresReader(self._engine, self.registry, self._models.tables)
-        self._manager = StateManager(self.registry, self._reader, tables=self._models.tables, **self._arguments)
-        return self
-
-    async def close(self) -> None:
-        """Closes the connections and lets the embedded server go. What is pending is dropped with the session."""
-        engine, server, self._engine, self._server, self._manager = self._engine, self._server, None, None, None
-        if engine is not None:
-            await engine.close()
-        if server is not None:
-            await asyncio.to_thread(server.stop)
-
-    async def _prepare(self) -> None:
-        assert self._engine is not None
-        assert self._models is not None
-        async with self._engine.acquire() as connection:
-            self.created += await prepare(connection, self._models)
-
-    async def _renew(self) -> StateManager:
-        """The manager, after taking in what was defined since: new resources get their tables."""
-        manager = self.manager
-        assert self._models is not None
-        assert self._reader is not None
-        async with self._renewing:      # or a verb issued meanwhile would go on before the tables are there
-            self._renewed = not self.registry.refresh() and self._renewed
-            if not self._renewed:       # until all of it went well, each verb tries again
-                self._models.refresh()
-                self._reader.tables = manager.tables = self._models.tables
-                try:
-                    await self._prepare()
-                    self._reader.unfit, self._renewed = None, True
-                except TablesDiffer as differs:
-                    self._reader.unfit = differs    # raised by what reads or writes; cached items can still be used
-        return manager
-
-    @property
-    def manager(self) -> StateManager:
-        """The State Manager; raises WorkbenchError before the session is open and after it is closed."""
-        if self._manager is None:
-            raise WorkbenchError("the session is not open; open it with `await session` or `async with Session(…)`")
-        return self._manager
-
-    @property
-    def engine(self) -> Engine:
-        """The engine; ``session.engine.gino`` is gino's own, for queries of yours."""
-        if self._engine is None:
-            raise WorkbenchError("the session is not open; open it with `await session` or `async with Session(…)`")
-        return self._engine
-
-    @property
-    def models(self) -> Models:
-        """The gino models under the resources."""
-        if self._models is None:
-            raise WorkbenchError("the session is not open; open it with `await session` or `async with Session(…)`")
-        return self._models
-
-    @property
-    def user(self) -> str | None:
-        """Who issues; may be changed between commands."""
-        return self.manager.user
-
-    @user.setter
-    def user(self, user: str | None) -> None:
-        self.manager.user = user
 
     # -------------------------------------------------------------------------------------------- the verbs
 
@@ -217,14 +91,6 @@ class Session:
         """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
         return await (await self._renew()).refresh(resource)
 
-    def undo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` pending steps back; raises NothingTo."""
-        return self.manager.undo(n)
-
-    def redo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` undone steps up again; raises NothingTo."""
-        return self.manager.redo(n)
-
     @property
     def steps(self) -> list[Step]:
         """All steps of the present line, the committed ones too, the oldest first."""
@@ -242,8 +108,7 @@ class Session:
 
         Takes about ``timeout`` seconds at most. Nothing pending is touched."""
         manager = await self._renew()
-        assert self._reader is not None
-        return await check(self.engine, self._reader, manager.plan() if plan is None else plan,
+        return await check(self.engine, self.reader, manager.plan() if plan is None else plan,
                            verify_reads=verify_reads, timeout=timeout)
 
     async def explain(self, plan: Plan | None = None) -> list[Explained]:
@@ -273,20 +138,19 @@ class Session:
         if plan is not None and only is not None:
             raise Invalid("commit", [Problem("only", only, "a plan is committed whole; give the one or the other")])
         manager = await self._renew()
-        assert self._reader is not None
         async with manager.hold("commit"):
             if plan is not None and plan.state is not manager.state:
                 raise StalePlan(moved_since(plan, manager.state))
             if not manager.state.pending():
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
-            if self._reader.unfit is not None:
-                raise self._reader.unfit
+            if self.reader.unfit is not None:
+                raise self.reader.unfit
             if plan is None:
                 plan = manager.plan() if only is None else manager.part(only)
             if not plan.steps:
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             statements, attempts = await commit(
-                self.engine, self._reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
+                self.engine, self.reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
                 receipts=[Receipt(nonce, None, manager.clock(), manager.user) for nonce in manager.nonces(plan.steps)])
             own = manager.nonce(plan.state)
             manager.settle(plan)
@@ -313,9 +177,8 @@ class Session:
         if not isinstance(saved, SavedPlan):
             saved = SavedPlan.load(saved)
         manager = await self._renew()
-        assert self._reader is not None
         async with manager.hold("apply"):
-            done = await apply(self.engine, self._reader, manager, saved, verify_reads=verify_reads, wait=wait)
+            done = await apply(self.engine, self.reader, manager, saved, verify_reads=verify_reads, wait=wait)
         self.commits.append(done)
         return done
 
@@ -326,27 +189,82 @@ class Session:
         changed meanwhile stays; raises Conflict, and leaves all as it was, where the same columns were changed again or
         an item is gone, and NothingTo where everything is as it was before that commit."""
         manager = await self._renew()
-        assert self._reader is not None
         number, plan = commit_of(commit, self.commits)
         async with manager.hold("revert"):
-            return manager.revert(number, plan, await stored_of(self.engine, self._reader, plan))
+            return manager.revert(number, plan, await stored_of(self.engine, self.reader, plan))
+
+    # -------------------------------------------------------------------------------------------- time
+
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` pending steps back; raises NothingTo."""
+        return self.manager.undo(n)
+
+    def redo(self, n: int = 1) -> list[Step]:
+        """Takes the next ``n`` undone steps up again; raises NothingTo."""
+        return self.manager.redo(n)
+
+    def goto(self, step: Step | int) -> Step | None:
+        """Undoes or redoes until a step of the present line (or the one of that number) is the last one; 0 is before
+        all that is pending. Raises NothingTo for a step that is committed or not on this line."""
+        return self.manager.travel("goto").goto(step)
+
+    def checkpoint(self, name: str) -> Branch:
+        """Remembers under a name where we are, to ``restore`` it; a name that is taken moves here."""
+        return self.manager.travel("set a checkpoint").checkpoint(name)
+
+    def restore(self, name: str) -> Branch:
+        """Goes to a checkpoint; a line of steps that would be lost by it stays as an unnamed branch.
+
+        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed."""
+        return self.manager.travel("restore").restore(name)
+
+    def branch(self, name: str, *, replace: bool = False) -> Branch:
+        """A second State that begins here; ``with session.branch("what if"):`` works on it and comes back.
+
+        Branches share the clean items. Raises Invalid where there is one of that name, unless it is to be replaced."""
+        return self.manager.travel("branch").branch(name, replace=replace)
+
+    def switch(self, branch: Branch | str) -> Branch:
+        """Goes to a branch, and stays there; returns it. What another branch has committed is taken in.
+
+        Raises UnknownName."""
+        history = self.manager.travel("switch")
+        history.switch(branch)
+        return history.here
+
+    @property
+    def here(self) -> Branch:
+        """The branch that is worked on."""
+        return self.manager.here
+
+    @property
+    def branches(self) -> list[Branch]:
+        """All branches, ``main`` first; those left behind by an issue after an undo are not ``named``."""
+        return list(self.manager.branches.values())
+
+    async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
+        """Issues steps of another branch here as well, all of its own unless some are chosen, by themselves or by
+        number; the branch stays as it is. Returns what became of the plan, and the commands that were refused.
+
+        Raises UnknownName, and NothingTo for a step that is not on that branch."""
+        manager = await self._renew()
+        async with manager.hold("pick"):
+            return await manager.again(manager.history.named(branch).chosen(steps))
 
     # -------------------------------------------------------------------------------------------- rivals
 
     async def drift(self) -> list[Drift]:
         """What changed in the database since each item was cached, before a commit is tried; nothing is taken over."""
         manager = await self._renew()
-        assert self._reader is not None
-        return await drifted(self.engine, self._reader, manager.known())
+        return await drifted(self.engine, self.reader, manager.known())
 
     async def rebase(self) -> Rebased:
         """Fetches all that moved, and issues the pending commands again on it; nothing is written.
 
         Returns the plan now and before, and the commands that were refused this time; the rest is pending."""
         manager = await self._renew()
-        assert self._reader is not None
         async with manager.hold("rebase"):
-            for drift in await drifted(self.engine, self._reader, manager.known()):
+            for drift in await drifted(self.engine, self.reader, manager.known()):
                 manager.take(drift.target, drift.stored)
             return await manager.rebase()
 
@@ -365,15 +283,19 @@ class Session:
         then."""
         return await self._reconciled(None)
 
-    async def drop(self, item: Any) -> Plan:
-        """Gives up what is pending of one item; it is as it is stored now. Returns the new plan."""
-        return await self.resolve(item, "theirs")
+    async def drop(self, what: Any) -> Plan:
+        """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now.
+
+        Returns the new plan. Raises UnknownName, and Invalid for the branch where we are and for main."""
+        if isinstance(what, Branch) or (isinstance(what, str) and "/" not in what):
+            self.manager.travel("drop").drop(what)
+            return self.plan()
+        return await self.resolve(what, "theirs")
 
     async def _reconciled(self, ways: Mapping[Target, Way] | None) -> Plan:
         manager = await self._renew()
-        assert self._reader is not None
         async with manager.hold("resolve"):
-            return await reconciled(self.engine, self._reader, manager, ways)
+            return await reconciled(self.engine, self.reader, manager, ways)
 
 
 async def behind(other: Awaitable[Any]) -> None:

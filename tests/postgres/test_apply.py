@@ -244,12 +244,12 @@ async def test_a_live_commit_whose_outcome_was_not_known(session: Session, admin
     saved = await saved_by(session)
     pending = session.manager.state
     await session.commit()
-    session.manager.state = pending         # as where the connection broke during COMMIT
+    session.manager.history.here.state = pending         # as where the connection broke during COMMIT
     done = await session.commit()
     assert done.nonce == saved.nonce
     assert session.plan().steps == ()
     assert await numbers(admin) == {"a": 2, "b": 5}
-    session.manager.state = pending
+    session.manager.history.here.state = pending
     await edit(session, Insert(at(Note, "c")))
     with pytest.raises(AlreadyApplied, match="by ada"):     # of this one only the beginning is written
         await session.commit()

@@ -36,7 +36,7 @@ async def session(dsn: str) -> AsyncIterator[Session]:
 
 
 async def checked(session: Session, **arguments: Any) -> Checked:
-    return await check(session.engine, session._reader, session.plan(), **arguments)    # type: ignore[arg-type]  # open
+    return await check(session.engine, session.reader, session.plan(), **arguments)    # type: ignore[arg-type]  # open
 
 
 async def execute(session: Session, sql: str) -> None:
@@ -59,7 +59,7 @@ async def test_a_plan_that_can_be_committed(session: Session) -> None:
     before = await contents(session)
     await issue(session, Update(book(1), copies=9), Insert(book(1000), owner="o1"), Delete(book(2)))
     plan = session.plan()
-    found = await check(session.engine, session._reader, plan)      # type: ignore[arg-type]  # the session is open
+    found = await check(session.engine, session.reader, plan)      # type: ignore[arg-type]  # the session is open
     assert (found.ok, found.violations, found.statements) == (True, (), 3)
     assert repr(found) == "check: nothing is in the way of a commit (3 statements tried and rolled back)"
     assert await contents(session) == before

@@ -6,34 +6,21 @@ under Run All, inside a running loop, in a plain script. ``await wb.aio.issue(â€
 
 from __future__ import annotations
 
-import atexit
-import os
-import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from datetime import datetime
-from functools import partial
-from inspect import iscoroutinefunction
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
-from uuid import UUID, uuid4
+from typing import Any
 
 import pandas as pd
 
-from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
-from workbench.errors import Conflict, WorkbenchError, nearest
-from workbench.notebook.display import cell, register
+from workbench.notebook.display import cell
 from workbench.notebook.frames import items_frame, pending_frame, steps_frame
-from workbench.notebook.loop import Bridge
 from workbench.notebook.rival_frames import conflict_frame, drift_frame
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.travelling import Travelling
 from workbench.postgres.commit import WAIT, Commit
-from workbench.postgres.explain import Explained
-from workbench.postgres.violation import Checked
-from workbench.session import Session, behind
-from workbench.state.manager import now
 from workbench.state.merge import Way
 from workbench.state.plan import Plan
 from workbench.state.replay import Rebased
@@ -42,53 +29,11 @@ from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
 
 
-class Workbench:
+class Workbench(Travelling):
     """Opens domains on a database: ``wb = Workbench(bank)``.
 
     Without ``dsn`` (or the environment's ``WORKBENCH_DSN``) it is an embedded Postgres whose data is in ``folder``; see
     Session for the other arguments and what opening raises. It closes itself when it is dropped or the kernel ends."""
-
-    def __init__(
-        self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
-        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
-    ) -> None:
-        self.session = Session(*domains, dsn=dsn, folder=folder, user=user, clock=clock, identifiers=identifiers)
-        self._bridge = Bridge()
-        self._conflict: Conflict | None = None
-        try:
-            self._bridge.run(self.session.open())
-        except BaseException:
-            self._bridge.close()
-            raise
-        self._finalizer = weakref.finalize(self, _close, self.session, self._bridge)
-        self._finalizer.atexit = False
-        # Exit hooks run last in, first out: the pool is closed before the embedded server's own hook stops the server,
-        # or asyncpg would log that its connections went.
-        self._at_exit = atexit.register(partial(_disconnect, weakref.ref(self), os.getpid()))
-        register()
-
-    @property
-    def aio(self) -> Awaited:
-        """The session's verbs for those who await, from any loop: ``step = await wb.aio.issue(â€¦)``."""
-        return Awaited(self._at_work(), self._bridge)
-
-    def close(self) -> None:
-        """Closes the session; what is pending is dropped. A second time does nothing."""
-        atexit.unregister(self._at_exit)
-        self._finalizer()
-
-    def _at_work(self) -> Session:
-        """The session, while it is open."""
-        if self._bridge.closed:
-            raise WorkbenchError("this workbench is closed, and what was pending went with it; "
-                                 f"open another one: Workbench({', '.join(self.session.registry.domains)})")
-        return self.session
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # -------------------------------------------------------------------------------------------- the verbs
 
@@ -104,43 +49,26 @@ class Workbench:
         See Session.issue for ``on``, ``data``, ``if_match`` and what is raised; whatever is raised, all is as before.
         """
         __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
-        return self._bridge.run(
+        return self._run(
             self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
 
         Raises NotFound."""
-        return self._bridge.run(self._at_work().fetch(what, identifier))
+        return self._run(self._at_work().fetch(what, identifier))
 
     def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
         """The items whose fields equal these values, what is pending included; they are cached from now on."""
-        return self._bridge.run(self._at_work().find(resource, **equals))
+        return self._run(self._at_work().find(resource, **equals))
 
     def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
-        return self._bridge.run(self._at_work().refresh(resource))
-
-    def undo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` pending steps back; returns them. Raises NothingTo."""
-        return self._at_work().undo(n)
-
-    def redo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` undone steps up again; returns them. Raises NothingTo."""
-        return self._at_work().redo(n)
+        return self._run(self._at_work().refresh(resource))
 
     def plan(self) -> ShownPlan:
         """What a commit would write now; writes nothing."""
         return self._shown(self._at_work().plan())
-
-    def _shown(self, plan: Plan) -> ShownPlan:
-        def check(plan: Plan, **how: Any) -> Checked:
-            return self._bridge.run(self._at_work().check(plan, **how))
-
-        def explain(plan: Plan) -> list[Explained]:
-            return self._bridge.run(self._at_work().explain(plan))
-
-        return ShownPlan(plan, check=check, explain=explain)
 
     def commit(
         self, plan: ShownPlan | Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
@@ -151,18 +79,8 @@ class Workbench:
         ``after`` is a saved plan (or its nonce) that somebody else applies first. See Session.commit for the rest and
         for what is raised; the last Conflict is in ``wb.conflict``."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        done: Commit = self._run(self._at_work().commit(
+        return self._decide(self._at_work().commit(
             given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait, after=after))
-        return done
-
-    def _run(self, verb: Coroutine[Any, Any, Any]) -> Any:
-        """Runs a verb that may end in a Conflict, which is kept to be looked at."""
-        self._conflict = None
-        try:
-            return self._bridge.run(verb)
-        except Conflict as conflict:
-            self._conflict = conflict
-            raise
 
     # -------------------------------------------------------------------------------------------- saved plans
 
@@ -178,8 +96,7 @@ class Workbench:
         """Writes a saved plan, given as itself or by its file, exactly and once only.
 
         See Session.apply for what is raised; the last Conflict is in ``wb.conflict``."""
-        done: Commit = self._run(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait))
-        return done
+        return self._decide(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait))
 
     def history(self) -> pd.DataFrame:
         """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce."""
@@ -190,7 +107,7 @@ class Workbench:
 
         The commit is given as itself or by its number in ``wb.history()``. Nothing is written, and ``undo`` takes it
         back. See Session.revert for what is raised; the last Conflict is in ``wb.conflict``."""
-        return self._shown(self._run(self._at_work().revert(commit)))
+        return self._shown(self._decide(self._at_work().revert(commit)))
 
     # -------------------------------------------------------------------------------------------- rivals
 
@@ -201,27 +118,27 @@ class Workbench:
 
     def drift(self) -> pd.DataFrame:
         """What changed in the database since each item was cached, one item a row; nothing is taken over."""
-        return drift_frame(self._bridge.run(self._at_work().drift()))
+        return drift_frame(self._run(self._at_work().drift()))
 
     def rebase(self) -> Rebased:
         """Fetches all that moved and issues the pending commands again; says what became of the plan.
 
         A command that is refused now is reported, the rest is pending. Nothing is written."""
-        return self._bridge.run(self._at_work().rebase())
+        return self._run(self._at_work().rebase())
 
     def resolve(self, item: Any, way: Way) -> ShownPlan:
         """Decides a conflict on one item: "mine", "theirs", "merge", or values such as ``{"balance": 10}``.
 
         Returns the new plan; nothing is written. See Session.resolve for what is raised."""
-        return self._shown(self._bridge.run(self._at_work().resolve(item, way)))
+        return self._shown(self._run(self._at_work().resolve(item, way)))
 
     def merge(self) -> ShownPlan:
         """Merges all items that moved, where both sides changed other columns. Raises Conflict with the others."""
-        return self._shown(self._bridge.run(self._at_work().merge()))
+        return self._shown(self._run(self._at_work().merge()))
 
-    def drop(self, item: Any) -> ShownPlan:
-        """Gives up what is pending of one item. Returns the new plan."""
-        return self._shown(self._bridge.run(self._at_work().drop(item)))
+    def drop(self, what: Any) -> ShownPlan:
+        """Gives up a branch (by name), or what is pending of one item. Returns the new plan."""
+        return self._shown(self._run(self._at_work().drop(what)))
 
     # -------------------------------------------------------------------------------------------- to look at
 
@@ -253,55 +170,3 @@ class Workbench:
         steps, items = len(state.pending()), len(state.changed)
         return (f"<workbench on {domains}: {steps} step{'' if steps == 1 else 's'} pending, "
                 f"{items} item{'' if items == 1 else 's'} changed>")
-
-
-def _close(session: Session, bridge: Bridge) -> None:
-    try:
-        bridge.run(session.close())
-    finally:
-        bridge.close()
-
-
-def _disconnect(workbench: weakref.ref[Workbench], pid: int) -> None:
-    """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
-    open_one = workbench()
-    if open_one is not None and not open_one._bridge.closed and os.getpid() == pid:     # in a fork it is the parent's
-        open_one._bridge.run(open_one.session.engine.close())
-
-
-class Awaited:
-    """The verbs of a session on its own loop, awaitable from any other: ``await wb.aio.commit()``.
-
-    They are Session's, with its arguments and results; ``issue`` knows the cell, and ``after=`` of a commit is awaited
-    on the caller's loop."""
-
-    def __init__(self, session: Session, bridge: Bridge) -> None:
-        self._session, self._bridge = session, bridge
-
-    async def issue(self, command: Command | str, /, **arguments: Any) -> Step:
-        """Session.issue, of the present cell."""
-        return await self._bridge.aio(self._session.issue(command, cell=cell(), **arguments))
-
-    async def commit(
-        self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | SavedPlan | str | None = None,
-        **arguments: Any,
-    ) -> Commit:
-        """Session.commit."""
-        given = plan.plan if isinstance(plan, ShownPlan) else plan
-        if isinstance(after, SavedPlan | str):
-            arguments["after"] = after
-        elif after is not None:
-            await behind(after)
-        return await self._bridge.aio(self._session.commit(given, **arguments))
-
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        verb = getattr(self._session, name, None)
-        if name.startswith("_") or not iscoroutinefunction(verb):
-            there = [name for name in dir(Session) if not name.startswith("_")
-                     and iscoroutinefunction(getattr(Session, name))]
-            raise AttributeError(f"there is no verb {name!r} to await; {nearest(name, there)}")
-
-        async def on_its_loop(*positional: Any, **named: Any) -> Any:
-            return await self._bridge.aio(verb(*positional, **named))
-
-        return on_its_loop

@@ -1,7 +1,7 @@
 """StateManager: the one mutable cell of a session. It points to a State.
 
-Issuing moves the pointer forward, undo moves it back, redo forward again. The clock, the source of identifiers and the
-user are its arguments, so that lessons and tests repeat exactly.
+Issuing moves the pointer forward; its ``history`` has the branches and the ways back. The clock, the source of
+identifiers and the user are its arguments, so that lessons and tests repeat exactly.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import Invalid, LoopError, NothingTo, Problem, SavedPlanError, StalePlan
+from workbench.errors import DatabaseError, Invalid, LoopError, Problem, SavedPlanError, StalePlan, UnknownName
+from workbench.state.branch import Branch
 from workbench.state.change import change_of
 from workbench.state.clash import Clash, clash_of
 from workbench.state.document import Made
 from workbench.state.draft import Draft
+from workbench.state.history import History
 from workbench.state.merge import Way, resolved
 from workbench.state.part import part_of, without
 from workbench.state.plan import Plan, plan_of
 from workbench.state.process import Unit
 from workbench.state.reader import Reader, in_order
+from workbench.state.refused import RefusedCommand
 from workbench.state.replay import Rebased, replay
 from workbench.state.revert import reverted
 from workbench.state.state import Cache, Entry, State
@@ -46,7 +49,7 @@ def now() -> datetime:
 
 
 class StateManager:
-    """The local database of one session: a pointer to a State, the shared cache, and what was undone.
+    """The local database of one session: a pointer to a State in its history, the shared cache, and what was refused.
 
     ``user`` may be changed between commands. ``tables`` order the plan; without them there are no foreign keys."""
 
@@ -55,9 +58,9 @@ class StateManager:
         clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4, user: str | None = None,
     ) -> None:
         self.registry, self.reader, self.tables, self.user = registry, reader, tables or {}, user
-        self.state, self.cache = State.empty(), Cache()
+        self.history, self.cache = History(identifiers), Cache()
+        self.refusals: list[RefusedCommand] = []
         self._clock, self._identifiers = clock, identifiers
-        self._undone: tuple[State, ...] = ()
         self._part: State | None = None     # of the last partial plan
         self._saved: dict[State, Made] = {}     # of the States whose plans were saved
         self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
@@ -71,9 +74,24 @@ class StateManager:
         __tracebackhide__ = True
         user = self.user        # who issues it, not who is at work when its turn comes
         async with self.hold("issue"):
-            state, step = await self._unit(self.state, user).run(command, on, cell=cell, if_match=if_match)
-            self._move(state)
+            unit = self._unit(self.state, user)
+            try:
+                state, step = await unit.run(command, on, cell=cell, if_match=if_match)
+            except DatabaseError:
+                raise       # it says nothing about the command
+            except Exception as error:
+                self._refused(command, on, unit, cell, error)
+                raise
+            self.history.move(state)
             return step
+
+    def _refused(self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception) -> None:
+        address = type(command).__name__
+        with suppress(UnknownName):
+            known = self.registry.known(type(command))
+            address = f"{known.domain}:{known.key}"
+        self.refusals.append(RefusedCommand(command, on, address, unit.now, unit.user, cell, self.history.here.name,
+                                            self.state.number, type(error).__name__, str(error)))
 
     @asynccontextmanager
     async def hold(self, verb: str) -> AsyncIterator[None]:
@@ -159,38 +177,33 @@ class StateManager:
 
     # -------------------------------------------------------------------------------------------- time
 
-    def undo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` steps back; returns them, the last first. Raises NothingTo, and LoopError while a
-        command or a commit is at work."""
-        return [self._undo() for _ in range(self._count(n, len(self.state.pending()), "undo"))]
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self.history.here.state
 
-    def _undo(self) -> Step:
-        step, parent = self.state.step, self.state.parent
-        assert step is not None
-        assert parent is not None
-        self._undone = (*self._undone, self.state)
-        self.state = parent
-        return step
+    @property
+    def here(self) -> Branch:
+        """The branch that is worked on."""
+        return self.history.here
+
+    @property
+    def branches(self) -> dict[str, Branch]:
+        """All branches by name, each with the commits of the others taken in."""
+        return self.history.branches
+
+    def travel(self, verb: str) -> History:
+        """The history, to move in it; raises LoopError while a command or a commit is at work."""
+        self._check_idle(verb)
+        return self.history
+
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` steps back; returns them, the last first. Raises NothingTo and LoopError."""
+        return self.travel("undo").undo(n)
 
     def redo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
-        steps = []
-        for _ in range(self._count(n, len(self._undone), "redo")):
-            self.state, self._undone = self._undone[-1], self._undone[:-1]
-            assert self.state.step is not None
-            steps.append(self.state.step)
-        return steps
-
-    def _count(self, n: int, there: int, verb: str) -> int:
-        self._check_idle(verb)
-        if n < 1 or n > there:
-            if n > there > 0:
-                raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
-            raise NothingTo(verb, f"there is nothing to {verb}; " + (
-                "say how many, from 1" if n < 1 else
-                "no step is pending: what is committed is not undone" if verb == "undo" else
-                "no step was undone since"))
-        return n
+        """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
+        return self.travel("redo").redo(n)
 
     def _check_idle(self, verb: str) -> None:
         if self.lock.locked():      # whoever holds it moves the pointer from the State that it found
@@ -237,7 +250,7 @@ class StateManager:
             if own or change.target not in self.state.changed:
                 self.take(change.target, change.after)
         if own:
-            self._move(self.state.committed())
+            self.history.settle(self.state, self.state.committed())
 
     def settle(self, plan: Plan) -> None:
         """Takes a plan as committed: its items are clean now, as they were written. Raises StalePlan.
@@ -255,24 +268,14 @@ class StateManager:
             step for step in self.state.pending() if step not in plan.state.pending()]
         written = {change.target: change.after._etag for change in plan.changes
                    if change.after is not None and not is_deleted(change.after)}
-        self._move(without(self.state, plan.state.committed(), rest, written))
+        self.history.settle(plan.state, without(self.state, plan.state.committed(), rest, written))
         self._part = None
 
     def part(self, wanted: Iterable[Any]) -> Plan:
         """The plan of those pending steps alone that some items stand on. Raises NotClosed."""
         steps, _ = part_of(self.state, [self.registry.target(item) for item in wanted])
-        self._part = without(self.state, self._base(), steps)
+        self._part = without(self.state, self.history.state_before(), steps)
         return plan_of(self._part, self.registry, self.tables)
-
-    def _base(self) -> State:
-        """The State before the first pending step."""
-        state = self.state
-        while not state.root and state.parent is not None:
-            state = state.parent
-        return state
-
-    def _move(self, state: State) -> None:
-        self.state, self._undone = state, ()
 
     # -------------------------------------------------------------------------------------------- conflicts
 
@@ -302,7 +305,7 @@ class StateManager:
 
         Raises Invalid and Conflict; all is as before then."""
         draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
-        self._move(resolved(self.state, draft, ways, self.registry))
+        self.history.move(resolved(self.state, draft, ways, self.registry))
         return self.plan()
 
     def revert(self, number: int, plan: Plan, stored: Mapping[Target, Resource | None]) -> Plan:
@@ -316,16 +319,26 @@ class StateManager:
         for target, item in stored.items():
             if target not in self.state.changed:
                 self.take(target, item)
-        self._move(state)
+        self.history.move(state)
         return self.plan()
 
     async def rebase(self) -> Rebased:
         """Issues the pending commands again on what is cached now, and moves to the State they lead to. To be called by
         who holds the manager."""
-        before, base = self.plan(), self._base()
+        before, base = self.plan(), self.history.state_before()
         state, refused = await replay(
             self.state.pending(), base, lambda state, step: self._unit(state, step.user, again=step.made))
-        self._move(state)
+        self.history.move(state)
+        return Rebased(self.plan(), before, tuple(refused))
+
+    async def again(self, steps: Iterable[Step]) -> Rebased:
+        """Issues the commands of some steps here, on top of what is pending, and moves to the State they lead to. To be
+        called by who holds the manager."""
+        before = self.plan()
+        state, refused = await replay(
+            steps, self.state, lambda state, step: self._unit(state, step.user, again=step.made))
+        if state is not self.state:
+            self.history.move(state)
         return Rebased(self.plan(), before, tuple(refused))
 
     async def refresh(self, resource: Any) -> int:

@@ -1,0 +1,175 @@
+"""Opened: a Session and the Bridge on whose loop it lives, opened and closed; what the Workbench's verbs stand on.
+
+``Awaited`` has the session's verbs for those who await.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from functools import partial
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from uuid import UUID, uuid4
+
+from workbench.domain.domain import Domain
+from workbench.domain.entity import Command
+from workbench.errors import Conflict, WorkbenchError, nearest
+from workbench.notebook.display import cell, register
+from workbench.notebook.loop import Bridge
+from workbench.notebook.shown_plan import ShownPlan
+from workbench.notebook.watchers import Watchers
+from workbench.postgres.commit import Commit
+from workbench.postgres.explain import Explained
+from workbench.postgres.violation import Checked
+from workbench.session import Session, behind
+from workbench.state.manager import now
+from workbench.state.plan import Plan
+from workbench.state.saved import SavedPlan
+from workbench.state.step import Step
+
+T = TypeVar("T")
+
+
+class Opened:
+    """A session that is open on a bridge of its own."""
+
+    def __init__(
+        self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
+        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self.session = Session(*domains, dsn=dsn, folder=folder, user=user, clock=clock, identifiers=identifiers)
+        self._bridge = Bridge()
+        self._watchers = Watchers(self._bridge)
+        self._conflict: Conflict | None = None
+        try:
+            self._bridge.run(self.session.open())
+        except BaseException:
+            self._bridge.close()
+            raise
+        self.session.manager.history.moved = self._watchers.moved
+        self._finalizer = weakref.finalize(self, _close, self.session, self._bridge)
+        self._finalizer.atexit = False
+        # Exit hooks run last in, first out: the pool is closed before the embedded server's own hook stops the server,
+        # or asyncpg would log that its connections went.
+        self._at_exit = atexit.register(partial(_disconnect, weakref.ref(self), os.getpid()))
+        register()
+
+    @property
+    def aio(self) -> Awaited:
+        """The session's verbs for those who await, from any loop: ``step = await wb.aio.issue(…)``."""
+        return Awaited(self._at_work(), self._bridge, self._watchers)
+
+    def close(self) -> None:
+        """Closes the session; what is pending is dropped. A second time does nothing."""
+        atexit.unregister(self._at_exit)
+        self._finalizer()
+
+    def _at_work(self) -> Session:
+        """The session, while it is open."""
+        if self._bridge.closed:
+            raise WorkbenchError("this workbench is closed, and what was pending went with it; "
+                                 f"open another one: Workbench({', '.join(self.session.registry.domains)})")
+        return self.session
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -------------------------------------------------------------------------------------------- for the verbs
+
+    def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Has ``callback()`` called after every verb that may have changed what is seen; returns what ends that."""
+        return self._watchers.add(callback)
+
+    def _run(self, verb: Coroutine[Any, Any, T]) -> T:
+        """Runs a verb, and tells whoever watches."""
+        __tracebackhide__ = True
+        try:
+            return self._bridge.run(verb)
+        finally:
+            self._watchers.tell()
+
+    def _decide(self, verb: Coroutine[Any, Any, T]) -> T:
+        """Runs a verb that may end in a Conflict, which is kept to be looked at."""
+        self._conflict = None
+        try:
+            return self._bridge.run(verb)
+        except Conflict as conflict:
+            self._conflict = conflict
+            raise
+        finally:
+            self._watchers.tell()
+
+    def _shown(self, plan: Plan) -> ShownPlan:
+        def check(plan: Plan, **how: Any) -> Checked:
+            return self._bridge.run(self._at_work().check(plan, **how))
+
+        def explain(plan: Plan) -> list[Explained]:
+            return self._bridge.run(self._at_work().explain(plan))
+
+        return ShownPlan(plan, check=check, explain=explain)
+
+
+def _close(session: Session, bridge: Bridge) -> None:
+    try:
+        bridge.run(session.close())
+    finally:
+        bridge.close()
+
+
+def _disconnect(opened: weakref.ref[Opened], pid: int) -> None:
+    """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
+    open_one = opened()
+    if open_one is not None and not open_one._bridge.closed and os.getpid() == pid:     # in a fork it is the parent's
+        open_one._bridge.run(open_one.session.engine.close())
+
+
+class Awaited:
+    """The verbs of a session on its own loop, awaitable from any other: ``await wb.aio.commit()``.
+
+    They are Session's, with its arguments and results; ``issue`` knows the cell, and ``after=`` of a commit is awaited
+    on the caller's loop."""
+
+    def __init__(self, session: Session, bridge: Bridge, watchers: Watchers) -> None:
+        self._session, self._bridge, self._watchers = session, bridge, watchers
+
+    async def _run(self, verb: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await self._bridge.aio(verb)
+        finally:
+            self._watchers.tell()
+
+    async def issue(self, command: Command | str, /, **arguments: Any) -> Step:
+        """Session.issue, of the present cell."""
+        return await self._run(self._session.issue(command, cell=cell(), **arguments))
+
+    async def commit(
+        self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | SavedPlan | str | None = None,
+        **arguments: Any,
+    ) -> Commit:
+        """Session.commit."""
+        given = plan.plan if isinstance(plan, ShownPlan) else plan
+        if isinstance(after, SavedPlan | str):
+            arguments["after"] = after
+        elif after is not None:
+            await behind(after)
+        return await self._run(self._session.commit(given, **arguments))
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        verb = getattr(self._session, name, None)
+        if name.startswith("_") or not iscoroutinefunction(verb):
+            there = [name for name in dir(Session) if not name.startswith("_")
+                     and iscoroutinefunction(getattr(Session, name))]
+            raise AttributeError(f"there is no verb {name!r} to await; {nearest(name, there)}")
+
+        async def on_its_loop(*positional: Any, **named: Any) -> Any:
+            return await self._run(verb(*positional, **named))
+
+        return on_its_loop

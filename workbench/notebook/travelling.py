@@ -1,0 +1,54 @@
+"""Travelling: the verbs of a Workbench that move in time: undo, goto, checkpoints, branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.notebook.opened import Opened
+from workbench.state.branch import Branch
+from workbench.state.replay import Rebased
+from workbench.state.step import Step
+
+
+class Travelling(Opened):
+    """Session's verbs of time, without ``await``."""
+
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` pending steps back; returns them. Raises NothingTo."""
+        return self._at_work().undo(n)
+
+    def redo(self, n: int = 1) -> list[Step]:
+        """Takes the next ``n`` undone steps up again; returns them. Raises NothingTo."""
+        return self._at_work().redo(n)
+
+    def goto(self, step: Step | int) -> Step | None:
+        """Undoes or redoes until a step, or the one of that number in ``wb.steps``, is the last one; 0 is before all
+        that is pending. Raises NothingTo."""
+        return self._at_work().goto(step)
+
+    def checkpoint(self, name: str) -> Branch:
+        """Remembers under a name where we are; a name that is taken moves here."""
+        return self._at_work().checkpoint(name)
+
+    def restore(self, name: str) -> Branch:
+        """Goes to a checkpoint; steps that would be lost by it stay as an unnamed branch. Raises NothingTo."""
+        return self._at_work().restore(name)
+
+    def branch(self, name: str, *, replace: bool = False) -> Branch:
+        """A second line that begins here; work on it in a ``with``, or ``switch`` to it.
+
+            with wb.branch("what if"):
+                wb.issue(Deposit(amount=10), on=account)
+
+        Raises Invalid where there is one of that name, unless it is to be replaced."""
+        return self._at_work().branch(name, replace=replace)
+
+    def switch(self, branch: Branch | str) -> Branch:
+        """Goes to a branch, and stays there; returns it. Raises UnknownName."""
+        return self._at_work().switch(branch)
+
+    def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
+        """Issues steps of another branch here as well: all of its own, or those chosen by number.
+
+        A command that is refused here is reported, and the rest goes on. Raises UnknownName, NothingTo."""
+        return self._run(self._at_work().pick(branch, steps))

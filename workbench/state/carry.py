@@ -1,0 +1,88 @@
+"""Carry: what a commit on one branch means for the States of another one.
+
+The steps that both share are committed now. So they are taken out of what is pending there; its own steps stand on top
+of what they came to. No handler runs again: the values are the same, only what they are compared with is another. Where
+the committed line went on to change an item that is changed here as well, the versions differ, and the commit of this
+branch finds the conflict, as it does with any rival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from uuid import UUID
+
+from workbench.domain.mutation import Delete
+from workbench.domain.resource import Target, is_deleted
+from workbench.state.draft import Draft
+from workbench.state.part import touched, without
+from workbench.state.state import Entry, State
+from workbench.state.step import Step
+
+
+def carried(tip: State, committed: Collection[Step], identifiers: Callable[[], UUID]) -> Mapping[State, State]:
+    """For each State of the pending line that ends in ``tip``, the one it is when some of its steps are committed.
+
+    Empty when none of them is. ``committed`` must be closed, as ``part_of`` makes it; ``identifiers`` makes etags."""
+    line: list[State] = []
+    walk: State | None = tip
+    while walk is not None and not walk.root:
+        line.append(walk)
+        walk = walk.parent
+    line.reverse()
+    shared = [state for state in line if state.step in committed]
+    if walk is None or not shared:
+        return {}
+    prefix = line[:len(shared)] == shared
+    written = shared[-1] if prefix else without(tip, walk, [state.step for state in shared if state.step is not None])
+    base = written.committed()
+    etags = {target: entry.current._etag for target, entry in written.changed.items()
+             if entry.current is not None and not is_deleted(entry.current)}
+    became: dict[State, State] = {walk: base}
+    entries: dict[Entry, Entry | None] = dict.fromkeys(written.changed.values())
+    at = base
+    for state in line:
+        if state.step is not None and state.step not in committed:
+            at = _on(at, state, state.step, written, entries, etags, identifiers)
+        became[state] = at
+    return became
+
+
+def _on(
+    base: State, state: State, step: Step, written: State, entries: dict[Entry, Entry | None],
+    etags: Mapping[Target, str | None], identifiers: Callable[[], UUID],
+) -> State:
+    """The State after a step on a base in which what is ``written`` is clean."""
+    draft = Draft(base, now=step.at, user=step.user, identifiers=identifiers)
+    for target in touched(step):
+        entry, settled = state.changed.get(target), written.changed.get(target)
+        if entry is None and settled is not None and target in etags:
+            _delete(draft, step, target, settled)
+        else:
+            if entry is not None and settled is not None:
+                entry = _rebuilt(entry, settled, entries)
+            draft.changed = draft.changed.discard(target) if entry is None else draft.changed.insert(target, entry)
+    return base.after(draft.changed, step.behind(etags), base.applied + len(step.mutations))
+
+
+def _delete(draft: Draft, step: Step, target: Target, settled: Entry) -> None:
+    """The deletion of what was new when the step ran, and left nothing behind; it is a stored row now."""
+    for occurrence in step.occurrences():
+        for mutation in occurrence.mutations:
+            if mutation.on == target and isinstance(mutation, Delete):
+                entry = draft.changed.get(target) or settled
+                if entry.current is not None:
+                    draft.delete(mutation, entry.current, settled.current, target, occurrence.event)
+
+
+def _rebuilt(entry: Entry, settled: Entry, entries: dict[Entry, Entry | None]) -> Entry | None:
+    """The entry with the committed value as its origin, and only the causes that came after it."""
+    later: list[Entry] = []
+    walk: Entry | None = entry
+    while walk is not None and walk not in entries:
+        later.append(walk)
+        walk = walk.earlier
+    earlier = None if walk is None else entries[walk]
+    for old in reversed(later):
+        earlier = Entry(settled.current, old.current, old.mutation, old.event, old.step, old.place, earlier)
+        entries[old] = earlier
+    return entries[entry]

@@ -1,0 +1,28 @@
+"""RefusedCommand: what was issued and refused. It left no trace in the State; the log remembers it beside the steps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from workbench.domain.entity import Command
+
+
+class RefusedCommand(NamedTuple):
+    """Who tried what when (``at`` is aware, UTC), on which ``branch`` behind which step (``after`` is its number), and
+    the class (``error``) and words (``message``) of what was raised. ``on`` is what the caller named; ``address`` names
+    the command. The error itself is not kept: it would keep the frames that it passed alive."""
+
+    command: Command
+    on: object
+    address: str
+    at: datetime
+    user: str | None
+    cell: int | None
+    branch: str
+    after: int
+    error: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.address} after step {self.after}: {self.error}: {self.message}"
