@@ -151,8 +151,9 @@ class Session(Opening):
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             statements, attempts = await commit(
                 self.engine, self.reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
-                receipts=[Receipt(nonce, None, manager.clock(), manager.user) for nonce in manager.nonces(plan.steps)])
-            own = manager.nonce(plan.state)
+                receipts=[Receipt(nonce, None, manager.clock(), manager.user)
+                          for nonce in manager.saved.nonces(plan.steps)])
+            own = manager.saved.nonce(plan.state)
             manager.settle(plan)
         done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
         self.commits.append(done)

@@ -37,7 +37,7 @@ async def apply(
     if reader.unfit is not None:
         raise reader.unfit
     plan = restored(saved, manager.registry, manager.tables)
-    manager.check_apart(nonce)
+    manager.saved.check_apart(nonce, manager.state)
     statements, attempts = await commit(
         engine, reader, plan, verify_reads=verify_reads, wait=wait,
         receipts=[Receipt(nonce, saved.hash, manager.clock(), manager.user)])

@@ -19,7 +19,7 @@ from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import DatabaseError, Invalid, LoopError, Problem, SavedPlanError, StalePlan, UnknownName
+from workbench.errors import DatabaseError, Invalid, LoopError, Problem, StalePlan, UnknownName
 from workbench.state.branch import Branch
 from workbench.state.change import change_of
 from workbench.state.clash import Clash, clash_of
@@ -34,6 +34,7 @@ from workbench.state.reader import Reader, in_order
 from workbench.state.refused import RefusedCommand
 from workbench.state.replay import Rebased, replay
 from workbench.state.revert import reverted
+from workbench.state.saved_states import SavedStates
 from workbench.state.state import Cache, Entry, State
 from workbench.state.step import Step
 from workbench.state.table import Table
@@ -62,7 +63,7 @@ class StateManager:
         self.refusals: list[RefusedCommand] = []
         self._clock, self._identifiers = clock, identifiers
         self._part: State | None = None     # of the last partial plan
-        self._saved: dict[State, Made] = {}     # of the States whose plans were saved
+        self.saved = SavedStates(lambda: Made(self._identifiers(), self.clock(), self.user))
         self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
 
     async def issue(
@@ -213,39 +214,12 @@ class StateManager:
 
     def plan(self) -> Plan:
         """What a commit would do now."""
-        return plan_of(self.state, self.registry, self.tables, partial(self._made, self.state))
-
-    def _made(self, state: State) -> Made:
-        """What a saved plan of a State is known by: the same each time it is saved."""
-        if state not in self._saved:
-            self._saved[state] = Made(self._identifiers(), self.clock(), self.user)
-        return self._saved[state]
-
-    def nonces(self, steps: Iterable[Step]) -> list[str]:
-        """The nonces of all saved plans that a commit of some steps carries out: of those steps, or of some of them."""
-        written = set(steps)
-        return [str(made.nonce) for state, made in self._saved.items()
-                if not state.root and written.issuperset(state.pending())]
-
-    def nonce(self, state: State) -> str | None:
-        """The nonce of the saved plan of a State itself, if it was saved."""
-        return str(self._saved[state].nonce) if state in self._saved else None
-
-    def check_apart(self, nonce: str) -> None:
-        """Raises SavedPlanError for a saved plan of steps that are pending here under later ones."""
-        walk, later = self.state, 0
-        while walk.parent is not None and not walk.root and self.nonce(walk) != nonce:
-            walk, later = walk.parent, later + 1
-        if later and self.nonce(walk) == nonce and not walk.root:
-            raise SavedPlanError(
-                f"the steps of the saved plan {nonce} are pending here, with {later} later "
-                f"step{'' if later == 1 else 's'} on top: nothing was written. commit() writes them all; or "
-                f"undo({later}), apply the plan, and issue the later ones again")
+        return plan_of(self.state, self.registry, self.tables, partial(self.saved.made, self.state))
 
     def applied(self, plan: Plan, nonce: str) -> None:
         """Takes a saved plan as written: where it is the pending one, it is settled; else pending work stays, and all
         other items of the plan are cached as they were written."""
-        own = self.nonce(self.state) == nonce
+        own = self.saved.nonce(self.state) == nonce
         for change in plan.changes:
             if own or change.target not in self.state.changed:
                 self.take(change.target, change.after)

@@ -1,0 +1,128 @@
+"""Branches on a real database: commits from any of them, the conflicts that come of it, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from tests.state.domains import Clock, Identifiers
+from workbench import Conflict, Invalid, Session, Target
+from workbench.errors import NothingTo, UnknownName
+from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, Withdraw, bank
+
+
+@pytest.fixture
+async def session(dsn: str) -> AsyncIterator[Session]:
+    """A bank with repeating clock and identifiers."""
+    async with Session(bank, dsn=dsn, user="ada", clock=Clock(), identifiers=Identifiers()) as opened:
+        yield opened
+
+
+async def opened(session: Session, *amounts: int) -> Target:
+    """A new account with some deposits."""
+    account = (await session.issue(OpenAccount(owner="Ada"))).target
+    for amount in amounts:
+        await session.issue(Deposit(amount=amount), on=account)
+    return account
+
+
+async def stored(admin: asyncpg.Connection) -> list[Decimal]:
+    """The balances in the database."""
+    return [row[0] for row in await admin.fetch("SELECT balance FROM bank_account ORDER BY _created")]
+
+
+async def test_a_commit_from_a_branch(session: Session, admin: asyncpg.Connection) -> None:
+    """A branch is committed like any line; what it shared with main is clean there then, and is not written twice."""
+    account = await opened(session, 10)
+    with session.branch("what if"):
+        await session.issue(Deposit(amount=100), on=account)
+        await session.commit()
+    assert await stored(admin) == [110]
+    assert len(session.plan()) == 0
+    with pytest.raises(NothingTo, match="there is nothing to commit"):
+        await session.commit()
+    assert (await session.fetch(account)).balance == 110
+
+
+async def test_both_branches_are_committed_one_after_the_other(session: Session, admin: asyncpg.Connection) -> None:
+    """A branch that changed other items than the committed one is committed after it, as it stands."""
+    account, other = await opened(session, 10), await opened(session)
+    with session.branch("what if") as branch:
+        await session.issue(Deposit(amount=5), on=other)
+    await session.issue(Deposit(amount=7), on=account)
+    await session.commit()
+    session.switch(branch)
+    assert session.plan().summary == "0 to add, 1 to change, 0 to delete"
+    await session.commit()
+    assert await stored(admin) == [17, 5]
+
+
+async def test_a_branch_in_conflict_with_a_committed_one(session: Session, admin: asyncpg.Connection) -> None:
+    """Where both changed one item the slower branch gets a Conflict with base, mine and theirs, as from any rival; a
+    rebase issues its own commands again on what is stored."""
+    account = await opened(session, 10)
+    with session.branch("what if") as branch:
+        await session.issue(Deposit(amount=100), on=account)
+    await session.issue(Deposit(amount=7), on=account)
+    await session.commit()
+    session.switch(branch)
+    with pytest.raises(Conflict) as conflict:
+        await session.commit()
+    (clash,) = conflict.value.items
+    assert [side["balance"] for side in (clash.base, clash.mine, clash.theirs)] == [10, 110, 17]     # type: ignore[index]
+    rebased = await session.rebase()
+    assert rebased.refused == ()
+    await session.commit()
+    assert await stored(admin) == [117]
+
+
+async def test_a_branch_that_only_read_what_was_changed_elsewhere(session: Session) -> None:
+    """A branch whose steps read an item that was shared, and that the committed line went on with, is in conflict."""
+    account, other = await opened(session, 10), await opened(session)
+    with session.branch("what if") as branch:
+        with pytest.raises(Exception, match="still has"):
+            await session.issue(CloseAccount(), on=account)
+        await session.issue(CloseAccount(), on=other)
+    await session.issue(Withdraw(amount=10), on=account)
+    await session.issue(Deposit(amount=1), on=other)
+    await session.commit()
+    session.switch(branch)
+    assert session.plan().summary == "0 to add, 0 to change, 1 to delete"
+    with pytest.raises(Conflict, match="meanwhile another changed it"):
+        await session.commit()
+
+
+async def test_pick_issues_steps_of_another_branch_here(session: Session) -> None:
+    """pick takes all own steps of a branch, or the chosen ones; what is refused here is told, the branch stays."""
+    account = await opened(session, 10)
+    with session.branch("what if"):
+        await session.issue(Deposit(amount=100), on=account)
+        await session.issue(Withdraw(amount=60), on=account)
+    picked = await session.pick("what if", [4])
+    assert [str(refusal) for refusal in picked.refused] == [
+        f"step 4, bank:withdraw/account/{account.identifier}: Rejected: Ada has 10 EUR, less than 60"]
+    assert len(session.manager.state.pending()) == 2
+    picked = await session.pick("what if")
+    assert (picked.refused, (await session.fetch(account)).balance) == ((), 50)
+    assert [branch.name for branch in session.branches] == ["main", "what if"]
+    with pytest.raises(NothingTo, match="there is no step 9 on 'what if'; its own are: 3 to 4"):
+        await session.pick("what if", [9])
+    with pytest.raises(UnknownName, match="what is"):
+        await session.pick("what is")
+
+
+async def test_dropping_by_name(session: Session) -> None:
+    """drop gives up a branch by its name, or an item by its; neither is taken for the other."""
+    account = await opened(session, 10)
+    session.branch("what if")
+    plan = await session.drop("what if")
+    assert [branch.name for branch in session.branches] == ["main"]
+    assert plan.summary == "1 to add, 0 to change, 0 to delete"
+    with pytest.raises(UnknownName):
+        await session.drop("what if")
+    with pytest.raises(Invalid):
+        await session.drop("main")
+    assert (await session.fetch(account)).balance == 10
