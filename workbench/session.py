@@ -28,6 +28,7 @@ from workbench.postgres.receipt import Receipt, wait_for
 from workbench.postgres.reconcile import reconciled
 from workbench.postgres.violation import Checked
 from workbench.state.branch import Branch
+from workbench.state.comparison import Comparison
 from workbench.state.merge import Way
 from workbench.state.plan import Plan, moved_since
 from workbench.state.replay import Rebased
@@ -243,6 +244,11 @@ class Session(Opening):
         """All branches, ``main`` first; those left behind by an issue after an undo are not ``named``."""
         return list(self.manager.branches.values())
 
+    def compare(self, left: Branch | str, right: Branch | str | None = None) -> Comparison:
+        """Which items and columns differ between two branches or checkpoints, by name; with one name, between where we
+        are and it. Raises UnknownName."""
+        return self.manager.compare(left, right)
+
     async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
         """Issues steps of another branch here as well, all of its own unless some are chosen, by themselves or by
         number; the branch stays as it is. Returns what became of the plan, and the commands that were refused.
@@ -277,12 +283,21 @@ class Session(Opening):
         target = self.registry.target(item)
         return await self._reconciled({target: way})
 
-    async def merge(self) -> Plan:
-        """Merges all items that moved, column by column: what only one side changed stays. Returns the new plan.
+    async def merge(self, branch: Branch | str | None = None, *, ways: Mapping[Any, Way] | None = None) -> Plan:
+        """Merges column by column, what only one side changed stays: another branch into this one, or without a name
+        what moved in the database. Returns the new plan.
 
-        Raises Conflict with the items where both sides changed the same column, or one deleted it; all is as before
-        then."""
-        return await self._reconciled(None)
+        A merge of a branch is one step; ``ways`` decides its conflicts by item: "mine", "theirs" or values. Raises
+        Conflict with the items where both sides changed the same column, or one deleted it, Invalid where what comes
+        out is not admitted, and NothingTo; all is as before then."""
+        if branch is None and ways is None:
+            return await self._reconciled(None)
+        if branch is None:
+            raise Invalid("merge", [Problem("ways", ways, "they are for a branch: merge(\"what if\", ways={…}); for a "
+                                            "conflict with the database there is resolve(item, way)")])
+        manager = await self._renew()
+        async with manager.hold("merge"):
+            return manager.merge(branch, {self.registry.target(item): way for item, way in (ways or {}).items()})
 
     async def drop(self, what: Any) -> Plan:
         """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now.

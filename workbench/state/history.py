@@ -16,7 +16,7 @@ from workbench.domain.convert import told
 from workbench.errors import Invalid, NothingTo, Problem, UnknownName
 from workbench.state.branch import Branch
 from workbench.state.carry import carried
-from workbench.state.state import State
+from workbench.state.state import State, parting
 from workbench.state.step import Step
 
 MAIN = "main"
@@ -182,6 +182,14 @@ class History:
             raise UnknownName("branch", str(name), self._branches)
         return self._look(found)
 
+    def found(self, name: Branch | str) -> Branch:
+        """The branch of a name or else the checkpoint, with all commits taken in; raises UnknownName."""
+        if isinstance(name, str) and name in self._checkpoints and name not in self._branches:
+            return self._look(self._checkpoints[name])
+        if not isinstance(name, Branch) and name not in self._branches:
+            raise UnknownName("branch or checkpoint", str(name), [*self._branches, *self._checkpoints])
+        return self.named(name)
+
     def _look(self, branch: Branch) -> Branch:
         """Has a branch take in the commits since its last look."""
         for settled in self._commits[branch.seen:]:
@@ -229,7 +237,7 @@ class History:
             self.undo(self.state.number - state.number)
         else:
             if self.state.pending() or self.here.undone:
-                self._leave(line[-1], _parting(line[-1], state))
+                self._leave(line[-1], parting(line[-1], state))
             self.here.state = state
             self.moved()
         return checkpoint
@@ -246,17 +254,6 @@ def _leads(earlier: State, later: State) -> bool:
     while state is not None and state is not earlier and not state.root:
         state = state.parent
     return state is earlier
-
-
-def _parting(one: State, other: State) -> State:
-    """The last State that two lines share, or where the first began."""
-    there = {other}
-    while other.parent is not None:
-        other = other.parent
-        there.add(other)
-    while one not in there and one.parent is not None:
-        one = one.parent
-    return one
 
 
 def _nobody() -> None:

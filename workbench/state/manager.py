@@ -21,8 +21,10 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import DatabaseError, Invalid, LoopError, Problem, StalePlan, UnknownName
 from workbench.state.branch import Branch
+from workbench.state.branch_merge import merged
 from workbench.state.change import change_of
 from workbench.state.clash import Clash, clash_of
+from workbench.state.comparison import Comparison, compare
 from workbench.state.document import Made
 from workbench.state.draft import Draft
 from workbench.state.history import History
@@ -209,6 +211,20 @@ class StateManager:
     def _check_idle(self, verb: str) -> None:
         if self.lock.locked():      # whoever holds it moves the pointer from the State that it found
             raise LoopError(f"a command or a commit is at work; await it, then {verb}")
+
+    def compare(self, left: Branch | str, right: Branch | str | None = None) -> Comparison:
+        """Where two branches or checkpoints differ; with one name, where it differs from where we are."""
+        one, other = (self.here, left) if right is None else (left, right)
+        sides = [self.history.found(side) for side in (one, other)]
+        return compare(sides[0].state, sides[1].state, self.registry, self.cache, names=(sides[0].name, sides[1].name))
+
+    def merge(self, branch: Branch | str, ways: Mapping[Target, Way]) -> Plan:
+        """Takes over what another branch changed, as one step that can be undone. To be called by who holds the
+        manager; raises as ``merged`` does, and all is as before then."""
+        there = self.history.named(branch)
+        draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
+        self.history.move(merged(self.state, there.state, there.name, ways, draft, self.registry, self.cache))
+        return self.plan()
 
     # -------------------------------------------------------------------------------------------- plan
 

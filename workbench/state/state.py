@@ -90,6 +90,18 @@ def _until(state: State | None, *, committed: bool) -> Iterator[Step]:
         state = state.parent
 
 
+def parting(one: State, other: State) -> State:
+    """The last State that two lines share; where the first line began when they share none."""
+    there: set[State] = set()
+    walk: State | None = other
+    while walk is not None:
+        there.add(walk)
+        walk = walk.parent
+    while one not in there and one.parent is not None:
+        one = one.parent
+    return one
+
+
 class Cache:
     """The clean items as they were fetched, by Target; shared by all States of a session."""
 

@@ -1,0 +1,219 @@
+"""Comparison and merge of branches: what differs, what is taken over, what is a conflict, and that a merge is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.editing import Edit, at, desk
+from tests.state.domains import RecordingReader, manage, stored
+from workbench import Delete, Domain, Insert, Resource, Update, field
+from workbench.domain.mutation import Mutation
+from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
+from workbench.state.manager import StateManager
+
+
+class Card(Resource):
+    """Three columns, one of them never negative."""
+
+    _id = field(str)
+    a = field(int, initial=0)
+    b = field(int, initial=0)
+    c = field(int, initial=0, check=lambda c: c >= 0, doc="not negative")
+
+
+def cards(*identifiers: str) -> StateManager:
+    """A manager on stored cards."""
+    domain: Domain = desk(Card)
+    items = [Card(_id=identifier, _etag="stored") for identifier in identifiers]
+    return manage(domain, reader=RecordingReader(stored("desk", "card", *items)))
+
+
+async def edit(manager: StateManager, *mutations: Mutation) -> None:
+    """Issues one command with these mutations; what they are on is read first."""
+    reads = [mutation.on for mutation in mutations if not isinstance(mutation, Insert)]
+    await manager.issue(Edit(mutations=mutations, reads=reads))
+
+
+async def parted(mine: list[Mutation], theirs: list[Mutation], *identifiers: str) -> StateManager:
+    """A manager on main with my mutations, and a branch "other" with theirs."""
+    manager = cards(*identifiers)
+    with manager.history.branch("other"):
+        if theirs:
+            await edit(manager, *theirs)
+    if mine:
+        await edit(manager, *mine)
+    return manager
+
+
+A, B, C = at(Card, "a"), at(Card, "b"), at(Card, "c")
+
+
+# ------------------------------------------------------------------------------------------------ comparison
+
+async def test_a_branch_does_not_differ_from_itself() -> None:
+    """A comparison of a branch with itself is empty, and says so."""
+    manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a")
+    comparison = manager.compare("main", "main")
+    assert (len(comparison), repr(comparison)) == (0, "no item differs between 'main' and 'main'")
+
+
+async def test_what_differs() -> None:
+    """Each item that differs is told once, with base, left and right of the columns that do; the rest is left out."""
+    manager = await parted([Update(A, a=1, b=5), Delete(B)], [Update(A, a=2, b=5), Insert(C, a=3)], "a", "b")
+    assert repr(manager.compare("other")) == """\
+3 items differ between 'main' and 'other'
+  ~ desk:card/a
+      a: base 0, main 1, other 2
+  + desk:card/b
+      a: base 0, main none, other 0
+      b: base 0, main none, other 0
+      c: base 0, main none, other 0
+  + desk:card/c
+      a: base none, main none, other 3
+      b: base none, main none, other 0
+      c: base none, main none, other 0"""
+    assert [difference.kind for difference in manager.compare("other", "main")] == ["update", "delete", "delete"]
+
+
+async def test_equal_values_do_not_differ() -> None:
+    """Items that both branches changed to the same values do not differ, though their stamps do."""
+    manager = await parted([Update(A, a=7)], [Update(A, a=7)], "a")
+    assert len(manager.compare("other")) == 0
+
+
+async def test_comparing_with_a_checkpoint() -> None:
+    """A checkpoint is compared like a branch; an unknown name says which there are."""
+    manager = await parted([], [], "a")
+    manager.history.checkpoint("before")
+    await edit(manager, Update(A, a=1))
+    assert manager.compare("before", "main").differences[0].sides("a") == (0, 0, 1)
+    with pytest.raises(UnknownName, match="before") as unknown:
+        manager.compare("befor")
+    assert "branch or checkpoint" in str(unknown.value)
+
+
+async def test_the_base_is_where_the_branches_parted() -> None:
+    """The base of an item that was pending when the branches parted is its value then."""
+    manager = cards("a")
+    await edit(manager, Update(A, a=5))
+    with manager.history.branch("other"):
+        await edit(manager, Update(A, a=6))
+    assert manager.compare("other").differences[0].sides("a") == (5, 5, 6)
+
+
+# ------------------------------------------------------------------------------------------------ merge
+
+async def test_a_merge_takes_over_what_only_the_other_changed() -> None:
+    """Columns and items that only the other branch changed are taken over, in one step that is undone as one."""
+    manager = await parted([Update(A, a=1)], [Update(A, b=2), Delete(B), Insert(C, c=3)], "a", "b")
+    plan = manager.merge("other", {})
+    assert [repr(change) for change in plan.changes] == [
+        "~ desk:card/a  a: 0 -> 1, b: 0 -> 2", "- desk:card/b  a=0, b=0, c=0", "+ desk:card/c  a=0, b=0, c=3"]
+    assert manager.state.steps()[-1].address == "merge branch other"
+    assert "event BranchMerged branch='other'" in plan.why(B)
+    manager.undo()
+    assert [repr(change) for change in manager.plan().changes] == ["~ desk:card/a  a: 0 -> 1"]
+
+
+async def test_a_merge_that_must_ask() -> None:
+    """Both sides changed a column, or one deleted what the other changed: a Conflict with base, mine and theirs of all,
+    and nothing is changed; ways decide each."""
+    manager = await parted([Update(A, a=1), Delete(B), Insert(C, a=1)],
+                           [Update(A, a=2, b=2), Update(B, a=2), Insert(C, a=2)], "a", "b")
+    state = manager.state
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {})
+    assert [(clash.target, clash.kind) for clash in conflict.value.items] == [
+        (A, "update-update"), (B, "delete-update"), (C, "insert-insert")]
+    assert manager.state is state
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {A: "mine", B: "theirs"})
+    assert [clash.target for clash in conflict.value.items] == [C]
+    plan = manager.merge("other", {A: {"a": 9}, B: "theirs", C: "mine"})
+    assert {change.target: change.new for change in plan.changes} == {
+        A: {"a": 9, "b": 2}, B: {"a": 2}, C: {"a": 1, "b": 0, "c": 0}}
+
+
+async def test_ways_that_do_not_fit() -> None:
+    """A way for an item that is in no conflict, and one that is no way, are refused in words."""
+    manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a", "b")
+    with pytest.raises(UnknownName, match="desk:card/b"):
+        manager.merge("other", {A: "mine", B: "mine"})
+    with pytest.raises(Invalid, match="'hers' is no way out"):
+        manager.merge("other", {A: "hers"})
+    with pytest.raises(Invalid, match="z: there is no such field"):
+        manager.merge("other", {A: {"z": 1}})
+
+
+async def test_what_a_merge_comes_to_is_validated() -> None:
+    """A merge whose outcome a check refuses changes nothing, and says the item and the field."""
+    manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a")
+    state = manager.state
+    with pytest.raises(Invalid, match="desk:card/a: c: -1 failed its check: not negative"):
+        manager.merge("other", {A: {"a": 1, "c": -1}})
+    assert manager.state is state
+
+
+async def test_merging_again() -> None:
+    """What was merged is here: a second merge finds nothing to do."""
+    manager = await parted([], [Update(A, a=2)], "a")
+    manager.merge("other", {})
+    with pytest.raises(NothingTo, match="what 'other' changed is here already"):
+        manager.merge("other", {})
+
+
+async def test_what_the_other_branch_read_is_verified() -> None:
+    """The merge stands on what the steps of the other branch have read: the plan verifies it."""
+    manager = cards("a", "b")
+    with manager.history.branch("other"):
+        await manager.issue(Edit(mutations=[Update(A, a=1)], reads=[A, B]))
+    assert dict(manager.merge("other", {}).reads) == {B: "stored"}
+
+
+VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), min_size=1)
+DONE = st.dictionaries(st.sampled_from([A, B, C]), st.none() | VALUES, max_size=3)
+
+
+def mutations(done: dict[Any, dict[str, int] | None]) -> list[Mutation]:
+    """A deletion for None, and an update else."""
+    return [Delete(target) if values is None else Update(target, **values) for target, values in done.items()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(mine=DONE, theirs=DONE)
+async def test_a_merge_is_the_naive_merge(mine: dict[Any, Any], theirs: dict[Any, Any]) -> None:
+    """A merge equals the three-way merge of plain dicts, column by column; it conflicts exactly where that one does."""
+    manager = await parted(mutations(mine), mutations(theirs), "a", "b", "c")
+    base = {"a": 0, "b": 0, "c": 0}
+    wanted: dict[Any, Any] = {}
+    clashing = set()
+    for target in (A, B, C):
+        one, other = (None if side.get(target, {}) is None else base | side.get(target, {}) for side in (mine, theirs))
+        if one == other or other == base:
+            wanted[target] = one
+        elif one == base:
+            wanted[target] = other
+        elif one is None or other is None:
+            clashing.add(target)
+        else:
+            wanted[target] = {name: other[name] if one[name] == 0 else one[name] for name in base}
+            if any(one[name] != other[name] and one[name] and other[name] for name in base):
+                clashing.add(target)
+    try:
+        manager.merge("other", {})
+    except Conflict as conflict:
+        assert {clash.target for clash in conflict.items} == clashing
+        return
+    except NothingTo:
+        pass
+    assert not clashing
+    items = {target: item for _, target, item in manager.items("card") if manager.state.changed.get(target) is None
+             or manager.state.changed[target].current is not None}
+    for target, values in wanted.items():
+        item = items.get(target)
+        assert (None if item is None else {name: getattr(item, name) for name in base}) == values or (
+            item is None and values == base)     # it was never fetched

@@ -1,0 +1,113 @@
+"""Comparison: where two States of a session differ, item by item and column by column. Pure; nothing is asked.
+
+Only items that are changed in one of them can differ: the clean ones are shared by all States. What both were before
+they parted is the base: the value in the last State that they share, or else the one that was fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from workbench.domain.convert import told
+from workbench.domain.datadef import MISSING, same
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.state.state import Cache, Entry, State, parting
+
+Values = Mapping[str, Any]
+
+
+class Difference(NamedTuple):
+    """One item: its fields at the base, on the left and on the right, without stamps; None where it is not there.
+
+    ``columns`` are those that left and right do not share, in the order of definition."""
+
+    target: Target
+    base: Values | None
+    left: Values | None
+    right: Values | None
+    columns: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """"insert" for an item that is on the right only, "delete" for one on the left only, else "update"."""
+        return "insert" if self.left is None else "delete" if self.right is None else "update"
+
+    def sides(self, column: str) -> tuple[Any, Any, Any]:
+        """The values of a column at the base, on the left and on the right; MISSING where there is no such item."""
+        base, left, right = ((values or {}).get(column, MISSING) for values in (self.base, self.left, self.right))
+        return base, left, right
+
+
+class Comparison:
+    """What differs between two States, ``left`` and ``right`` being their names; empty when nothing does."""
+
+    def __init__(self, left: str, right: str, differences: tuple[Difference, ...]) -> None:
+        self.left, self.right, self.differences = left, right, differences
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def __iter__(self) -> Iterator[Difference]:
+        return iter(self.differences)
+
+    @property
+    def summary(self) -> str:
+        """``2 items differ between 'main' and 'what if'``."""
+        count = "no item differs" if not self.differences else (
+            "1 item differs" if len(self.differences) == 1 else f"{len(self.differences)} items differ")
+        return f"{count} between {self.left!r} and {self.right!r}"
+
+    def __repr__(self) -> str:
+        lines = [self.summary]
+        signs = {"insert": "+", "update": "~", "delete": "-"}
+        for difference in self.differences:
+            lines.append(f"  {signs[difference.kind]} {difference.target}")
+            for column in difference.columns:
+                base, left, right = ("none" if value is MISSING else told(value) for value in difference.sides(column))
+                lines.append(f"      {column}: base {base}, {self.left} {left}, {self.right} {right}")
+        return "\n".join(lines)
+
+
+def compare(
+    left: State, right: State, registry: Registry, cache: Cache, *, names: tuple[str, str] = ("left", "right"),
+) -> Comparison:
+    """Where two States differ, in the order of ``str(target)``; stamps are left out."""
+    found = []
+    for target, sides in three_sides(left, right, registry, cache).items():
+        base, one, other = (None if item is None else public(item) for item in sides)
+        columns = tuple(name for name in dict.fromkeys([*(one or {}), *(other or {})])
+                        if one is None or other is None or not same(one[name], other[name]))
+        if columns or (one is None) != (other is None):
+            found.append(Difference(target, base, one, other, columns))
+    return Comparison(*names, tuple(sorted(found, key=lambda difference: str(difference.target))))
+
+
+def three_sides(
+    left: State, right: State, registry: Registry, cache: Cache,
+) -> dict[Target, tuple[Resource | None, Resource | None, Resource | None]]:
+    """Base, left and right of each item that is changed on one side in another way than on the other, as items of
+    their present classes; None where an item is not there, or deleted."""
+    shared = parting(left, right)
+    sides = {}
+    for target in {**dict(left.changed.items()), **dict(right.changed.items())}:
+        one, other = left.changed.get(target), right.changed.get(target)
+        if one is other:
+            continue
+        before = shared.changed.get(target)
+        base = before.current if before is not None else next(
+            entry.origin for entry in (one, other) if entry is not None)
+        cls = registry.resource(target[:2])
+        items = (base, _current(one, target, cache), _current(other, target, cache))
+        sides[target] = tuple(None if is_deleted(item) else refit(item, cls) for item in items)
+    return sides    # type: ignore[return-value]  # three of them
+
+
+def _current(entry: Entry | None, target: Target, cache: Cache) -> Resource | None:
+    return cache.items.get(target) if entry is None else entry.current
+
+
+def public(item: Resource) -> dict[str, Any]:
+    """The fields of an item without its stamps."""
+    return {name: getattr(item, name) for name in type(item)._fields if not name.startswith("_")}
