@@ -80,7 +80,7 @@ class NotebookPage:
 
     async def faults(self, *css: str) -> list[str]:
         """The serious faults that axe-core finds in some parts of the page, a line each."""
-        await self.page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+        await self.page.add_script_tag(path=AXE_FILE_PATH)
         violations = await self.page.evaluate(AXE, {"include": [[one] for one in css]})
         return [f"{fault['id']}: {fault['help']}: {node['html'][:200]}" for fault in violations
                 if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]

@@ -15,7 +15,7 @@ import pytest
 from tests.state.domains import START, Copy, Note, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Resource, Target, Update, field
 from workbench.domain.frozen import FrozenDict, FrozenList
-from workbench.notebook.frames import items_frame, pending_frame, plan_frame, steps_frame
+from workbench.notebook.frames import items_frame, pending_frame, plan_frame
 from workbench.state.reader import MemoryReader
 
 
@@ -133,15 +133,13 @@ PENDING = {"mutation": "str", "resource": "str", "identifier": "object", "values
            "at": "datetime64[us, UTC]"}
 PLAN = {"change": "str", "resource": "str", "identifier": "object", "columns": "object", "old": "object",
         "new": "object", "etag": "str", "steps": "object"}
-STEPS = {"at": "datetime64[us, UTC]", "user": "str", "cell": "Int64", "command": "str", "target": "str",
-         "events": "object", "mutations": "int64", "response": "object", "committed": "bool"}
 
 
 def test_empty_frames() -> None:
     """With nothing pending each frame has its columns and dtypes and no row."""
     manager = manage(notes())
-    frames = [pending_frame(manager.state), plan_frame(manager.plan()), steps_frame([], [])]
-    assert [(dtypes(frame), len(frame)) for frame in frames] == [(PENDING, 0), (PLAN, 0), (STEPS, 0)]
+    frames = [pending_frame(manager.state), plan_frame(manager.plan())]
+    assert [(dtypes(frame), len(frame)) for frame in frames] == [(PENDING, 0), (PLAN, 0)]
 
 
 async def test_a_story() -> None:
@@ -174,14 +172,6 @@ async def test_a_story() -> None:
         "update", "notes:note", ["text", "number"], {"text": "", "number": 0}, {"text": "y", "number": 3}, "e1", [2]]
     assert plan.loc["gone", "old"] == {"text": "bye", "number": 0}
     assert (plan.loc["gone", "new"], pd.isna(plan.loc["new", "etag"])) == ({}, True)
-    manager.settle(manager.plan())
-    await manager.issue(Write(text="z"), on="note/old")
-    steps = steps_frame(manager.state.steps(), manager.state.pending())
-    assert (dtypes(steps), steps.index.name, list(steps.index)) == (STEPS, "number", [1, 2, 3, 4])
-    assert steps["committed"].tolist() == [True, True, True, False]
-    assert dict(steps.loc[4, "response"]) == {"text": "z"}
-    assert steps["target"].tolist()[0] == "notes:note/new"
-    assert steps.loc[4, ["command", "events", "mutations"]].tolist() == ["Write", ["Written"], 1]
 
 
 async def test_what_policies_issued_is_among_the_pending() -> None:

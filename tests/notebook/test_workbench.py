@@ -81,7 +81,7 @@ def test_a_refused_command_changes_nothing(wb: Workbench) -> None:
     ):
         with pytest.raises(WorkbenchError):
             attempt()
-        assert len(wb.steps) == 1
+        assert len(wb.session.steps) == 1
         assert wb.fetch(ada.target).balance == 0
 
 

@@ -1,4 +1,4 @@
-"""Frames: items, mutations, changes and steps as DataFrames.
+"""Frames: items, mutations and changes as DataFrames.
 
 Columns are built one by one with the dtype of their field, never inferred: text is ``str``, whole numbers ``int64`` (or
 ``Int64`` where None may stand), bools ``bool`` (``boolean``), floats ``float64``, moments ``datetime64[us, UTC]``, and
@@ -7,7 +7,7 @@ in these None is pandas' missing value; Decimals, UUIDs, dates, times and nested
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,24 +71,6 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
              change.steps) for change in plan.changes]
     return frame_of(rows, {"change": str, "resource": str, "identifier": object, "columns": object, "old": object,
                          "new": object, "etag": str | None, "steps": object}, start=1)
-
-
-def steps_frame(steps: Iterable[Step], pending: Iterable[Step]) -> pd.DataFrame:
-    """The steps of the present line, one a row; the index is their ``number``.
-
-    Columns: ``at``, ``user``, ``cell``, ``command``, ``target`` (text or None), ``events`` (their names),
-    ``mutations`` (how many), ``response`` (what the response handler made of it), ``committed``."""
-    waiting = {step.number for step in pending}
-    steps = list(steps)
-    rows = [(step.at, step.user, step.cell, type(step.command).__name__,
-             None if step.handling.target is None else str(step.handling.target),
-             [type(event).__name__ for event in step.events], len(step.mutations), step.output,
-             step.number not in waiting) for step in steps]
-    frame = frame_of(rows, {
-        "at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
-        "events": object, "mutations": int, "response": object, "committed": bool}, start=0)
-    frame.index = pd.Index([step.number for step in steps], name="number", dtype="int64")
-    return frame
 
 
 def frame_of(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:

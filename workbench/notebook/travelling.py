@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pandas as pd
+
 from workbench.notebook.opened import Opened
+from workbench.notebook.shown_comparison import ShownComparison
+from workbench.notebook.time_frames import branches_frame
 from workbench.state.branch import Branch
 from workbench.state.replay import Rebased
 from workbench.state.step import Step
@@ -46,6 +50,25 @@ class Travelling(Opened):
     def switch(self, branch: Branch | str) -> Branch:
         """Goes to a branch, and stays there; returns it. Raises UnknownName."""
         return self._at_work().switch(branch)
+
+    @property
+    def branches(self) -> pd.DataFrame:
+        """The branches, one a row, ``main`` first: where we are, forked from what, how many steps and items pending."""
+        session = self._at_work()
+        return branches_frame(session.branches, session.here)
+
+    @property
+    def checkpoints(self) -> pd.DataFrame:
+        """The checkpoints, one a row, with the columns of ``branches``; ``here`` is True where we are at one."""
+        history = self._at_work().manager.history
+        frame = branches_frame(history.checkpoints.values(), history.here)
+        frame["here"] = [checkpoint.state is history.state for checkpoint in history.checkpoints.values()]
+        return frame
+
+    def compare(self, left: Branch | str, right: Branch | str | None = None) -> ShownComparison:
+        """Which items and columns differ between two branches or checkpoints, by name; with one name, between where we
+        are and it. Raises UnknownName."""
+        return ShownComparison(self._at_work().compare(left, right))
 
     def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
         """Issues steps of another branch here as well: all of its own, or those chosen by number.

@@ -15,12 +15,14 @@ import pandas as pd
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
 from workbench.notebook.display import cell
-from workbench.notebook.frames import items_frame, pending_frame, steps_frame
+from workbench.notebook.frames import items_frame, pending_frame
 from workbench.notebook.rival_frames import conflict_frame, drift_frame
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.time_frames import events_frame, steps_frame
 from workbench.notebook.travelling import Travelling
 from workbench.postgres.commit import WAIT, Commit
+from workbench.state.branch import Branch
 from workbench.state.merge import Way
 from workbench.state.plan import Plan
 from workbench.state.replay import Rebased
@@ -132,9 +134,12 @@ class Workbench(Travelling):
         Returns the new plan; nothing is written. See Session.resolve for what is raised."""
         return self._shown(self._run(self._at_work().resolve(item, way)))
 
-    def merge(self) -> ShownPlan:
-        """Merges all items that moved, where both sides changed other columns. Raises Conflict with the others."""
-        return self._shown(self._run(self._at_work().merge()))
+    def merge(self, branch: Branch | str | None = None, *, ways: Mapping[Any, Way] | None = None) -> ShownPlan:
+        """Merges another branch into this one, or without a name what moved in the database, column by column.
+
+        ``ways`` decides the conflicts of a branch: ``{account: "theirs"}``. See Session.merge for what is raised; the
+        Conflict is in ``wb.conflict``."""
+        return self._shown(self._decide(self._at_work().merge(branch, ways=ways)))
 
     def drop(self, what: Any) -> ShownPlan:
         """Gives up a branch (by name), or what is pending of one item. Returns the new plan."""
@@ -158,9 +163,15 @@ class Workbench(Travelling):
 
     @property
     def steps(self) -> pd.DataFrame:
-        """The steps of this session, one a row: number, time, user, cell, command, target, events, response."""
-        session = self._at_work()
-        return steps_frame(session.steps, session.manager.state.pending())
+        """The steps of the present branch, one a row, those undone and what was refused among them; see
+        ``time_frames.steps_frame`` for its columns."""
+        manager = self._at_work().manager
+        return steps_frame(manager.here, manager.refusals)
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """The events of the present branch, one a row, the committed ones too, in the order in which they happened."""
+        return events_frame(self._at_work().steps)
 
     def __repr__(self) -> str:
         domains = ", ".join(self.session.registry.domains)

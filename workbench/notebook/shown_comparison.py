@@ -1,0 +1,72 @@
+"""ShownComparison: a Comparison as ``wb.compare()`` gives it, to look at: as HTML, text, or a DataFrame."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from workbench.domain.datadef import MISSING, same
+from workbench.notebook.display import LIMIT, box, safely, value_html
+from workbench.notebook.time_frames import comparison_frame
+from workbench.state.change import SIGNS
+from workbench.state.comparison import Comparison, Difference
+
+
+class ShownComparison:
+    """Where two branches differ; ``comparison`` is the value itself. True when they do."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+
+    def frame(self) -> pd.DataFrame:
+        """What differs, one column of an item a row; see ``time_frames.comparison_frame`` for its columns."""
+        return comparison_frame(self.comparison)
+
+    def __len__(self) -> int:
+        return len(self.comparison)
+
+    def __repr__(self) -> str:
+        return repr(self.comparison)
+
+    def _repr_html_(self) -> str:
+        return safely(comparison_html, self.comparison)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """A comparison: what differs by column, with its value where the two parted and on either side."""
+    head = "".join(f"<th>{escape(title)}</th>" for title in (
+        "item", "column", "base", comparison.left, comparison.right))
+    rows = "".join(map(_rows, comparison.differences[:LIMIT]))
+    parts = [f"<b>{escape(comparison.summary)}</b>"]
+    if rows:
+        parts.append(f"<table><tr>{head}</tr>{rows}</table>")
+    if len(comparison) > LIMIT:
+        parts.append(f'<div class="dim">… and {len(comparison) - LIMIT} more; .frame() has them all</div>')
+    return box(*parts)
+
+
+def _rows(difference: Difference) -> str:
+    """The rows of one item; a value that is not as it was at the base is marked as the change that it is."""
+    sign = f'<td class="{difference.kind}">{SIGNS[difference.kind]} {escape(str(difference.target))}</td>'
+    rows = []
+    for place, column in enumerate(difference.columns):
+        base, *sides = difference.sides(column)
+        cells = "".join(f'<td class="{_kind(base, side)}">{_told(side)}</td>' for side in sides)
+        rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td><td class="dim">{_told(base)}</td>'
+                    f"{cells}</tr>")
+    return "".join(rows)
+
+
+def _kind(base: Any, side: Any) -> str:
+    if base is MISSING or side is MISSING:
+        return "dim" if base is side else "insert" if base is MISSING else "delete"
+    return "dim" if same(base, side) else "update"
+
+
+def _told(value: Any) -> str:
+    return "–" if value is MISSING else value_html(value)
