@@ -19,6 +19,7 @@
     │   ├── TamperedPlan         it was changed by hand after it was saved
     │   ├── OtherDefinition      the resources it was made for are defined otherwise here
     │   └── AlreadyApplied       what it holds has been written before
+    ├── LogError             a log of commands cannot be written, read or issued again
     ├── Conflict             the database moved under a plan: base, mine, theirs
     ├── DatabaseError        the database refused or failed, in its own words and ours
     │   ├── ConstraintViolated   a unique, foreign key, check or not-null constraint
@@ -267,6 +268,14 @@ class AlreadyApplied(SavedPlanError):
             f"the saved plan {nonce} was written before, at {at:%Y-%m-%d %H:%M:%S} UTC{who}, and is written once only: "
             "nothing was written now. Where its steps are still pending here, undo() them; for the same deeds again "
             "issue the commands again")
+
+
+class LogError(WorkbenchError):
+    """A file is no log of commands, or not one that can be used here; ``faults`` has a line for each of its lines."""
+
+    def __init__(self, path: Any, reason: str, faults: Sequence[str] = ()) -> None:
+        self.path, self.reason, self.faults = path, reason, tuple(faults)
+        super().__init__(listed(f"{path}: {reason}", faults))
 
 
 class Conflict(WorkbenchError):

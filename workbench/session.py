@@ -28,6 +28,7 @@ from workbench.postgres.receipt import Receipt, wait_for
 from workbench.postgres.reconcile import reconciled
 from workbench.postgres.violation import Checked
 from workbench.state.branch import Branch
+from workbench.state.command_log import CommandLog, LoggedCommand
 from workbench.state.comparison import Comparison
 from workbench.state.merge import Way
 from workbench.state.plan import Plan, moved_since
@@ -256,7 +257,25 @@ class Session(Opening):
         Raises UnknownName, and NothingTo for a step that is not on that branch."""
         manager = await self._renew()
         async with manager.hold("pick"):
-            return await manager.again(manager.history.named(branch).chosen(steps))
+            return await manager.again(manager.history.named(branch).chosen(steps), "picked")
+
+    @property
+    def log(self) -> CommandLog:
+        """The commands of the present line, the committed ones too: ``session.log.save(path)``, ``.load(path)``."""
+        return CommandLog.of(self.steps, self.registry)
+
+    async def replay(
+        self, log: Iterable[Step | LoggedCommand] | str | Path, *, on: Branch | str | None = None,
+    ) -> Rebased:
+        """Issues commands again: steps of any session, a CommandLog, or the file of a saved one; here, or on another
+        branch. By the same users, with the same identifiers for what they make.
+
+        Returns what became of the plan, and the commands that were refused. Raises LogError, UnknownName."""
+        manager = await self._renew()
+        commands = self.log.load(log) if isinstance(log, str | Path) else list(log)
+        async with manager.hold("replay"):
+            with manager.history.named(on or manager.here):
+                return await manager.again(commands, "replayed")
 
     # -------------------------------------------------------------------------------------------- rivals
 

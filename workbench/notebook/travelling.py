@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from workbench.notebook.opened import Opened
 from workbench.notebook.shown_comparison import ShownComparison
 from workbench.notebook.time_frames import branches_frame
 from workbench.state.branch import Branch
+from workbench.state.command_log import CommandLog, LoggedCommand
 from workbench.state.replay import Rebased
 from workbench.state.step import Step
 
@@ -75,3 +77,14 @@ class Travelling(Opened):
 
         A command that is refused here is reported, and the rest goes on. Raises UnknownName, NothingTo."""
         return self._run(self._at_work().pick(branch, steps))
+
+    @property
+    def log(self) -> CommandLog:
+        """The commands of the present branch, to keep: ``wb.log.save("session.jsonl")``, ``wb.log.load(path)``."""
+        return self._at_work().log
+
+    def replay(self, log: Iterable[Step | LoggedCommand] | str | Path, *, on: Branch | str | None = None) -> Rebased:
+        """Issues commands again, here or on another branch: steps of any session, a log, or the file of a saved one.
+
+        A command that is refused is reported, and the rest goes on. Raises LogError, UnknownName."""
+        return self._run(self._at_work().replay(log, on=on))

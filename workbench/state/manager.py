@@ -34,7 +34,7 @@ from workbench.state.plan import Plan, plan_of
 from workbench.state.process import Unit
 from workbench.state.reader import Reader, in_order
 from workbench.state.refused import RefusedCommand
-from workbench.state.replay import Rebased, replay
+from workbench.state.replay import Issued, Rebased, replay
 from workbench.state.revert import reverted
 from workbench.state.saved_states import SavedStates
 from workbench.state.state import Cache, Entry, State
@@ -321,15 +321,15 @@ class StateManager:
         self.history.move(state)
         return Rebased(self.plan(), before, tuple(refused))
 
-    async def again(self, steps: Iterable[Step]) -> Rebased:
+    async def again(self, steps: Iterable[Issued], verb: str) -> Rebased:
         """Issues the commands of some steps here, on top of what is pending, and moves to the State they lead to. To be
-        called by who holds the manager."""
+        called by who holds the manager; ``verb`` says in the outcome what was done."""
         before = self.plan()
         state, refused = await replay(
             steps, self.state, lambda state, step: self._unit(state, step.user, again=step.made))
         if state is not self.state:
             self.history.move(state)
-        return Rebased(self.plan(), before, tuple(refused))
+        return Rebased(self.plan(), before, tuple(refused), verb)
 
     async def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that pending steps changed; says how many moved.

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
+from workbench.domain.entity import Command
+from workbench.domain.resource import Target
 from workbench.errors import DatabaseError, WorkbenchError
 from workbench.state.merge import Decision
 from workbench.state.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State
-from workbench.state.step import Step
+
+
+class Issued(Protocol):
+    """A command as it was issued, and can be again: a Step, or a line of a log."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def command(self) -> Command: ...
+    @property
+    def on(self) -> Target | None: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def cell(self) -> int | None: ...
+    @property
+    def made(self) -> Sequence[Target]: ...
 
 
 class Refusal(NamedTuple):
     """A step whose command was refused this time, and by what error."""
 
-    step: Step
+    step: Issued
     error: Exception
 
     def __str__(self) -> str:
@@ -24,16 +44,18 @@ class Refusal(NamedTuple):
 
 
 class Rebased(NamedTuple):
-    """What a rebase came to: the ``plan`` now and the one ``before``, and the commands that were ``refused``."""
+    """What a rebase, a pick or a replay came to: the ``plan`` now and the one ``before``, and the commands that were
+    ``refused``."""
 
     plan: Plan
     before: Plan
     refused: tuple[Refusal, ...]
+    verb: str = "rebased"
 
     def __repr__(self) -> str:
         old = {change.target: change for change in self.before.changes}
         new = {change.target: change for change in self.plan.changes}
-        lines = [f"rebased: {self.plan.summary} (before: {self.before.summary})"]
+        lines = [f"{self.verb}: {self.plan.summary} (before: {self.before.summary})"]
         for target in dict.fromkeys([*new, *old]):
             if target not in new:
                 lines.append(f"  no longer {old[target]!r}")
@@ -43,7 +65,7 @@ class Rebased(NamedTuple):
 
 
 async def replay(
-    steps: Iterable[Step], state: State, unit: Callable[[State, Step], Unit],
+    steps: Iterable[Issued], state: State, unit: Callable[[State, Issued], Unit],
 ) -> tuple[State, list[Refusal]]:
     """Issues the commands of some steps on a State, by the same users, on the same items, in the same order,
     with the same identifiers for what they make.
@@ -57,7 +79,7 @@ async def replay(
                 refused.append(Refusal(step, WorkbenchError(step.command.lost)))
             continue
         try:
-            state, _ = await unit(state, step).run(step.command, step.handling.target, cell=step.cell)
+            state, _ = await unit(state, step).run(step.command, step.on, cell=step.cell)
         except DatabaseError:
             raise       # it says nothing about the command; the pending steps stay as they are
         except Exception as error:

@@ -87,6 +87,11 @@ class Step:
         return self.handling.command
 
     @property
+    def on(self) -> Target | None:
+        """The item the command was on, if it was on one."""
+        return self.handling.target
+
+    @property
     def target(self) -> Target:
         """The item the command was on; raises AttributeError when it was on none."""
         if self.handling.target is None:
