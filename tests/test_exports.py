@@ -14,6 +14,7 @@ from workbench import errors
 NAMES = [
     "Command", "Conflict", "Context", "Datadef", "Delete", "Domain", "Event", "Insert", "Invalid", "NotFound",
     "Rejected", "Resource", "Response", "Session", "Target", "Update", "Workbench", "WorkbenchError", "field",
+    "given",
     "invariant"]
 
 

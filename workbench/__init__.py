@@ -28,6 +28,7 @@ from workbench.state.context import Context as Context
 
 if TYPE_CHECKING:
     from workbench.notebook.workbench import Workbench as Workbench
+    from workbench.scenario import given as given
     from workbench.session import Session as Session
 
 __version__ = "0.1.0"
@@ -52,13 +53,14 @@ __all__ = [
     "Workbench",
     "WorkbenchError",
     "field",
+    "given",
     "invariant",
 ]
-_HEAVY = {"Session": "workbench.session", "Workbench": "workbench.notebook.workbench"}
+_HEAVY = {"Session": "workbench.session", "Workbench": "workbench.notebook.workbench", "given": "workbench.scenario"}
 
 
 def __getattr__(name: str) -> Any:
-    """Session and Workbench are imported when they are first asked for: they bring gino, asyncpg and pandas."""
+    """These are imported when they are first asked for: Session and Workbench bring gino, asyncpg and pandas."""
     if name in _HEAVY:
         return getattr(import_module(_HEAVY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

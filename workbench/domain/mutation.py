@@ -13,14 +13,16 @@ from workbench.domain.resource import Resource, Target
 
 
 class Mutation:
-    """The base of Insert, Update and Delete: what it is ``on``, and the ``values`` of fields it sets."""
+    """The base of Insert, Update and Delete: what it is ``on``, and the ``values`` of fields it sets.
+
+    In what a scenario expects, the class of a Resource stands for a new item of it."""
 
     __slots__ = ("on", "values")
     on: Target | Resource
     values: Mapping[str, Any]
     verb: ClassVar[str]
 
-    def __init__(self, on: Target | Resource, /, **values: Any) -> None:
+    def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
         object.__setattr__(self, "on", on)
         object.__setattr__(self, "values", MappingProxyType(values))
 

@@ -70,14 +70,16 @@ class StateManager:
 
     async def issue(
         self, command: Command, *, on: Any = None, cell: int | None = None, if_match: str | None = None,
+        made: Sequence[Target] = (),
     ) -> Step:
         """Runs a command on the present State and moves to the one after it; nothing is written.
 
+        ``made`` are the targets to be made up for it, in order, where they must be the same as another time.
         Commands issued at the same time run one after the other. When anything raises, the State is as before."""
         __tracebackhide__ = True
         user = self.user        # who issues it, not who is at work when its turn comes
         async with self.hold("issue"):
-            unit = self._unit(self.state, user)
+            unit = self._unit(self.state, user, again=made)
             try:
                 state, step = await unit.run(command, on, cell=cell, if_match=if_match)
             except DatabaseError:

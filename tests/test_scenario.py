@@ -1,0 +1,139 @@
+"""given / when / then: domain tests without a database, and what they say when something is otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from workbench import Command, Delete, Domain, Event, Insert, Invalid, Rejected, Target, Update, given
+from workbench.errors import DefinitionError, NotFound
+from workbench.examples.bank import (
+    Account,
+    AccountClosed,
+    AccountOpened,
+    CloseAccount,
+    Deposit,
+    Deposited,
+    MoneySent,
+    OpenAccount,
+    Pay,
+    Withdraw,
+    Withdrawn,
+    bank,
+)
+
+ADA = Account(_id=UUID(int=100), owner="Ada", balance=10)
+BOB = Account(_id=UUID(int=200), owner="Bob")
+
+
+def difference(test: Callable[..., Any], **expected: Any) -> str:
+    """The words of the AssertionError."""
+    with pytest.raises(AssertionError) as failed:
+        test(**expected)
+    return str(failed.value)
+
+
+def test_events_plan_and_response() -> None:
+    """What was expected happened: nothing is said; values are converted as the fields take them."""
+    given(bank, ADA).when(Withdraw(amount=4), on=ADA).then(
+        events=[Withdrawn(amount=4)], plan=[Update(ADA, balance="6")], response={"balance": 6})
+
+
+def test_what_is_new() -> None:
+    """A new item is named by its class; the fields that are not named may have any value."""
+    given(bank).when(OpenAccount(owner="Ada")).then(
+        events=[AccountOpened(owner="Ada")], plan=[Insert(Account, owner="Ada")], response={"account": UUID(int=1)})
+    given(bank).when(OpenAccount(owner="Ada"), on="account").then(
+        plan=[Insert(Target("bank", "account", UUID(int=1)), owner="Ada", balance=0)])
+
+
+def test_policies_and_deletions() -> None:
+    """Events that followed by policies are among the events, and the plan is in any order."""
+    given(bank, ADA, BOB).when(Pay(amount=4, to=BOB.identifier), on=ADA).then(
+        events=[MoneySent(amount=4, to=BOB.identifier).on(ADA), Deposited(amount=4).on(BOB)],
+        plan=[Update(BOB, balance=4), Update(ADA, balance=6)])
+    given(bank, BOB).when(CloseAccount(), on=BOB).then(events=[AccountClosed()], plan=[Delete(BOB)])
+
+
+def test_commands_that_ran_before() -> None:
+    """Commands are given as well: what they did is stored before, and not in the plan."""
+    given(bank, BOB, Deposit(amount=10).on(BOB), Withdraw(amount=3).on(BOB)).when(Deposit(amount=1), on=BOB).then(
+        plan=[Update(BOB, balance=8)], response={"balance": 8})
+
+
+@pytest.mark.parametrize("refused", [
+    Rejected, "less than 50", Rejected("Ada has 10 EUR, less than 50", balance=10, amount=50)])
+def test_refusals(refused: Any) -> None:
+    """A refusal is expected by its class, a part of its words, or both; it came to no event and no plan."""
+    given(bank, ADA).when(Withdraw(amount=50), on=ADA).then(refused=refused, events=[], plan=[])
+
+
+def test_an_outcome_can_be_looked_at() -> None:
+    """then gives the outcome back, with its step, plan and error."""
+    outcome = given(bank, ADA).when(Deposit(amount=1), on=ADA).then(response={"balance": 11})
+    assert outcome.step is not None
+    assert (outcome.step.number, outcome.plan.summary, outcome.error) == (1, "0 to add, 1 to change, 0 to delete", None)
+
+
+def test_what_is_otherwise_is_said_line_by_line() -> None:
+    """All that differs is said at once: expected lines with -, those that happened with +, those that fit unmarked."""
+    pay = given(bank, ADA, BOB).when(Pay(amount=4, to=BOB.identifier), on=ADA)
+    assert difference(pay.then, events=[MoneySent(amount=4, to=BOB.identifier), Withdrawn(amount=4)],
+                      plan=[Update(ADA, balance=6)], response={"balance": 5}) == f"""\
+{pay.command!r} came to something else (- expected, + happened)
+events
+    MoneySent(amount=Decimal('4'), to=UUID('{BOB.identifier}')).on(bank:account/{ADA.identifier})
+  - Withdrawn(amount=Decimal('4'))
+  + Deposited(amount=Decimal('4')).on(bank:account/{BOB.identifier})
+plan
+    update bank:account/{ADA.identifier} balance=Decimal('6')
+  + update bank:account/{BOB.identifier} balance=Decimal('4')
+response
+  - {{'balance': 5}}
+  + {pay.step.output!r}"""      # type: ignore[union-attr]  # it has one
+
+
+def test_another_refusal_than_expected() -> None:
+    """No refusal where one was expected, another one, and one where none was: each says what happened."""
+    deposit = given(bank, ADA).when(Deposit(amount=1), on=ADA)
+    assert "refusal\n  - Rejected\n  + it was not refused" in difference(deposit.then, refused=Rejected)
+    withdraw = given(bank, ADA).when(Withdraw(amount=50), on=ADA)
+    assert "  - NotFound\n  + Rejected: Ada has 10 EUR, less than 50" in difference(withdraw.then, refused=NotFound)
+    assert "Withdraw(amount=Decimal('50')) was refused: Rejected: Ada has 10 EUR" in difference(
+        withdraw.then, events=[Withdrawn(amount=50)])
+    failing = given(bank, ADA, Withdraw(amount=99).on(ADA))
+    assert "which was refused: Rejected: Ada has 10 EUR, less than 99" in difference(
+        failing.when, command=Deposit(amount=1), on=ADA)
+
+
+def test_scenarios_that_cannot_be_tried() -> None:
+    """A domain that is not whole, something that is no domain, item or command, and no expectation: each in words."""
+    broken = Domain("broken")
+    broken.command(type("Lost", (Command,), {"__module__": __name__}))
+    with pytest.raises(DefinitionError, match='the command "lost"'):
+        given(broken)
+    with pytest.raises(Invalid, match="'Ada' is no domain, no item and no command"):
+        given(bank, "Ada")      # type: ignore[arg-type]
+    with pytest.raises(Invalid, match="say what is expected"):
+        given(bank, ADA).when(Deposit(amount=1), on=ADA).then()
+
+
+async def test_within_a_running_loop() -> None:
+    """A scenario runs where a loop runs already, as in a cell; an error that is no refusal comes out as it is."""
+    given(bank, ADA).when(Deposit(amount=1), on=ADA).then(response={"balance": 11})
+    faulty = Domain("faulty")
+
+    class Divide(Command):
+        pass
+
+    faulty.command(Divide)
+
+    @faulty.command_handler(Divide)
+    def divide(command: Divide, context: Any) -> Event:
+        raise ZeroDivisionError("by nothing")
+
+    with pytest.raises(ZeroDivisionError, match="by nothing"):
+        given(faulty).when(Divide())

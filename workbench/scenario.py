@@ -1,0 +1,266 @@
+"""Scenario: given / when / then, the test of a domain without a database.
+
+    def test_nobody_takes_more_than_there_is():
+        ada = Account(_id=UUID(int=1), owner="Ada", balance=10)
+        given(bank, ada).when(Withdraw(amount=50), on=ada).then(refused="less than 50")
+        given(bank, ada).when(Withdraw(amount=4), on=ada).then(
+            events=[Withdrawn(amount=4)], plan=[Update(ada, balance=6)], response={"balance": 6})
+
+``given`` takes the domains, the items that are stored, and commands that ran before; ``when`` issues one command in
+memory; ``then`` compares what came of it, and says line by line what is otherwise. Clock and identifiers repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from difflib import ndiff
+from itertools import count
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from workbench.domain.convert import Refused
+from workbench.domain.datadef import MISSING, same, values_of
+from workbench.domain.domain import Domain
+from workbench.domain.entity import Command, Event
+from workbench.domain.mutation import Delete, Insert, Mutation
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Resource, Target
+from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
+from workbench.state.change import Change
+from workbench.state.manager import StateManager
+from workbench.state.reader import MemoryReader
+from workbench.state.step import Step
+
+T = TypeVar("T")
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def given(
+    *what: Domain | Resource | Command, user: str | None = None, clock: Callable[[], datetime] | None = None,
+    identifiers: Callable[[], UUID] | None = None,
+) -> Given:
+    """A scenario on some domains, with items as they are stored and commands (with ``.on(…)``) that ran before.
+
+    The clock goes on by a second with each look, from 2000 on; the identifiers are UUID(int=1), UUID(int=2) … Raises
+    DefinitionError for a domain that is not whole, Invalid for anything else that is given."""
+    domains = [one for one in what if isinstance(one, Domain)]
+    items = [one for one in what if isinstance(one, Resource)]
+    commands = [one for one in what if isinstance(one, Command)]
+    others = [one for one in what if not isinstance(one, Domain | Resource | Command)]
+    if others:
+        raise Invalid("given", [Problem(None, one, f"{one!r} is no domain, no item and no command") for one in others])
+    registry = Registry(domains)
+    if faults := registry.faults():
+        raise DefinitionError("the domains cannot be tried yet", faults)
+    stored = {}
+    for item in items:
+        known = registry.known(type(item))
+        stored[Target(known.domain, known.key, item.identifier)] = (
+            item if item._etag is not None else item.set(_etag="stored"))
+
+    def manager() -> StateManager:
+        ticks, numbers = count(), count(1)
+        return StateManager(
+            registry, MemoryReader(stored), user=user, identifiers=identifiers or (lambda: UUID(int=next(numbers))),
+            clock=clock or (lambda: BEGINNING + timedelta(seconds=next(ticks))))
+
+    return Given(manager, commands)
+
+
+class Given:
+    """What is there before; each ``when`` begins there anew."""
+
+    def __init__(self, manager: Callable[[], StateManager], commands: Sequence[Command]) -> None:
+        self._manager, self._commands = manager, commands
+
+    def when(self, command: Command, *, on: Any = None, made: Sequence[Target] = ()) -> Outcome:
+        """Issues a command, on what it is on; a refusal is kept for ``then``, and any other error is raised.
+
+        ``made`` are the targets to be made up for it, in order; else they are made by the identifiers."""
+        __tracebackhide__ = True
+        return _run(self._when(command, on, made))
+
+    async def _when(self, command: Command, on: Any, made: Sequence[Target]) -> Outcome:
+        __tracebackhide__ = True
+        manager = self._manager()
+        for earlier in self._commands:
+            try:
+                await manager.issue(earlier)
+            except WorkbenchError as error:
+                raise AssertionError(f"given {earlier!r}, which was refused: {_told(error)}") from error
+        _store(manager)
+        return await _issued(manager, command, on, made)
+
+
+def _store(manager: StateManager) -> None:
+    """Takes what was given as stored, so that the plan is the command's own."""
+    plan = manager.plan()
+    reader = manager.reader
+    assert isinstance(reader, MemoryReader)
+    for change in plan.changes:
+        if change.after is None:
+            reader.items.pop(change.target, None)
+        else:
+            reader.items[change.target] = change.after
+    if plan.steps:
+        manager.settle(plan)
+
+
+async def _issued(manager: StateManager, command: Command, on: Any, made: Sequence[Target]) -> Outcome:
+    __tracebackhide__ = True
+    try:
+        step = await manager.issue(command, on=on, made=made)
+    except WorkbenchError as error:
+        return Outcome(manager, command, None, error)
+    return Outcome(manager, command, step, None)
+
+
+class Outcome:
+    """What came of a command: its ``step`` or the ``error`` that refused it, and the ``plan`` of all that was changed
+    since what was given. A further ``when`` goes on from here."""
+
+    def __init__(
+        self, manager: StateManager, command: Command, step: Step | None, error: WorkbenchError | None,
+    ) -> None:
+        self._manager, self.command, self.step, self.error = manager, command, step, error
+        self.plan = manager.plan()
+
+    def when(self, command: Command, *, on: Any = None, made: Sequence[Target] = ()) -> Outcome:
+        """Issues another command on top, as ``Given.when`` does."""
+        __tracebackhide__ = True
+        return _run(_issued(self._manager, command, on, made))
+
+    def then(
+        self, *, events: Iterable[Event] | None = None, plan: Iterable[Mutation] | None = None,
+        response: Any = MISSING, refused: type[Exception] | str | Exception | None = None,
+    ) -> Self:
+        """Raises AssertionError where anything is otherwise than expected, all of it at once.
+
+        ``events`` are all that happened, in order; the item of one is compared where it says ``.on(…)``. ``plan`` is
+        what a commit would write, in any order: ``Insert(Account, owner="Ada")`` for a new item (or with its Target;
+        fields that are not named may have any value), ``Update(item, …)`` with exactly the columns that change,
+        ``Delete(item)``. ``response`` is what the response handler made. ``refused`` is the class of the error, a part
+        of its words, or an error with both."""
+        __tracebackhide__ = True
+        if events is None and plan is None and response is MISSING and refused is None:
+            raise Invalid("then", [Problem(None, None, "say what is expected: events=, plan=, response= or refused=")])
+        faults: list[str] = []
+        if refused is not None:
+            faults += self._refused(refused)
+        elif self.error is not None:
+            raise AssertionError(f"{self.command!r} was refused: {_told(self.error)}") from self.error
+        if events is not None:
+            faults += _differing("events", list(events), [] if self.step is None else list(self.step.events),
+                                 _same_event, _event_line, ordered=True)
+        if plan is not None:
+            faults += _differing("plan", list(plan), list(self.plan.changes), _same_change, _change_line, ordered=False)
+        if response is not MISSING:
+            output = None if self.step is None else self.step.output
+            if not same(output, response) and output != response:
+                faults += ["response", f"  - {response!r}", f"  + {output!r}"]
+        if faults:
+            raise AssertionError("\n".join([
+                f"{self.command!r} came to something else (- expected, + happened)", *faults]))
+        return self
+
+    def _refused(self, refused: type[Exception] | str | Exception) -> list[str]:
+        expected = refused if isinstance(refused, str) else (
+            refused.__name__ if isinstance(refused, type) else _told(refused))
+        if self.error is None:
+            return ["refusal", f"  - {expected}", "  + it was not refused"]
+        fits = (isinstance(self.error, refused) if isinstance(refused, type) else
+                refused in str(self.error) if isinstance(refused, str) else
+                type(self.error) is type(refused) and str(self.error) == str(refused))
+        return [] if fits else ["refusal", f"  - {expected}", f"  + {_told(self.error)}"]
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs to the end on a loop of its own in a thread of its own: in a cell, in an async test, in a script."""
+    __tracebackhide__ = True
+    with ThreadPoolExecutor(1, "scenario") as executor:
+        return executor.submit(asyncio.run, coroutine).result()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+# ------------------------------------------------------------------------------------------------ comparing
+
+def _differing(
+    title: str, expected: list[Any], happened: list[Any], fits: Callable[[Any, Any], bool],
+    line: Callable[[Any], str], *, ordered: bool,
+) -> list[str]:
+    """The lines that differ; what fits is told in the words of what happened, so that it is no difference."""
+    rest = list(happened)
+    wanted = []
+    for place, one in enumerate(expected):
+        candidates = [happened[place]] if ordered and place < len(happened) else [] if ordered else rest
+        match = next((other for other in candidates if fits(one, other)), None)
+        wanted.append(line(one) if match is None else line(match))
+        if match is not None and not ordered:
+            rest.remove(match)
+    there = [line(one) for one in happened]
+    if not ordered:
+        wanted, there = sorted(wanted), sorted(there)
+    lines = [f"  {text.rstrip()}" for text in ndiff(wanted, there) if text[0] != "?"]
+    return [] if wanted == there else [title, *lines]
+
+
+def _same_event(expected: Event, happened: Event) -> bool:
+    wanted, there = values_of(expected), values_of(happened)
+    return type(expected).__qualname__ == type(happened).__qualname__ and wanted.keys() == there.keys() and all(
+        same(value, there[name]) for name, value in wanted.items()) and (
+        expected._target is None or _means(expected._target, happened._target))
+
+
+def _means(on: Any, target: Target | None) -> bool:
+    if isinstance(on, Resource):
+        return target is not None and on.identifier == target.identifier
+    return bool(on == target)
+
+
+def _same_change(expected: Mutation, change: Change) -> bool:
+    if expected.verb != change.kind:
+        return False
+    if isinstance(expected, Insert) and isinstance(expected.on, type):
+        assert change.after is not None
+        if type(change.after).__qualname__ != expected.on.__qualname__:
+            return False
+    elif not _means(expected.on, change.target):
+        return False
+    if isinstance(expected, Delete):
+        return True
+    there, wanted = change.new, expected.values
+    return (isinstance(expected, Insert) or wanted.keys() == there.keys()) and all(
+        name in there and (same(value, there[name]) or same(_converted(change, name, value), there[name]))
+        for name, value in wanted.items())
+
+
+def _converted(change: Change, name: str, value: Any) -> Any:
+    """A value as the item keeps it; itself where it can be none."""
+    with suppress(Refused):
+        return type(change.after)._fields[name].accept(value)   # type: ignore[union-attr]  # it has a value of that name
+    return value
+
+
+def _event_line(event: Event) -> str:
+    return repr(event)
+
+
+def _change_line(change: Change | Mutation) -> str:
+    if isinstance(change, Change):
+        on, values = str(change.target), change.new
+        return f"{change.kind} {on}{_listed(values)}"
+    named: Any = change.on
+    on = named.__name__.lower() if isinstance(named, type) else (
+        str(named) if isinstance(named, Target) else f"{type(named).__name__.lower()}/{named.identifier}")
+    return f"{change.verb} {on}{_listed(dict(change.values))}"
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return "".join(f" {name}={value!r}" for name, value in values.items())
