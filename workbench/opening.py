@@ -125,6 +125,11 @@ class Opening:
         return _open(self._reader)
 
     @property
+    def dsn(self) -> str:
+        """Where the database is, the embedded one too; with its password, so it is not for showing."""
+        return self._dsn or _open(self._server).dsn
+
+    @property
     def user(self) -> str | None:
         """Who issues; may be changed between commands."""
         return self.manager.user

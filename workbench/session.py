@@ -32,7 +32,9 @@ from workbench.state.command_log import CommandLog, LoggedCommand
 from workbench.state.comparison import Comparison
 from workbench.state.merge import Way
 from workbench.state.plan import Plan, moved_since
+from workbench.state.recorded import recorded_test
 from workbench.state.replay import Rebased
+from workbench.state.retold import script_of
 from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
 
@@ -276,6 +278,17 @@ class Session(Opening):
         async with manager.hold("replay"):
             with manager.history.named(on or manager.here):
                 return await manager.again(commands, "replayed")
+
+    def script(self, *, module: str | None = None) -> str:
+        """The session as Python cells (``# %%``) that reproduce it. ``module`` is where the classes that were defined
+        in the notebook are to be imported from."""
+        return script_of(self.manager.state, self.registry, module=module)
+
+    def as_test(self, name: str = "session", *, module: str | None = None) -> str:
+        """The session as a pytest module: given / when / then with the events, responses, refusals and the plan that it
+        came to; it passes when it is run. For ``module`` see ``script``."""
+        return recorded_test(self.here, self.manager.refusals, [done.plan for done in self.commits],
+                             self.manager.cache, self.registry, name=name, module=module)
 
     # -------------------------------------------------------------------------------------------- rivals
 

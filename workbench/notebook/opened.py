@@ -46,6 +46,8 @@ class Opened:
         self._bridge = Bridge()
         self._watchers = Watchers(self._bridge)
         self._conflict: Conflict | None = None
+        self._sources: dict[str, Any] = {"clock": clock, "identifiers": identifiers}
+        self._rivals: list[Opened] = []
         try:
             self._bridge.run(self.session.open())
         except BaseException:
@@ -65,7 +67,9 @@ class Opened:
         return Awaited(self._at_work(), self._bridge, self._watchers)
 
     def close(self) -> None:
-        """Closes the session; what is pending is dropped. A second time does nothing."""
+        """Closes the session and its rivals; what is pending is dropped. A second time does nothing."""
+        for rival in self._rivals:
+            rival.close()
         atexit.unregister(self._at_exit)
         self._finalizer()
 
@@ -81,6 +85,27 @@ class Opened:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def user(self) -> str | None:
+        """Who issues; may be changed between commands."""
+        return self._at_work().user
+
+    @user.setter
+    def user(self, user: str | None) -> None:
+        self._at_work().user = user
+
+    def rival(self, user: str = "rival") -> Self:
+        """A second user on the same database: a workbench of the same domains with a session of its own.
+
+            bob = wb.rival("Bob")
+            bob.issue(Deposit(amount=1), on=account); bob.commit()
+
+        It is closed with this one, if not before."""
+        session = self._at_work()
+        rival = type(self)(*session.registry.domains.values(), dsn=session.dsn, user=user, **self._sources)
+        self._rivals.append(rival)
+        return rival
 
     # -------------------------------------------------------------------------------------------- for the verbs
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from workbench.notebook.opened import Opened
 from workbench.notebook.shown_comparison import ShownComparison
+from workbench.notebook.shown_source import ShownSource
 from workbench.notebook.time_frames import branches_frame
 from workbench.state.branch import Branch
 from workbench.state.command_log import CommandLog, LoggedCommand
@@ -88,3 +89,13 @@ class Travelling(Opened):
 
         A command that is refused is reported, and the rest goes on. Raises LogError, UnknownName."""
         return self._run(self._at_work().replay(log, on=on))
+
+    def script(self, *, module: str | None = None) -> ShownSource:
+        """The session as Python cells that reproduce it; ``.save(path)`` writes them to a file.
+
+        ``module`` is where the classes that were defined in the notebook are to be imported from."""
+        return ShownSource(self._at_work().script(module=module))
+
+    def as_test(self, name: str = "session", *, module: str | None = None) -> ShownSource:
+        """The session as a pytest module, given / when / then, that passes when it is run; ``.save`` writes it."""
+        return ShownSource(self._at_work().as_test(name, module=module))

@@ -19,7 +19,7 @@ from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import DatabaseError, Invalid, LoopError, Problem, StalePlan, UnknownName
+from workbench.errors import DatabaseError, Invalid, LoopError, Problem, StalePlan, UnknownName, WorkbenchError
 from workbench.state.branch import Branch
 from workbench.state.branch_merge import merged
 from workbench.state.change import change_of
@@ -95,8 +95,11 @@ class StateManager:
         with suppress(UnknownName):
             known = self.registry.known(type(command))
             address = f"{known.domain}:{known.key}"
+        if on is not None and not isinstance(on, str | type):
+            with suppress(WorkbenchError):
+                on = self.registry.target(on)       # a step would be kept alive, with all its line
         self.refusals.append(RefusedCommand(command, on, address, unit.now, unit.user, cell, self.history.here.name,
-                                            self.state.number, type(error).__name__, str(error)))
+                                            self.state.number, type(error), str(error)))
 
     @asynccontextmanager
     async def hold(self, verb: str) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from workbench.domain.entity import Command
 
 class RefusedCommand(NamedTuple):
     """Who tried what when (``at`` is aware, UTC), on which ``branch`` behind which step (``after`` is its number), and
-    the class (``error``) and words (``message``) of what was raised. ``on`` is what the caller named; ``address`` names
+    the class (``kind``) and words (``message``) of what was raised. ``on`` is what the caller named; ``address`` names
     the command. The error itself is not kept: it would keep the frames that it passed alive."""
 
     command: Command
@@ -21,8 +21,13 @@ class RefusedCommand(NamedTuple):
     cell: int | None
     branch: str
     after: int
-    error: str
+    kind: type[Exception]
     message: str
+
+    @property
+    def error(self) -> str:
+        """The name of the error's class."""
+        return self.kind.__name__
 
     def __str__(self) -> str:
         return f"{self.address} after step {self.after}: {self.error}: {self.message}"

@@ -1,0 +1,125 @@
+"""Source: values, commands and events as the Python that makes them, and the imports that this needs.
+
+A ``Source`` collects names while it writes: identifiers that were given a name are written by it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+from workbench.domain.datadef import Datadef, values_of
+from workbench.domain.domain import Domain
+from workbench.domain.resource import Resource, Target
+
+NOTEBOOK = "__main__"
+
+
+class Source:
+    """Python source of values; ``module`` is where the classes of a notebook are to be imported from, ``names`` the
+    names of targets."""
+
+    def __init__(self, module: str | None = None) -> None:
+        self._module = module
+        self._imports: dict[str, set[str]] = defaultdict(set)
+        self.names: dict[Target, str] = {}
+
+    def name(self, target: Target) -> str:
+        """The name of a target from now on: ``account_1`` for the first account."""
+        kin = sum(target[:2] == other[:2] for other in self.names) + 1
+        return self.names.setdefault(target, f"{target.resource.replace('-', '_')}_{kin}")
+
+    def value(self, value: Any) -> str:
+        """The Python of a value that a field can hold; of anything else its repr."""
+        if isinstance(value, Enum):
+            return self._enum(value)
+        if isinstance(value, Target):
+            return self.target(value)
+        if isinstance(value, Datadef):
+            return self.record(value)
+        if isinstance(value, type):
+            return self.imported(value)
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{self.value(key)}: {self.value(one)}" for key, one in value.items()) + "}"
+        if isinstance(value, list | tuple | set | frozenset):
+            return "[" + ", ".join(map(self.value, value)) + "]"
+        known = None if not isinstance(value, UUID) else next(
+            (name for target, name in self.names.items() if target.identifier == value), None)
+        return self._plain(value) if known is None else f"{known}.identifier"
+
+    def _plain(self, value: Any) -> str:
+        if isinstance(value, UUID):
+            self._imports["uuid"].add("UUID")
+            return f"UUID({str(value)!r})"
+        if isinstance(value, Decimal):
+            self._imports["decimal"].add("Decimal")
+        elif isinstance(value, datetime | date | time | timedelta):
+            self._imports["datetime"].add("")
+        elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+            return f"float({str(value)!r})"
+        return repr(value)
+
+    def _enum(self, value: Enum) -> str:
+        cls = self.imported(type(value))
+        return f"{cls}.{value.name}" if value.name in type(value).__members__ else f"{cls}({value.value!r})"
+
+    def record(self, record: Datadef) -> str:
+        """A Datadef as it is built; a message with what it is on, an item with its identifier."""
+        values = values_of(record)
+        if isinstance(record, Resource):
+            values = {"_id": record._id, **values}
+        inner = ", ".join(f"{name}={self.value(value)}" for name, value in values.items())
+        return f"{self.imported(type(record))}({inner})"
+
+    def target(self, target: Target) -> str:
+        """A Target by its name, or as it is built."""
+        if target in self.names:
+            return self.names[target]
+        return f"{self.imported('Target')}({target.domain!r}, {target.resource!r}, {self._plain(target.identifier)})"
+
+    def constants(self) -> list[str]:
+        """A line for each name: the target that it stands for."""
+        return [f"{name} = {self.imported('Target')}({target.domain!r}, {target.resource!r}, "
+                f"{self._plain(target.identifier)})" for target, name in self.names.items()]
+
+    def imported(self, cls: type[Any] | str) -> str:
+        """The name of a class, which is imported; one of ``workbench`` by its name alone."""
+        if isinstance(cls, str):
+            self._imports["workbench"].add(cls)
+            return cls
+        self._imports[cls.__module__].add(cls.__qualname__.partition(".")[0])
+        return cls.__qualname__
+
+    def domain(self, domain: Domain) -> str:
+        """The name of a Domain in the module of its definitions; its key where it has none there."""
+        tables = (domain.commands, domain.resources, domain.events)
+        for module in dict.fromkeys(one.cls.__module__ for table in tables for one in table.values()):
+            found = sys.modules.get(module)
+            if isinstance(found, ModuleType):
+                for name, value in vars(found).items():
+                    if value is domain and not name.startswith("_"):
+                        self._imports[module].add(name)
+                        return name
+        self._imports[NOTEBOOK].add(domain.key.replace("-", "_"))
+        return domain.key.replace("-", "_")
+
+    def imports(self) -> list[str]:
+        """The import lines for all that was written, those of a notebook's own classes last."""
+        standard = [f"from {module} import {', '.join(sorted(names))}" if names != {""} else f"import {module}"
+                    for module, names in sorted(self._imports.items()) if module in ("datetime", "decimal", "uuid")]
+        ours = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self._imports.items())
+                if module not in ("datetime", "decimal", "uuid", NOTEBOOK, "builtins")]
+        own = sorted(self._imports.get(NOTEBOOK, ()))
+        if own and self._module is not None:
+            ours.append(f"from {self._module} import {', '.join(own)}")
+        elif own:
+            ours += ["# Defined in the notebook: paste those cells here, or put them into a module and name it.",
+                     f"# from … import {', '.join(own)}"]
+        return [*standard, *([""] if standard and ours else []), *ours]
