@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from tests.state.domains import Copy, Note, Write, manage, notes
+from tests.state.domains import Copy, Note, RecordingReader, Write, manage, notes, stored
 from workbench import Delete, NotFound, Resource, Target, field
 from workbench.errors import Invalid, LoopError, NothingTo, Rejected, UnknownName
-from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank
+from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.manager import StateManager
 
 
@@ -227,6 +228,21 @@ async def test_a_branch_that_went_on_from_what_was_changed_again_is_in_conflict(
     (change,) = manager.plan().changes
     assert (change.old, change.new) == ({"balance": Decimal(10)}, {"balance": Decimal(110)})
     assert change.etag != written[account]._etag
+
+
+async def test_what_was_changed_and_changed_back_is_stored_as_it_was() -> None:
+    """A commit does not write an item whose values are as they were: another branch goes on from the version stored."""
+    manager = manage(bank, reader=RecordingReader(
+        stored("bank", "account", Account(_id=UUID(int=100), owner="Ada", balance=5, _etag="stored"))))
+    account = Target("bank", "account", UUID(int=100))
+    await manager.issue(Deposit(amount=1), on=account)
+    await manager.issue(Withdraw(amount=1), on=account)
+    with manager.history.branch("what if"):
+        await manager.issue(Deposit(amount=7), on=account)
+    assert committed(manager) == {}
+    manager.history.switch("what if")
+    (change,) = manager.plan().changes
+    assert (change.etag, change.old, change.new) == ("stored", {"balance": 5}, {"balance": 12})
 
 
 async def test_undone_steps_are_carried_over_a_commit() -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
 
+from workbench.domain.datadef import same
 from workbench.domain.mutation import Delete
-from workbench.domain.resource import Target, is_deleted
+from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.state.comparison import public
 from workbench.state.draft import Draft
 from workbench.state.part import touched, without
 from workbench.state.state import Entry, State
@@ -35,47 +37,57 @@ def carried(tip: State, committed: Collection[Step], identifiers: Callable[[], U
     prefix = line[:len(shared)] == shared
     written = shared[-1] if prefix else without(tip, walk, [state.step for state in shared if state.step is not None])
     base = written.committed()
-    etags = {target: entry.current._etag for target, entry in written.changed.items()
-             if entry.current is not None and not is_deleted(entry.current)}
+    stored = {target: _stored(entry) for target, entry in written.changed.items()}
+    etags = {target: item._etag for target, item in stored.items() if item is not None and not is_deleted(item)}
     became: dict[State, State] = {walk: base}
     entries: dict[Entry, Entry | None] = dict.fromkeys(written.changed.values())
     at = base
     for state in line:
         if state.step is not None and state.step not in committed:
-            at = _on(at, state, state.step, written, entries, etags, identifiers)
+            at = _on(at, state, state.step, stored, entries, etags, identifiers)
         became[state] = at
     return became
 
 
+def _stored(entry: Entry) -> Resource | None:
+    """The item as it is stored when an entry is committed: as it was, where its values are what they were."""
+    origin, current = entry.origin, entry.current
+    if origin is None or current is None or is_deleted(origin) or is_deleted(current):
+        return current
+    was, became = public(origin), public(current)
+    return origin if was.keys() == became.keys() and all(same(was[name], became[name]) for name in was) else current
+
+
 def _on(
-    base: State, state: State, step: Step, written: State, entries: dict[Entry, Entry | None],
-    etags: Mapping[Target, str | None], identifiers: Callable[[], UUID],
+    base: State, state: State, step: Step, stored: Mapping[Target, Resource | None],
+    entries: dict[Entry, Entry | None], etags: Mapping[Target, str | None], identifiers: Callable[[], UUID],
 ) -> State:
-    """The State after a step on a base in which what is ``written`` is clean."""
+    """The State after a step on a base in which what is ``stored`` is clean."""
     draft = Draft(base, now=step.at, user=step.user, identifiers=identifiers)
     for target in touched(step):
-        entry, settled = state.changed.get(target), written.changed.get(target)
-        if entry is None and settled is not None and target in etags:
-            _delete(draft, step, target, settled)
+        entry = state.changed.get(target)
+        if entry is None and target in etags:
+            _delete(draft, step, target, stored[target])
         else:
-            if entry is not None and settled is not None:
-                entry = _rebuilt(entry, settled, entries)
+            if entry is not None and target in stored:
+                entry = _rebuilt(entry, stored[target], entries)
             draft.changed = draft.changed.discard(target) if entry is None else draft.changed.insert(target, entry)
     return base.after(draft.changed, step.behind(etags), base.applied + len(step.mutations))
 
 
-def _delete(draft: Draft, step: Step, target: Target, settled: Entry) -> None:
+def _delete(draft: Draft, step: Step, target: Target, stored: Resource | None) -> None:
     """The deletion of what was new when the step ran, and left nothing behind; it is a stored row now."""
     for occurrence in step.occurrences():
         for mutation in occurrence.mutations:
             if mutation.on == target and isinstance(mutation, Delete):
-                entry = draft.changed.get(target) or settled
-                if entry.current is not None:
-                    draft.delete(mutation, entry.current, settled.current, target, occurrence.event)
+                entry = draft.changed.get(target)
+                item = stored if entry is None else entry.current
+                if item is not None:
+                    draft.delete(mutation, item, stored, target, occurrence.event)
 
 
-def _rebuilt(entry: Entry, settled: Entry, entries: dict[Entry, Entry | None]) -> Entry | None:
-    """The entry with the committed value as its origin, and only the causes that came after it."""
+def _rebuilt(entry: Entry, stored: Resource | None, entries: dict[Entry, Entry | None]) -> Entry | None:
+    """The entry with the stored item as its origin, and only the causes that came after it."""
     later: list[Entry] = []
     walk: Entry | None = entry
     while walk is not None and walk not in entries:
@@ -83,6 +95,6 @@ def _rebuilt(entry: Entry, settled: Entry, entries: dict[Entry, Entry | None]) -
         walk = walk.earlier
     earlier = None if walk is None else entries[walk]
     for old in reversed(later):
-        earlier = Entry(settled.current, old.current, old.mutation, old.event, old.step, old.place, earlier)
+        earlier = Entry(stored, old.current, old.mutation, old.event, old.step, old.place, earlier)
         entries[old] = earlier
     return entries[entry]

@@ -72,7 +72,7 @@ class History:
 
     def undo(self, n: int) -> list[Step]:
         """Takes the last ``n`` pending steps back; returns them, the last first."""
-        return self._checked(n, len(self.state.pending()), "undo", self._undo)
+        return self._checked(n, self.state.reach(n), "undo", self._undo)
 
     def redo(self, n: int) -> list[Step]:
         """Takes the next ``n`` undone steps up again; returns them in their order."""

@@ -8,6 +8,7 @@ before it, so the log of steps is a walk back, undo is one pointer, and a branch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, TypeAlias
 
 from rpds import HashTrieMap
@@ -77,6 +78,10 @@ class State:
     def pending(self) -> list[Step]:
         """The steps since the last commit, the oldest first."""
         return list(_until(self, committed=False))[::-1]
+
+    def reach(self, n: int) -> int:
+        """How many pending steps there are, as far as ``n``: no more of them are looked at."""
+        return sum(1 for _ in islice(_until(self, committed=False), max(n, 1)))
 
     def steps(self) -> list[Step]:
         """All steps of this line, the committed ones too, the oldest first."""
