@@ -38,10 +38,12 @@ print(json.dumps(shown), file=sys.stderr)
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder with the example as example.py; not pytest's own, which other users may not pass."""
+    """A folder with the example as example.py, and what follows it in the README as later.py; not pytest's own, which
+    other users may not pass."""
     folder = Path(tempfile.mkdtemp(prefix="wb-test-"))
-    (example,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    example, later = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     (folder / "example.py").write_text(example)
+    (folder / "later.py").write_text(f"from example import *\n{later}")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -61,6 +63,12 @@ def test_as_a_script(place: Path) -> None:
     assert done.stdout.count("\n") == 2
     assert (place / ".workbench").is_dir()
     assert not list(place.glob(".workbench/**/postmaster.pid"))
+
+
+def test_what_follows(place: Path) -> None:
+    """The scenario that the README shows passes on the domain of the example."""
+    done = python(place, "-W", "error", "-W", SQLALCHEMY, "later.py")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_its_comments(place: Path) -> None:
