@@ -127,6 +127,30 @@ async def test_all_faults_of_a_log_at_once(tmp_path: Path) -> None:
     assert faults[3] == "line 5: 'user' is missing"
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085"])
+async def test_line_ends_within_a_text(tmp_path: Path, end: str) -> None:
+    """What Unicode calls the end of a line, and JSON does not, is kept within a text."""
+    manager = manage(bank)
+    await manager.issue(OpenAccount(owner=f"A{end}da"))
+    log_of(manager).save(tmp_path / "day.jsonl")
+    (loaded,) = log_of(manager).load(tmp_path / "day.jsonl")
+    assert loaded.command == OpenAccount(owner=f"A{end}da")
+
+
+@pytest.mark.parametrize(("name", "value", "words"), [
+    ("user", 5, "user is 5"), ("cell", "x", "cell is 'x'"), ("number", float("inf"), "cannot convert float infinity"),
+])
+async def test_a_line_with_a_wrong_value(tmp_path: Path, name: str, value: Any, words: str) -> None:
+    """Who, where and which number are checked as the command is, and told with the number of the line."""
+    manager = await a_day()
+    path = tmp_path / "day.jsonl"
+    log_of(manager).save(path)
+    head, one, *_ = path.read_text().splitlines()
+    path.write_text(f"{head}\n{json.dumps({**json.loads(one), name: value})}\n")
+    with pytest.raises(LogError, match=f"line 2: this is no line of a log .{words}"):
+        log_of(manager).load(path)
+
+
 async def test_decisions_are_noted(tmp_path: Path) -> None:
     """A merge is a decision about items as they were: it is noted in the log, and not issued again."""
     manager = await a_day()

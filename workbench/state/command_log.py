@@ -95,7 +95,8 @@ class CommandLog:
         Raises LogError for a file that holds no log, or with all lines that hold no command, each with its number."""
         path = Path(path)
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            # Not splitlines: JSON leaves U+2028, U+2029 and U+0085 as they are within a text.
+            lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
             raise LogError(path, f"it cannot be read ({why}); give a file that log.save(…) wrote") from error
@@ -108,7 +109,7 @@ class CommandLog:
                     notes.append(str(line["note"]))
                 else:
                     commands.append(self._logged(line))
-            except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                 faults.append(f"line {number}: this is no line of a log ({error})")
             except KeyError as error:
                 faults.append(f'line {number}: {error.args[0]!r} is missing')
@@ -137,6 +138,9 @@ class CommandLog:
             at = to_datetime(line["at"])
         except Refused as refusal:
             raise Invalid("the command", [Problem("at", line["at"], str(refusal))]) from None
+        for name, kinds in (("user", (str, type(None))), ("cell", (int, type(None)))):
+            if not isinstance(line[name], kinds):
+                raise TypeError(f"{name} is {line[name]!r}")
         return LoggedCommand(
             int(line["number"]), line["issue"], command,
             None if rest is None else self._registry.target(rest, home=home),
