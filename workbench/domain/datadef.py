@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 import pyrsistent
 from pyrsistent import PClass
 
+from workbench.domain.compiled import builder, changer
 from workbench.domain.convert import Refused, shown
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.kinds import Kind, OptionalKind, kind_of, within
@@ -192,6 +193,8 @@ class DatadefMeta(_PClassMeta):
         cls._fields = MappingProxyType(fields)
         cls._layout = tuple((key, fields[key], cls.__dict__[key].__set__) for key in fields)
         cls._rules = tuple(rules.items())
+        cls._build = staticmethod(builder(cls, MISSING))
+        cls._change = staticmethod(changer(cls))
         return cls
 
 
@@ -206,10 +209,28 @@ class Datadef(PClass, metaclass=DatadefMeta):
     _fields: ClassVar[Mapping[str, Field]]
     _layout: ClassVar[tuple[tuple[str, Field, Callable[[Any, Any], None]], ...]]
     _rules: ClassVar[tuple[tuple[str, Rule], ...]]
+    _build: ClassVar[Callable[[Any, Mapping[str, Any]], Any]]
+    _change: ClassVar[Callable[[Any, Mapping[str, Any]], Any]]
     _pclass_frozen: ClassVar[Any]
     _pclass_invariants: ClassVar[tuple[Callable[[Any], tuple[bool, Any]], ...]]
 
     def __new__(cls, /, **given: Any) -> Self:
+        # pyrsistent's own calls say which values are new; the others must not be converted again.
+        record: Self | None = None if "_factory_fields" in given else cls._build(cls, given)
+        return cls._checked(given) if record is None else record
+
+    def set(self, *pair: Any, **given: Any) -> Self:
+        """This record with other values for some fields, as PClass has it; raises Invalid."""
+        cls = type(self)
+        # A class that builds in its own way is asked to.
+        if not pair and cls.__new__ is Datadef.__new__ and (record := cls._change(self, given)) is not None:
+            return record       # type: ignore[no-any-return]  # of this class
+        changed: Self = super().set(*pair, **given)
+        return changed
+
+    @classmethod
+    def _checked(cls, given: dict[str, Any]) -> Self:
+        """The slow way to a record: it finds every problem."""
         # pyrsistent's own: the names that are new, or None. It gives a set, so that no data from outside passes for it.
         checked = None
         if isinstance(given.get("_factory_fields", MISSING), set | NoneType):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from workbench.domain.entity import Command, Entity, Event, Response
 from workbench.domain.handler import Handler, place_of, source_of
+from workbench.domain.lint import Findings, check
 from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, UnknownName
 
@@ -207,6 +208,10 @@ class Domain:
                      for d in table.values()]
             raise UnknownName("definition", getattr(definition, "__name__", repr(definition)), known, where=self.key)
         self.version += 1
+
+    def check(self) -> Findings:
+        """What looks wrong or forgotten here, each with its reason to care; a look at the code, nothing is refused."""
+        return check(self)
 
     def faults(self) -> list[str]:
         """All that is missing within this domain, a sentence each; empty when it is whole."""

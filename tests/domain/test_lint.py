@@ -1,0 +1,108 @@
+"""Domain.check: what it finds, what it leaves alone, and how it says it."""
+
+from workbench import Command, Domain, Event, Resource, Response, Update, field
+from workbench.domain.lint import in_past_tense
+from workbench.examples.bank import bank
+
+
+def shop() -> tuple[Domain, type[Event]]:
+    """A domain with a resource, a command on it and an event, nothing handled yet."""
+    domain = Domain("shop")
+
+    @domain.resource
+    class Article(Resource):
+        name = field(str)
+
+    @domain.event
+    class Price(Event):
+        amount = field(int)
+
+    @domain.command(on=Article)
+    class SetPrice(Command):
+        amount = field(int)
+
+    return domain, Price
+
+
+def found(domain: Domain) -> list[str]:
+    return [f"{finding.where}: {finding.what}" for finding in domain.check()]
+
+
+def test_the_bank_is_clean() -> None:
+    """A whole domain has no findings, and its check says so."""
+    assert bank.check() == []
+    assert repr(bank.check()) == "nothing found"
+
+
+def test_everything_at_once() -> None:
+    """All findings come together, each with its place and its reason."""
+    domain, _ = shop()
+    assert found(domain) == [
+        'command "set-price": has no handler',
+        'event "price": has no handler',
+        'event "price": seems unused: no command handler names it',
+        'event "price": seems not to be in the past tense',
+        'resource "article": has neither an invariant nor a field with check= or choices=']
+    assert repr(domain.check()).startswith(
+        'command "set-price": has no handler\n    it cannot be issued; a session does not open such a domain\n')
+
+
+def test_an_event_made_by_a_helper_is_used() -> None:
+    """An event that only a function called by the handler names is not taken for unused."""
+    domain, price = shop()
+
+    def made(amount):
+        return price(amount=amount)
+
+    @domain.command_handler(domain.commands["set-price"].cls)
+    def set_price(command, context):
+        return made(command.amount)
+
+    assert not [line for line in found(domain) if "unused" in line]
+
+
+def test_a_local_import_silences_what_only_seems() -> None:
+    """Where a handler imports as it runs, nothing is said to be unused."""
+    domain, _ = shop()
+
+    @domain.command_handler(domain.commands["set-price"].cls)
+    def set_price(command, context):
+        from workbench.examples.bank import Deposited
+        return Deposited(amount=command.amount)
+
+    assert not [line for line in found(domain) if "unused" in line]
+
+
+def test_a_command_on_a_stranger() -> None:
+    """A command on a resource of another domain is told, unless uses= grants it."""
+    account = bank.resources["account"].cls
+    for uses, told in (([], True), ([account], False), ([bank], False)):
+        domain = Domain("shop", uses=uses)
+        domain.command(on=account)(type("Charge", (Command,), {}))
+        assert ("is on Account, which is no resource of shop nor granted by uses="
+                in " ".join(found(domain))) is told
+
+
+def test_unused_resource_and_response() -> None:
+    """A resource no command is on and no handler names, and a response no handler yields, are told."""
+    domain, price = shop()
+    domain.response(type("Receipt", (Response,), {}))
+    domain.resource(type("Shelf", (Resource,), {}))
+
+    @domain.command_handler(domain.commands["set-price"].cls)
+    def set_price(command, context):
+        return price(amount=command.amount)
+
+    @domain.event_handler(price)
+    def priced(event, context):
+        return Update(event.target)
+
+    assert [line for line in found(domain) if "unused" in line] == [
+        'response "receipt": seems unused: no command handler names it',
+        'resource "shelf": seems unused: no command is on it and no handler names it']
+
+
+def test_past_tense() -> None:
+    """Regular and irregular participles pass, anywhere in the key; nouns and imperatives do not."""
+    assert all(map(in_past_tense, ["deposited", "money-sent", "account-opened", "withdrawn", "paid_out"]))
+    assert not any(map(in_past_tense, ["open-account", "feed", "need-stock", "red", "price"]))

@@ -1,0 +1,124 @@
+"""Findings: what looks wrong or forgotten in one Domain, each Finding with its reason to care.
+
+Nothing is run and nothing is refused. What is surely missing is said plainly; what was only read off the handlers' code
+"seems" so, and is left out where the code could not be read whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from workbench.domain.handler import place_of
+from workbench.domain.wiring import Mentions, mentions
+
+if TYPE_CHECKING:
+    from workbench.domain.domain import Definition, Domain
+
+# Past participles that do not end in -ed, and words that end so and are none.
+_IRREGULAR = (
+    "become begun bent bet bid bound bought broken brought built burnt cast caught chosen come cut dealt done drawn "
+    "driven drunk eaten fallen fed felt fit forgotten found fought frozen given gone ground grown had heard held "
+    "hidden hit hurt kept known laid lain led left lent let lit lost made meant met paid put quit read rebuilt "
+    "redone reset resold rewritten ridden risen run said seen sent set shaken shown shrunk shut sold spent split "
+    "spoken spread stolen struck stuck sunk swept taken taught thrown told torn undone understood unsent upheld "
+    "upset withdrawn withheld won woken worn wound written")
+_NO_PAST = (
+    "bed bleed breed creed deed embed exceed feed greed indeed need proceed red reed seed shed speed "
+    "succeed weed")
+
+
+class Finding(NamedTuple):
+    """``where`` is the kind and key of a definition, ``what`` is found there, ``why`` one should care."""
+
+    where: str
+    what: str
+    why: str
+
+    def __repr__(self) -> str:
+        return f"{self.where}: {self.what}\n    {self.why}"
+
+
+class Findings(list[Finding]):
+    """A list of Findings that shows itself a finding a paragraph."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) if self else "nothing found"
+
+
+def check(domain: Domain) -> Findings:
+    """All there is to find in a domain: commands first, then events, responses and resources."""
+    handlers = [handler.function for table in (domain.command_handlers, domain.event_handlers, domain.response_handlers)
+                for handler in table.values()]
+    handlers += [handler.function for _, handler in domain.policies.values()]
+    yielding = mentions(handler.function for handler in domain.command_handlers.values())
+    return Findings([*_commands(domain), *_events(domain, yielding), *_responses(domain, yielding),
+                     *_resources(domain, mentions(handlers))])
+
+
+def _commands(domain: Domain) -> list[Finding]:
+    own = {place_of(known.cls) for known in domain.resources.values()}
+    granted = {place_of(resource) for used in domain.uses
+               for resource in ([known.cls for known in used.resources.values()] if hasattr(used, "resources")
+                                else [used])}
+    found = []
+    for key, known in domain.commands.items():
+        where = f'command "{key}"'
+        if key not in domain.command_handlers:
+            found.append(Finding(where, "has no handler", "it cannot be issued; a session does not open such a domain"))
+        if known.on is not None and place_of(known.on) not in own | granted:
+            found.append(Finding(where, f"is on {known.on.__name__}, which is no resource of {domain.key} nor granted "
+                                 "by uses=", "it cannot be issued: what it is on is not known"))
+    return found
+
+
+def _events(domain: Domain, yielding: Mentions) -> list[Finding]:
+    found = []
+    for key, known in domain.events.items():
+        where = f'event "{key}"'
+        if key not in domain.event_handlers:
+            found.append(Finding(where, "has no handler",
+                                 "it would change nothing; a session does not open such a domain"))
+        if not yielding.partly and not yielding.name(known.cls):
+            found.append(Finding(where, "seems unused: no command handler names it",
+                                 "what never happens is code to read and keep; yield it or forget it"))
+        if not in_past_tense(key):
+            found.append(Finding(where, "seems not to be in the past tense",
+                                 'an event is a fact; "account-opened" is not taken for an order, "open-account" is'))
+    return found
+
+
+def _responses(domain: Domain, yielding: Mentions) -> list[Finding]:
+    if yielding.partly:
+        return []
+    return [Finding(f'response "{key}"', "seems unused: no command handler names it",
+                    "no caller ever gets it; yield it or forget it")
+            for key, known in domain.responses.items() if not yielding.name(known.cls)]
+
+
+def _resources(domain: Domain, all_named: Mentions) -> list[Finding]:
+    targets = {place_of(known.on) for known in domain.commands.values() if known.on is not None}
+    # A command without on= may be issued on any resource.
+    readable = not all_named.partly and all(known.on is not None for known in domain.commands.values())
+    found = []
+    for key, known in domain.resources.items():
+        where = f'resource "{key}"'
+        named = all_named.name(known.cls) or any(key in text for text in all_named.texts)
+        if readable and not named and place_of(known.cls) not in targets:
+            found.append(Finding(where, "seems unused: no command is on it and no handler names it",
+                                 "no item of it can come to be here"))
+        if _unguarded(known):
+            found.append(Finding(where, "has neither an invariant nor a field with check= or choices=",
+                                 "every value of the right type is taken; what must never be is best said here, once"))
+    return found
+
+
+def _unguarded(known: Definition) -> bool:
+    fields = [field for name, field in known.cls._fields.items() if not name.startswith("_")]
+    guarded = any(field.check is not None or field.choices is not None for field in fields)
+    return bool(fields) and not guarded and not known.cls._rules and not known.cls._pclass_invariants
+
+
+def in_past_tense(key: str) -> bool:
+    """Whether a word of the key looks like a past participle: "money-sent", "deposited"."""
+    return any(word in _IRREGULAR.split() or (word.endswith("ed") and len(word) > 3 and word not in _NO_PAST.split())
+               for word in key.replace("_", "-").split("-"))
