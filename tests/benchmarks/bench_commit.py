@@ -1,140 +1,120 @@
-"""A mixed commit (60 % insert, 30 % update, 10 % delete) from State to committed, beside the same by hand in asyncpg.
+"""Commit: from State to committed (plan, order, rows, JSON, sent, etags checked), beside the same by other means.
 
-Both start from the same items in memory and give the same guarantees: one transaction, every etag stated, every row
-counted. By hand is the fastest shape known: COPY for new rows, pipelined chunks of ``unnest`` for the others. Runs
-alternate; the medians and their ratio are printed. Sizes may be given: ``bench_commit.py 1000 10000``.
+The others start from the same items in memory, or from rows that are ready, and give the same guarantees: by_hand.py.
+SQLAlchemy's unit of work runs in its own interpreter, on the same server, and measures itself: unit_of_work.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import statistics
-import sys
+import subprocess
 import tempfile
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
-from time import perf_counter
+from functools import partial
+from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
-from workbench import Command, Delete, Domain, Event, Insert, Resource, Session, Target, Update, field
+from by_hand import Work, one_by_one, pairs
+from table import Peer, Table, peers_python
+from things import Mix, bench, pend, seed
 
-RUNS = 5
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-bench = Domain("bench")
+from workbench import Session, Update
+from workbench.postgres.embedded import EmbeddedPostgres
 
-
-@bench.resource
-class Thing(Resource):
-    """With its stamps, a table of twelve columns."""
-
-    name = field(str)
-    price = field(Decimal)
-    stock = field(int)
-    sold = field(bool)
-    facts = field(dict)
-    seen = field(datetime)
-    owner = field(UUID)
-    maker = field(UUID)
+SQLALCHEMY = ("sqlalchemy>=2,<3", "asyncpg", "greenlet")
+ONE = ('UPDATE bench_thing SET price = $3, _updated = $4, _etag = $5 WHERE _id = $1 AND _etag = $2 RETURNING _id')
 
 
-@bench.command
-class Mix(Command):
-    mutations: Any = field(object)
+async def mixed(table: Table, session: Session, dsn: str) -> None:
+    """The mixed commit, at all sizes."""
+    async def pending(size: int) -> list[Any]:
+        await pend(session, size)
+        return pairs(session)
+
+    async def ready(size: int) -> Work:
+        return Work(await pending(size))
+
+    async def ours(_: Any) -> None:
+        await session.commit()
+
+    python = peers_python(*SQLALCHEMY)
+    for size in table.sizes(1000, 10_000, 100_000):
+        others = [
+            Peer("asyncpg by hand, from the same items", lambda items: Work(items).write(session),
+                 partial(pending, size), session.undo, "<= 1.05"),
+            Peer("asyncpg by hand, rows ready", lambda work: work.write(session),
+                 partial(ready, size), session.undo, "<= 1.30")]
+        if size <= 1000:
+            others.append(Peer("one gino statement an item", partial(one_by_one, session),
+                               partial(pending, size), session.undo, ">= 30"))
+        if python is not None and size <= 10_000:
+            others.append(Peer("SQLAlchemy 2, async unit of work", partial(unit_of_work, python, dsn, size),
+                               goal=">= 8"))
+        what = f"mixed commit, {size:,}"
+        await table.race(what, Peer("workbench", ours, partial(pending, size)), *others,
+                         runs=3 if size > 10_000 else 7)
+        if python is None:
+            table.skip(what, "SQLAlchemy 2, async unit of work", "it could not be installed")
 
 
-@bench.event
-class Mixed(Event):
-    mutations: Any = field(object)
+def unit_of_work(python: Path, dsn: str, size: int) -> float:
+    done = subprocess.run([python, Path(__file__).with_name("unit_of_work.py"), dsn, str(size)],
+                          capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise RuntimeError(f"unit_of_work.py ended with {done.returncode}:\n{done.stderr.strip()}")
+    return float(done.stdout)
 
 
-@bench.command_handler(Mix)
-def mix(command: Mix, context: Any) -> Mixed:
-    return Mixed(mutations=command.mutations)
+async def read_set(table: Table, session: Session) -> None:
+    """A commit that verifies as many items as it writes, beside the same without."""
+    async def verified(_: Any) -> None:
+        await session.commit()
+
+    async def unverified(_: Any) -> None:
+        await session.commit(verify_reads=False)
+
+    for size in table.sizes(1000, 10_000):
+        pending = partial(pend, session, size, size)
+        await table.race(f"mixed commit of {size:,}, {size:,} others read", Peer("with", verified, pending),
+                         Peer("without verifying", unverified, pending, goal="<= 1.25"))
 
 
-@bench.event_handler(Mixed)
-def mixed(event: Mixed, context: Any) -> Iterable[Any]:
-    return list(event.mutations)
+async def one_item(table: Table, session: Session) -> None:
+    """One changed item, beside its three statements by hand."""
+    (target,) = await seed(session, 1)
+
+    async def pending() -> Any:
+        await session.issue(Mix(mutations=[Update(target, price=Decimal(session.manager.state.number))]))
+        return pairs(session)[0]
+
+    async def ours(_: Any) -> None:
+        await session.commit()
+
+    async def by_hand(items: Any) -> None:
+        before, after = items
+        async with session.engine.acquire() as connection:
+            await connection.execute("BEGIN")
+            found = await connection.fetch(ONE, before._id, before._etag, after.price, after._updated, before._etag)
+            assert len(found) == 1
+            await connection.execute("COMMIT")
+
+    await table.race("one changed item", Peer("workbench", ours, pending),
+                     Peer("BEGIN, UPDATE … RETURNING, COMMIT", by_hand, pending, session.undo, "<= 1.20"), runs=101)
 
 
-def values(number: int) -> dict[str, Any]:
-    return {"name": f"thing {number}", "price": Decimal(number) / 100, "stock": number, "sold": number % 2 == 0,
-            "facts": {"a": number}, "seen": NOW, "owner": uuid4(), "maker": uuid4()}
-
-
-async def seed(session: Session, count: int) -> list[Target]:
-    """Rows for the updates and deletes, committed."""
-    targets = [Target("bench", "thing", uuid4()) for _ in range(count)]
-    await session.issue(Mix(mutations=[Insert(target, **values(n)) for n, target in enumerate(targets)]))
-    await session.commit()
-    return targets
-
-
-async def pend(session: Session, size: int) -> None:
-    """A pending mix of ``size`` mutations on rows that are there."""
-    there = await seed(session, size * 4 // 10)
-    random.shuffle(there)
-    cut = size * 3 // 10
-    await session.issue(Mix(mutations=[
-        *(Insert(Target("bench", "thing", uuid4()), **values(n)) for n in range(size * 6 // 10)),
-        *(Update(target, price=Decimal(1), stock=-n, facts={"b": n}) for n, target in enumerate(there[:cut])),
-        *(Delete(target) for target in there[cut:])]))
-
-
-async def by_hand(session: Session) -> None:
-    """The same changes of the same items, written as one would write them without a library."""
-    new, changed, gone = [], [], []
-    for entry in session.manager.state.changed.values():
-        (gone if entry.current is None else new if entry.origin is None else changed).append(entry)
-    names = ["_id", "_created", "_updated", "_etag", *values(0)]
-    updated = ["price", "stock", "facts", "_updated", "_etag"]
-    types = {"price": "numeric", "stock": "bigint", "facts": "jsonb", "_updated": "timestamptz", "_etag": "text"}
-    for entries in (changed, gone):
-        entries.sort(key=lambda entry: entry.origin._id)
-    sets = ", ".join(f"{name} = new.{name}" for name in updated)
-    arrays = ", ".join(f"${place}::{types[name]}[]" for place, name in enumerate(updated, 3))
-    async with session.engine.acquire() as connection, connection.transaction():
-        await connection.copy_records_to_table(
-            "bench_thing", columns=names,
-            records=[[getattr(entry.current, name) for name in names] for entry in new])
-        chunks = [changed[start:start + 100] for start in range(0, len(changed), 100)]
-        found = await connection.fetchmany(
-            f"UPDATE bench_thing AS old SET {sets} FROM unnest($1::uuid[], $2::text[], {arrays}) "
-            f"AS new(_key, _expected, {', '.join(updated)}) WHERE old._id = new._key AND old._etag = new._expected "
-            "RETURNING old._id",
-            [([e.origin._id for e in chunk], [e.origin._etag for e in chunk],
-              *([getattr(e.current, name) for e in chunk] for name in updated)) for chunk in chunks])
-        assert len(found) == len(changed)
-        chunks = [gone[start:start + 100] for start in range(0, len(gone), 100)]
-        found = await connection.fetchmany(
-            "DELETE FROM bench_thing AS old USING unnest($1::uuid[], $2::text[]) AS new(_key, _expected) "
-            "WHERE old._id = new._key AND old._etag = new._expected RETURNING old._id",
-            [([e.origin._id for e in chunk], [e.origin._etag for e in chunk]) for chunk in chunks])
-        assert len(found) == len(gone)
-
-
-async def main(sizes: list[int]) -> None:
-    print(f"{'items':>8} {'workbench':>12} {'by hand':>12} {'ratio':>7}   (medians of {RUNS} alternating runs)")
+async def main() -> None:
+    table = Table("commits")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        async with Session(bench, folder=folder) as session:
-            for size in sizes:
-                ours, theirs = [], []
-                for _ in range(RUNS):
-                    await pend(session, size)
-                    start = perf_counter()
-                    await session.commit()
-                    ours.append(perf_counter() - start)
-                    await pend(session, size)
-                    start = perf_counter()
-                    await by_hand(session)
-                    theirs.append(perf_counter() - start)
-                    session.undo()
-                mine, hand = statistics.median(ours), statistics.median(theirs)
-                print(f"{size:>8} {mine * 1000:>9.1f} ms {hand * 1000:>9.1f} ms {mine / hand:>7.2f}")
+        server = EmbeddedPostgres.start(Path(folder) / "data")
+        try:
+            async with Session(bench, dsn=server.dsn) as session:
+                await one_item(table, session)
+                await read_set(table, session)
+                await mixed(table, session, server.dsn)
+        finally:
+            server.stop()
+    table.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main([int(word) for word in sys.argv[1:]] or [100, 1000, 10_000]))
+    asyncio.run(main())

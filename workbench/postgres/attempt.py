@@ -21,13 +21,16 @@ from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, leave
-from workbench.postgres.rows import deferral
-from workbench.postgres.statements import Statement
+from workbench.postgres.rows import deferral, is_chunked
+from workbench.postgres.statements import CHUNK, PORTION, Statement, in_lock_order
 from workbench.state.merge import ResolveConflict
 from workbench.state.plan import Plan
+from workbench.state.progress import Progress
 
 LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
 RUNS = 8        # locking queries a table; where reads and writes alternate more often, all are locked for writing
+_GONE = object()
+_NUMBER = "pg_current_xact_id()::text"
 _STRENGTH = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
 
 
@@ -41,15 +44,19 @@ class Attempt:
 
     ``moved`` says of each item that is not as it was what was to be done with it; ``spent`` are the nonces of
     its receipts that are there already; ``running`` is the statement at work;
-    ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed."""
+    ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed. ``progress`` is told
+    of every portion of changes written, and of how many there are; what it raises rolls all back."""
 
     def __init__(
         self, reader: PostgresReader, plan: Plan, statements: Sequence[Statement], *, verify_reads: bool,
         serializable: bool, lock_timeout: float, receipts: Sequence[Receipt] = (),
+        progress: Progress | None = None,
     ) -> None:
         self._reader, self._plan, self._statements = reader, plan, statements
         self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
-        self._receipts = receipts
+        self._receipts, self._progress = receipts, progress
+        self._total, self._written = sum(len(statement.changes) for statement in statements), 0
+        self._number: str | None = None
         self.moved: dict[Target, str] = {}
         self.spent: list[str] = []
         self.running: Statement | None = None
@@ -79,7 +86,7 @@ class Attempt:
             if self.moved:
                 raise Stale
             self.running = None
-            number = await connection.fetchval("SELECT pg_current_xact_id()::text")
+            number = self._number or await connection.fetchval(f"SELECT {_NUMBER}")
         except BaseException:
             if not connection.is_closed():
                 with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
@@ -103,16 +110,15 @@ class Attempt:
 
     async def _verify(self, connection: Any) -> None:
         for kindred, locks in sorted(self._locks().items()):
-            runs = [(mode, [identifier for identifier, _ in run]) for mode, run in groupby(
-                sorted(locks.items()), key=lambda pair: pair[1])]
+            identifiers = in_lock_order(locks)
+            runs = [(mode, list(run)) for mode, run in groupby(identifiers, key=locks.__getitem__)]
             if len(runs) > RUNS:
-                runs = [(max(locks.values(), key=_STRENGTH.index), sorted(locks))]
+                runs = [(max(locks.values(), key=_STRENGTH.index), identifiers)]
             stored: dict[Any, str | None] = {}
-            for mode, identifiers in runs:
-                stored |= await etags_of(connection, self._plan.tables[kindred], identifiers, mode)
+            for mode, some in runs:
+                stored |= await etags_of(connection, self._plan.tables[kindred], some, mode)
             for target, etag in self._plan.reads.items():
-                if target[:2] == kindred and (
-                        target.identifier not in stored or stored[target.identifier] != etag):
+                if target[:2] == kindred and stored.get(target.identifier, _GONE) != etag:
                     self.moved[target] = "read"
 
     def _locks(self) -> dict[Kindred, dict[Any, str]]:
@@ -139,24 +145,48 @@ class Attempt:
 
     async def _execute(self, connection: Any, statement: Statement) -> None:
         if statement.copied:
+            await self._copy(connection, statement)
+            return
+        if len(statement.parameters) > 1:
+            found: list[Any] = []
+            width = CHUNK if is_chunked(statement) else 1
+            for start in range(0, len(statement.changes), PORTION):
+                found += await connection.fetchmany(
+                    statement.sql, statement.parameters[start // width:(start + PORTION) // width])
+                self._tell(min(PORTION, len(statement.changes) - start))
+        else:
+            # The last statement brings the transaction's number along: so it need not be asked for.
+            last = statement is self._statements[-1]
+            found = await connection.fetch(_numbered(statement) if last else statement.sql, *statement.parameters[0])
+            if last and found:
+                self._number = found[0][-1]
+            self._tell(len(statement.changes))
+        if statement.kind != "insert" and len(found) != len(statement.changes):
+            there = {row[0] for row in found}
+            self.moved |= {change.target: change.kind for change in statement.changes
+                           if change.target.identifier not in there}
+
+    async def _copy(self, connection: Any, statement: Statement) -> None:
+        """New rows by COPY, so many at a time that what goes on can be told, and cancelled."""
+        for start in range(0, len(statement.parameters), PORTION):
+            rows = statement.parameters[start:start + PORTION]
             try:
                 await connection.copy_records_to_table(
-                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
-                    records=statement.parameters)
+                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
             except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
                 raise DatabaseError(f"a value does not fit into {statement.table.name}: {error}; nothing was written, "
                                     "everything pending is kept") from error
-        elif statement.kind == "insert":
-            await connection.execute(statement.sql, *statement.parameters[0])
-        else:
-            if len(statement.parameters) == 1:
-                found = await connection.fetch(statement.sql, *statement.parameters[0])
-            else:
-                found = await connection.fetchmany(statement.sql, statement.parameters)
-            if len(found) != len(statement.changes):
-                there = {row[0] for row in found}
-                self.moved |= {change.target: change.kind for change in statement.changes
-                               if change.target.identifier not in there}
+            self._tell(len(rows))
+
+    def _tell(self, count: int) -> None:
+        self._written += count
+        if self._progress is not None:
+            self._progress(self._written, self._total)
+
+
+def _numbered(statement: Statement) -> str:
+    """The text of a statement that gives the transaction's number as well, last in each row."""
+    return f"{statement.sql}{' RETURNING' if statement.kind == 'insert' else ','} {_NUMBER}"
 
 
 async def outcome(engine: Engine, number: str) -> bool | None:

@@ -21,13 +21,14 @@ from workbench.errors import ConnectionLost, ConstraintViolated
 from workbench.postgres.caveats import blockers, caveats, columns_of_constraint
 from workbench.postgres.deferred import broken
 from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
-from workbench.postgres.query import PostgresReader, uncollected
+from workbench.postgres.query import PostgresReader
 from workbench.postgres.rows import deferral, part_of, reads_of, rows_of
 from workbench.postgres.statements import Statement, column_of, compiled
 from workbench.postgres.violation import Checked, Violation, causes_of, readers_of
 from workbench.state.change import Change
 from workbench.state.plan import Plan
 from workbench.state.table import Table, quoted
+from workbench.state.uncollected import uncollected
 
 PATIENCE = 2.0      # seconds for a lock, at most a quarter of all
 HASTE = 0.2         # and for each further lock of the same statement

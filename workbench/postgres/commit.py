@@ -22,12 +22,14 @@ from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, Constr
 from workbench.postgres.attempt import Attempt, Stale, outcome
 from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
-from workbench.postgres.query import PostgresReader, uncollected
+from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.statements import Statement, compiled
 from workbench.state.change import Change
 from workbench.state.clash import Clash, clash_of
 from workbench.state.plan import Plan
+from workbench.state.progress import Progress
+from workbench.state.uncollected import uncollected
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
 _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
@@ -53,11 +55,13 @@ class Commit(NamedTuple):
 
 async def commit(
     engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True, serializable: bool = False,
-    wait: float = WAIT, receipts: Sequence[Receipt] = (),
+    wait: float = WAIT, receipts: Sequence[Receipt] = (), progress: Progress | None = None,
 ) -> tuple[int, int]:
     """Writes the plan in one transaction; returns the numbers of its statements and of the attempts it took.
 
-    The ``receipts`` of the saved plans that it carries out are left with it.
+    The ``receipts`` of the saved plans that it carries out are left with it. ``progress(done, total)`` is called as
+    changes are written, and from 0 again at each further attempt; what it raises ends the commit, as cancelling does:
+    nothing is written then.
 
     Raises AlreadyApplied when one of those was written before, Conflict, ConstraintViolated, CannotOrder, Busy,
     ConnectionLost (which says whether it was committed) or DatabaseError; whatever is raised, nothing is written unless
@@ -66,6 +70,17 @@ async def commit(
         raise CannotOrder(plan.order.tangles)
     with uncollected(len(plan)):
         statements = compiled(plan)
+        await asyncio.sleep(0)      # compiling took a while: who would cancel has a turn before anything is sent
+        return await _attempts(
+            engine, reader, plan, statements, verify_reads=verify_reads, serializable=serializable, wait=wait,
+            receipts=receipts, progress=progress)
+
+
+async def _attempts(
+    engine: Engine, reader: PostgresReader, plan: Plan, statements: Sequence[Statement], *, verify_reads: bool,
+    serializable: bool, wait: float, receipts: Sequence[Receipt], progress: Progress | None,
+) -> tuple[int, int]:
+    """Attempts until one is done or time is over; the numbers of statements and of attempts."""
     if receipts:
         await prepare_receipts(engine)
     clock = asyncio.get_running_loop().time
@@ -73,7 +88,7 @@ async def commit(
     while True:
         attempts += 1
         attempt = Attempt(reader, plan, statements, verify_reads=verify_reads, serializable=serializable,
-                          lock_timeout=max(0.001, end - clock()), receipts=receipts)
+                          lock_timeout=max(0.001, end - clock()), receipts=receipts, progress=progress)
         try:
             await _once(engine, reader, plan, attempt)
             return len(statements), attempts

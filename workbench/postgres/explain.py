@@ -12,10 +12,10 @@ import asyncpg
 import msgspec
 
 from workbench.postgres.engine import Engine
-from workbench.postgres.query import uncollected
 from workbench.postgres.statements import Statement, compiled
 from workbench.state.plan import Plan
 from workbench.state.table import quoted
+from workbench.state.uncollected import uncollected
 
 
 class Explained(NamedTuple):

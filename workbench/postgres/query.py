@@ -5,17 +5,17 @@ What is stored is validated as it is read: a row that does not fit its Resource 
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, TablesDiffer
 from workbench.postgres.engine import Engine
-from workbench.postgres.statements import column_of, encoder
+from workbench.postgres.statements import PORTION, column_of, encoder
+from workbench.state.progress import Progress
 from workbench.state.table import Table, quoted
+from workbench.state.uncollected import uncollected
 
 
 class PostgresReader:
@@ -25,19 +25,39 @@ class PostgresReader:
         self._engine, self._registry, self.tables = engine, registry, tables
         self.unfit: TablesDiffer | None = None      # raised in place of reading from tables that do not fit
 
-    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
+    async def load(
+        self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
+    ) -> list[Resource]:
+        """The stored items of some identifiers, all as they were at one moment. ``progress(done, total)`` is called as
+        they come, and once all are there; what it raises ends the reading, as cancelling does."""
         self._check_fit()
+        items: list[Resource] = []
         async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}") as connection:
-            return await self.load_with(connection, kindred, identifiers)
+            if len(identifiers) <= PORTION:
+                items = await self.load_with(connection, kindred, identifiers)
+            else:       # one query, by a cursor: so many records need not be there twice
+                async with connection.transaction(readonly=True):
+                    cursor = await connection.cursor(self._query(kindred), list(identifiers))
+                    while rows := await cursor.fetch(PORTION):
+                        items += self._items(kindred, rows)
+                        if progress is not None:
+                            progress(min(len(items), len(identifiers) - 1), len(identifiers))
+        if progress is not None:
+            progress(len(identifiers), len(identifiers))
+        return items
 
     async def load_with(
         self, connection: Any, kindred: Kindred, identifiers: Sequence[Identifier], *, deleted: bool = False,
     ) -> list[Resource]:
         """The stored items of some identifiers, read on a given connection; soft-deleted ones too if ``deleted``."""
+        rows = await connection.fetch(self._query(kindred, deleted=deleted), list(identifiers))
+        return self._items(kindred, rows)
+
+    def _query(self, kindred: Kindred, *, deleted: bool = False) -> str:
         table = self.tables[kindred]
         key = column_of(table, "_id")
-        where = f"{quoted(key.name)} = ANY($1::{key.type}[]){'' if deleted else _alive(table)}"
-        return self._items(kindred, await connection.fetch(f"{_select(table)} WHERE {where}", list(identifiers)))
+        return (f"{_select(table)} WHERE {quoted(key.name)} = ANY($1::{key.type}[])"
+                f"{'' if deleted else _alive(table)}")
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
         self._check_fit()
@@ -85,16 +105,3 @@ def _alive(table: Table) -> str:
     """The condition that leaves soft-deleted rows out, where the table has any."""
     deleted = [column for column in table.columns if column.field == "_deleted"]
     return f" AND {quoted(deleted[0].name)} IS NULL" if deleted else ""
-
-
-@contextmanager
-def uncollected(count: int) -> Iterator[None]:
-    """Pauses the cyclic garbage collector around the making of many records: it costs up to a third of that."""
-    if count < 1000 or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

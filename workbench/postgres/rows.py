@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.domain.registry import Kindred
-from workbench.postgres.statements import CHUNK, Statement, column_of
+from workbench.postgres.statements import CHUNK, Statement, column_of, in_lock_order
 from workbench.state.plan import Plan
 from workbench.state.table import Column, Table, quoted
 
@@ -72,4 +72,4 @@ def reads_of(plan: Plan) -> Mapping[Kindred, list[Any]]:
     by_kind: dict[Kindred, list[Any]] = {}
     for target in plan.reads:
         by_kind.setdefault(target[:2], []).append(target.identifier)
-    return {kindred: sorted(by_kind[kindred]) for kindred in sorted(by_kind)}
+    return {kindred: in_lock_order(by_kind[kindred]) for kindred in sorted(by_kind)}

@@ -8,8 +8,10 @@ Every UPDATE and DELETE states the etag it expects and returns the identifiers i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind, RecordKind
 from workbench.state.change import Change
@@ -17,6 +19,9 @@ from workbench.state.plan import Plan
 from workbench.state.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
+PORTION = 10_000    # rows sent until a long commit can be cancelled again; a multiple of a chunk
+# UUIDs compare as their integers do, and those without a call into Python for each comparison.
+_BY_IDENTIFIER, _BY_UUID = attrgetter("target.identifier"), attrgetter("target.identifier.int")
 
 
 class Statement(NamedTuple):
@@ -39,9 +44,12 @@ def compiled(plan: Plan) -> list[Statement]:
     statements: list[Statement] = []
     for rank in plan.ranks:
         groups: dict[tuple[Any, ...], list[Change]] = {}
+        latest: tuple[Any, ...] = ()
         for change in rank:
             shape = change.target[:2], change.kind, change.columns, change.part, change.withheld
-            groups.setdefault(shape, []).append(change)
+            if shape != latest:     # mostly it is the one before: to compare is cheaper than to hash
+                group, latest = groups.setdefault(shape, []), shape
+            group.append(change)
         for (kindred, kind, columns, _, _), changes in groups.items():
             table = plan.tables[kindred]
             if kind == "insert":
@@ -55,14 +63,21 @@ def compiled(plan: Plan) -> list[Statement]:
 
 def _sorted(changes: list[Change]) -> list[Change]:
     """By identifier: two commits that lock the same rows in the same order do not deadlock."""
-    return sorted(changes, key=lambda change: change.target.identifier)
+    by_uuid = isinstance(changes[0].target.identifier, UUID)
+    return sorted(changes, key=_BY_UUID if by_uuid else _BY_IDENTIFIER)
+
+
+def in_lock_order(identifiers: Iterable[Any]) -> list[Any]:
+    """Identifiers of one resource in the same order as ``_sorted`` has them."""
+    found = list(identifiers)
+    return sorted(found, key=attrgetter("int") if found and isinstance(found[0], UUID) else None)
 
 
 # ------------------------------------------------------------------------------------------------ the three kinds
 
 def _insert(table: Table, changes: list[Change]) -> Statement:
     names = ", ".join(quoted(column.name) for column in table.columns)
-    rows = list(zip(*(_values(column, changes) for column in table.columns), strict=True))
+    rows = _rows(table.columns, changes)
     if len(changes) == 1:
         places = ", ".join(f"${place}::{column.type}" for place, column in enumerate(table.columns, 1))
         sql = f"INSERT INTO {table.quoted} ({names}) VALUES ({places})"
@@ -74,7 +89,7 @@ def _insert(table: Table, changes: list[Change]) -> Statement:
 def _update(table: Table, changes: list[Change], fields: tuple[str, ...]) -> Statement:
     changed = [column for column in table.columns if column.field in fields]
     key, etag = column_of(table, "_id"), column_of(table, "_etag")
-    values = [*_keys(changes), *(_values(column, changes) for column in changed)]
+    values = [*_keys(changes), *zip(*_rows(changed, changes), strict=True)]
     kind = changes[0].kind
     if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
@@ -116,7 +131,7 @@ def _equals(changes: Sequence[Change]) -> str:
 
 
 def _keys(changes: Sequence[Change]) -> list[list[Any]]:
-    return [[change.target.identifier for change in changes], [change.etag for change in changes]]
+    return [list(map(_BY_IDENTIFIER, changes)), [change.etag for change in changes]]
 
 
 def _chunked(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
@@ -124,16 +139,25 @@ def _chunked(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     return [tuple(values[start:start + CHUNK] for values in columns) for start in range(0, count, CHUNK)]
 
 
-def _values(column: Column, changes: Sequence[Change]) -> list[Any]:
-    """What changes of one shape write into a column."""
-    field, encode = column.field, encoder(column.kind)
-    if field in changes[0].withheld:
-        return [None] * len(changes)
+def _rows(columns: Sequence[Column], changes: Sequence[Change]) -> list[tuple[Any, ...]]:
+    """What changes of one shape write into some columns, a tuple an item."""
+    fields = [column.field for column in columns]
     if changes[0].parked is not None:
-        values = [(change.parked or {})[field] for change in changes]
+        rows = [tuple([(change.parked or {})[field] for field in fields]) for change in changes]
+    elif len(fields) > 1:       # all columns of an item at once, in C
+        rows = list(map(attrgetter(*fields), [change.after for change in changes]))
     else:
-        values = [getattr(change.after, field) for change in changes]
-    return values if encode is None else [encode(value) for value in values]
+        rows = [(getattr(change.after, fields[0]),) for change in changes]
+    withheld = changes[0].withheld
+    encoders = {place: encode for place, column in enumerate(columns) if (encode := encoder(column.kind)) is not None}
+    if not encoders and not withheld:
+        return rows
+    values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for place, encode in encoders.items():
+        values[place] = [encode(value) for value in values[place]]
+    for field in withheld:
+        values[fields.index(field)] = [None] * len(rows)
+    return list(zip(*values, strict=True))
 
 
 def column_of(table: Table, field: str) -> Column:

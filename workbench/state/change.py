@@ -7,15 +7,20 @@ stamps there is no change: the values were equal.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from workbench.domain.convert import told
-from workbench.domain.datadef import MISSING, same
+from workbench.domain.datadef import same
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.state.state import Entry
 
 SIGNS = {"insert": "+", "update": "~", "delete": "-"}
+_STAMPS = frozenset({"_updated", "_etag", "_updater"})      # a change of these alone is none
+_PLAIN = frozenset({str, int, bool, datetime, UUID, type(None)})
 
 
 class Change:
@@ -94,16 +99,37 @@ class Change:
         return f"{self.sign} {self.target}{f'  {inner}' if inner else ''}"
 
 
+class Differ:
+    """Tells what an entry of one resource amounts to; what all its items have in common is looked up once."""
+
+    __slots__ = ("_cls", "_names", "_soft", "_values")
+
+    def __init__(self, cls: type[Resource]) -> None:
+        self._cls, self._names = cls, tuple(cls._fields)
+        self._values, self._soft = attrgetter(*self._names), "_deleted" in self._names
+
+    def change(self, target: Target, entry: Entry) -> Change | None:
+        """The change; None when the values are equal."""
+        cls, before, after = self._cls, entry.origin, entry.current
+        if before is not None and type(before) is not cls:
+            before = refit(before, cls)
+        if after is not None and type(after) is not cls:
+            after = refit(after, cls)
+        if before is None:
+            gone = after is None or (self._soft and is_deleted(after))
+            return None if gone else Change("insert", target, None, after, self._names, entry)
+        if after is None:
+            return Change("delete", target, before, None, (), entry)
+        # Most values are the very same object, and most others of a type whose == says all: a tenth of a plan's time.
+        columns = tuple([
+            name for name, old, new in zip(self._names, self._values(before), self._values(after), strict=True)
+            if old is not new and (old != new if type(old) in _PLAIN else not same(old, new))])
+        if len(columns) <= len(_STAMPS) and _STAMPS.issuperset(columns):
+            return None
+        kind = "delete" if self._soft and is_deleted(after) else "update"
+        return Change(kind, target, before, after, columns, entry)
+
+
 def change_of(target: Target, entry: Entry, registry: Registry) -> Change | None:
     """The change that an entry of a State amounts to; None when the values are equal."""
-    cls = registry.resource(target[:2])
-    before, after = (item if item is None or type(item) is cls else refit(item, cls)
-                     for item in (entry.origin, entry.current))
-    if before is None:
-        return None if is_deleted(after) else Change("insert", target, None, after, tuple(cls._fields), entry)
-    if after is None:
-        return Change("delete", target, before, None, (), entry)
-    columns = tuple(name for name in cls._fields if not same(getattr(before, name, MISSING), getattr(after, name)))
-    if all(name in ("_updated", "_etag", "_updater") for name in columns):
-        return None
-    return Change("delete" if is_deleted(after) else "update", target, before, after, columns, entry)
+    return Differ(registry.resource(target[:2])).change(target, entry)

@@ -43,6 +43,8 @@ class Reason(NamedTuple):
 
 def reasons(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> Iterator[Reason]:
     """All reasons between some changes, by the foreign keys and unique constraints of their tables."""
+    if not any(table.foreign_keys or table.uniques for table in tables.values()):
+        return
     of_kind: dict[Kindred, list[int]] = defaultdict(list)
     for place, change in enumerate(changes):
         of_kind[change.target[:2]].append(place)

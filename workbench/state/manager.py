@@ -79,18 +79,19 @@ class StateManager:
         __tracebackhide__ = True
         user = self.user        # who issues it, not who is at work when its turn comes
         async with self.hold("issue"):
-            unit = self._unit(self.state, user, again=made)
+            unit = self.unit(self.state, user, again=made)
             try:
                 state, step = await unit.run(command, on, cell=cell, if_match=if_match)
             except DatabaseError:
                 raise       # it says nothing about the command
             except Exception as error:
-                self._refused(command, on, unit, cell, error)
+                self.refuse(command, on, unit, cell, error)
                 raise
             self.history.move(state)
             return step
 
-    def _refused(self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception) -> None:
+    def refuse(self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception) -> None:
+        """Remembers a command that was refused."""
         address = type(command).__name__
         with suppress(UnknownName):
             known = self.registry.known(type(command))
@@ -115,9 +116,10 @@ class StateManager:
             finally:
                 _AT_WORK.reset(token)
 
-    def _unit(
+    def unit(
         self, state: State, user: str | None, *, reading: bool = False, again: Sequence[Target] = (),
     ) -> Unit:
+        """A unit on a State; ``again`` are targets to be made up, ``reading`` does not look at the clock."""
         now = _NEVER if reading else self.clock()       # looking does not make a lesson's clock tick
         return Unit(state, registry=self.registry, cache=self.cache, reader=self.reader, now=now, user=user,
                     identifiers=self._identifiers, again=again)
@@ -133,7 +135,7 @@ class StateManager:
 
     async def fetch(self, *targets: Any) -> list[Resource]:
         """The present items of some targets, as the next command would see them. Raises NotFound."""
-        unit = self._unit(self.state, self.user, reading=True)
+        unit = self.unit(self.state, self.user, reading=True)
         wanted = [self.registry.target(target) for target in targets]
         found: dict[Target, Resource] = {}
         for domain in dict.fromkeys(target.domain for target in wanted):
@@ -144,7 +146,7 @@ class StateManager:
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, pending ones included, by ``_created``."""
         kindred = self.registry.kindred(resource)
-        unit = self._unit(self.state, self.user, reading=True)
+        unit = self.unit(self.state, self.user, reading=True)
         return await unit.find(kindred[0], f"{kindred[0]}:{kindred[1]}", equals)
 
     def items(self, resource: Any) -> list[tuple[str, Target, Resource]]:
@@ -322,7 +324,7 @@ class StateManager:
         who holds the manager."""
         before, base = self.plan(), self.history.state_before()
         state, refused = await replay(
-            self.state.pending(), base, lambda state, step: self._unit(state, step.user, again=step.made))
+            self.state.pending(), base, lambda state, step: self.unit(state, step.user, again=step.made))
         self.history.move(state)
         return Rebased(self.plan(), before, tuple(refused))
 
@@ -331,7 +333,7 @@ class StateManager:
         called by who holds the manager; ``verb`` says in the outcome what was done."""
         before = self.plan()
         state, refused = await replay(
-            steps, self.state, lambda state, step: self._unit(state, step.user, again=step.made))
+            steps, self.state, lambda state, step: self.unit(state, step.user, again=step.made))
         if state is not self.state:
             self.history.move(state)
         return Rebased(self.plan(), before, tuple(refused), verb)

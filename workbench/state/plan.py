@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from workbench.domain.convert import told
@@ -18,14 +19,15 @@ from workbench.domain.mutation import Delete
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
-from workbench.state.change import Change, change_of
+from workbench.state.change import Change, Differ
 from workbench.state.document import Made, document_of
 from workbench.state.merge import ResolveConflict
 from workbench.state.order import Order, ordered
 from workbench.state.saved import SavedPlan
-from workbench.state.state import State
+from workbench.state.state import Changed, Entry, State
 from workbench.state.step import Step
 from workbench.state.table import Table
+from workbench.state.uncollected import uncollected
 
 
 class Plan:
@@ -49,7 +51,7 @@ class Plan:
     def ranks(self) -> list[list[Change]]:
         return self.order.ranks
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         return tuple(change for rank in self.ranks for change in rank if not change.part)
 
@@ -144,14 +146,9 @@ def plan_of(
     """The plan of all that is pending in a State, ordered by the foreign keys of the tables.
 
     ``made`` is asked for the nonce when the plan is saved."""
-    changes, idle = [], []
-    entries: list[tuple[Target, Any]] = sorted(state.changed.items(), key=lambda pair: pair[1].place)
-    for target, entry in entries:
-        change = change_of(target, entry, registry)
-        if change is None:
-            idle.append(target)
-        else:
-            changes.append(change)
+    with uncollected(len(state.changed)):
+        changes, idle = _changes(state, registry)
+        order = ordered(changes, tables)
     steps = tuple(state.pending())
     reads: dict[Target, str | None] = {}
     for step in steps:
@@ -161,10 +158,34 @@ def plan_of(
                     reads.pop(event._target, None)
         for target, etag in step.reads.items():
             reads.setdefault(target, etag)
-    for change in changes:
+    for change in changes if reads else ():
         if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
             reads.pop(change.target, None)
-    return Plan(state, ordered(changes, tables), tuple(idle), reads, steps, tables, made)
+    return Plan(state, order, tuple(idle), reads, steps, tables, made)
+
+
+def _changes(state: State, registry: Registry) -> tuple[list[Change], list[Target]]:
+    """The changes, in the order in which their items were first touched, and the items whose values are equal."""
+    differs: dict[Kindred, Differ] = {}
+    changes, idle = [], []
+    for target, entry in sorted(_entries(state.changed), key=lambda pair: pair[1].place):
+        kindred = target[:2]
+        differ = differs.get(kindred)
+        if differ is None:
+            differ = differs[kindred] = Differ(registry.resource(kindred))
+        change = differ.change(target, entry)
+        if change is None:
+            idle.append(target)
+        else:
+            changes.append(change)
+    return changes, idle
+
+
+def _entries(changed: Changed) -> list[tuple[Target, Entry]]:
+    """The items of a map at once: rpds' own iterator takes each out of a copy of the map, ten times as slow as what it
+    gives to pickle."""
+    pairs = cast(tuple[Any, ...], changed.__reduce__())[1][0]
+    return pairs if isinstance(pairs, list) else list(changed.items())
 
 
 def moved_since(plan: Plan, state: State) -> list[str]:

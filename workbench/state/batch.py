@@ -1,0 +1,239 @@
+"""Batch: thousands of commands issued in one call.
+
+``issue_many`` reads what it is given as pairs of a command and what it is on, fetches the items that these name in one
+query per resource, and runs one command after the other on States of its own. The session moves once, at the end: until
+then there is nothing to undo, so that an error or a cancellation leaves all as it was.
+
+A ``Batch`` has the steps and, where it was to go on past them, the refusals: each a ``BatchRefusal``, counted by
+``Cause``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from workbench.domain.entity import Command
+from workbench.domain.registry import Kindred, Registry
+from workbench.domain.resource import Identifier, Target, identify
+from workbench.errors import DatabaseError, Invalid, Problem, WorkbenchError
+from workbench.state.manager import StateManager
+from workbench.state.progress import Progress
+from workbench.state.step import Step
+from workbench.state.uncollected import uncollected
+
+SLICE = 0.02        # seconds at work before the loop has its turn: so long does a cancellation wait
+FAULTS = 20         # rows that cannot be read, told one by one
+_STOPPED = ("This was number {} of {:,}, and nothing was done; with stop=False what is refused is told at the end, and "
+            "the rest goes on.")
+# What differs between two refusals of one cause: quoted values, the item of an address, whatever has a digit in it.
+_PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=/)[^\s,;:()]+|[^\s,;:()=/]*\d[^\s,;()=/]*")
+
+
+class BatchRefusal(NamedTuple):
+    """What was refused: its ``place`` from 0, what was ``given`` there, and the class and words of the error.
+
+    ``command`` is None where what was given was none. The error itself is not kept: it would keep frames alive."""
+
+    place: int
+    given: Any
+    command: Command | None
+    kind: type[Exception]
+    message: str
+
+    @property
+    def error(self) -> str:
+        """The name of the error's class."""
+        return self.kind.__name__
+
+    def __str__(self) -> str:
+        return f"number {self.place}, {_named(self.command)}: {self.error}: {self.message}"
+
+
+class Cause(NamedTuple):
+    """Refusals that differ in names and figures alone: how many, of which command, by which error, in which words (with
+    ``…`` for the names and figures), and the first of them."""
+
+    times: int
+    command: str
+    error: str
+    words: str
+    first: BatchRefusal
+
+
+class Batch:
+    """What came of many commands: ``steps``, in order, and ``refusals`` of those that left no trace.
+
+    ``undo(len(batch.steps))`` takes them back."""
+
+    def __init__(self, steps: Sequence[Step], refusals: Sequence[BatchRefusal] = ()) -> None:
+        self.steps, self.refusals = tuple(steps), tuple(refusals)
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The refusals counted by cause, the most frequent first."""
+        groups: dict[tuple[str, str, str], list[BatchRefusal]] = {}
+        for refusal in self.refusals:
+            words = _PARTICULAR.sub("…", refusal.message)
+            groups.setdefault((_named(refusal.command), refusal.error, words), []).append(refusal)
+        causes = [Cause(len(group), *key, group[0]) for key, group in groups.items()]
+        return sorted(causes, key=lambda cause: -cause.times)
+
+    def __repr__(self) -> str:
+        total = len(self.steps) + len(self.refusals)
+        lines = [f"{len(self.steps):,} of {total:,} command{'' if total == 1 else 's'} issued"
+                 f"{f', {len(self.refusals):,} refused' if self.refusals else ''}"]
+        for cause in self.causes:
+            first = f"first number {cause.first.place}: {' '.join(cause.first.message.split())}"
+            lines.append(f"  {cause.times:,} x {cause.command}: {cause.error}; {first}")
+        return "\n".join(lines)
+
+
+async def issue_many(
+    manager: StateManager, commands: Iterable[Any], *, of: type[Command] | None = None, on: Any = None,
+    stop: bool = True, progress: Progress | None = None, cell: int | None = None,
+) -> Batch:
+    """Issues many commands in their order, each on the State that the one before led to; nothing is written.
+
+    Each is a Command, an address, a pair ``(command, on)`` or ``(address, fields)``, or, where ``of`` names the class
+    of all, a mapping of its fields, in which ``on`` names the item. ``on`` is what those are on that do not say it
+    themselves. ``progress(done, total)`` is called now and then, from the loop's thread.
+
+    With ``stop=True`` the first refusal is raised and nothing was done. With ``stop=False`` what is refused is told in
+    the Batch, and the rest goes on. When the database fails, or it is cancelled, nothing was done in either case.
+
+    Raises Invalid, before any command runs, for what cannot be read as a command, and then whatever ``issue`` does."""
+    rows = list(commands)
+    wanted, refusals = _read(rows, manager.registry, of, on)
+    if stop and refusals:
+        raise _unread(refusals, len(rows))
+    user, refused, steps = manager.user, [], []
+    async with manager.hold("issue"):
+        with uncollected(len(rows)):
+            await _prefetch(manager, wanted)
+            state, turn = manager.state, monotonic()
+            for place, command, where in wanted:
+                unit = manager.unit(state, user)
+                try:
+                    state, step = await unit.run(command, where, cell=cell)
+                except DatabaseError:
+                    raise       # it says nothing about the command
+                except Exception as error:
+                    manager.refuse(command, where, unit, cell, error)     # which says: behind the present step
+                    if stop:
+                        error.add_note(_STOPPED.format(place, len(rows)))
+                        raise
+                    refused.append(manager.refusals.pop()._replace(after=state.number))
+                    refusals.append(BatchRefusal(place, rows[place], command, type(error), str(error)))
+                else:
+                    steps.append(step)
+                if monotonic() - turn > SLICE:
+                    if progress is not None:
+                        progress(place + 1, len(rows))
+                    await asyncio.sleep(0)
+                    turn = monotonic()
+            if steps:
+                manager.history.move(state)
+            manager.refusals += refused
+    if progress is not None:
+        progress(len(rows), len(rows))
+    return Batch(steps, sorted(refusals, key=lambda refusal: refusal.place))
+
+
+# ------------------------------------------------------------------------------------------------ what was given
+
+
+def _read(
+    rows: Sequence[Any], registry: Registry, of: type[Command] | None, on: Any,
+) -> tuple[list[tuple[int, Command, Any]], list[BatchRefusal]]:
+    """Each row as its place, the command, and what it is on; and those that are none."""
+    if of is not None and not (isinstance(of, type) and issubclass(of, Command)):
+        raise Invalid("issue_many", [Problem("of", of, f"{of!r} is no class of commands; give one such as Deposit")])
+    wanted, refusals = [], []
+    for place, row in enumerate(rows):
+        try:
+            command, where = _pair(row, registry, of)
+            wanted.append((place, command, on if where is None else where))
+        except WorkbenchError as error:
+            refusals.append(BatchRefusal(place, row, None, type(error), str(error)))
+    return wanted, refusals
+
+
+def _pair(row: Any, registry: Registry, of: type[Command] | None) -> tuple[Command, Any]:
+    if isinstance(row, Command):
+        return row, None
+    if isinstance(row, str):
+        return registry.command_at(row, {})
+    if isinstance(row, Mapping) and of is not None:
+        fields = {str(name): value for name, value in row.items()}
+        where = fields.pop("on", None)      # no field can have that name
+        return of(**fields), where
+    if isinstance(row, tuple | list) and len(row) == 2:
+        first, second = row
+        if isinstance(first, Command):
+            return first, second
+        if isinstance(first, str) and isinstance(second, Mapping):
+            return registry.command_at(first, second)
+    hint = ("name the class of all the rows: issue_many(rows, of=Deposit)" if isinstance(row, Mapping) else
+            "give a command, an address, (command, on) or (address, fields)")
+    raise Invalid("issue_many", [Problem(None, row, f"{row!r:.200} is no command; {hint}")])
+
+
+def _unread(refusals: Sequence[BatchRefusal], total: int) -> Invalid:
+    """All rows that cannot be read as one error; of very many the first."""
+    problems = [Problem(f"number {one.place}", one.given, one.message) for one in refusals[:FAULTS]]
+    if len(refusals) > FAULTS:
+        problems.append(Problem(None, None, f"… and {len(refusals) - FAULTS:,} more of {total:,}"))
+    return Invalid("issue_many", problems)
+
+
+def _named(command: Command | None) -> str:
+    return "no command" if command is None else type(command).__name__
+
+
+# ------------------------------------------------------------------------------------------------ prefetching
+
+
+async def _prefetch(manager: StateManager, wanted: Iterable[tuple[int, Command, Any]]) -> None:
+    """Takes the items that the commands are on, and those that their fields refer to, into the cache."""
+    missing: dict[Kindred, dict[Identifier, None]] = {}
+    for _, command, where in wanted:
+        for target in _named_by(command, where, manager.registry):
+            if target not in manager.state.changed and target not in manager.cache.items:
+                missing.setdefault(target[:2], {})[target.identifier] = None
+    for kindred, identifiers in missing.items():
+        for item in await manager.reader.load(kindred, list(identifiers)):
+            manager.cache.keep(Target(*kindred, item._id), item)
+
+
+def _named_by(command: Command, where: Any, registry: Registry) -> list[Target]:
+    """The items that a command names for sure; what is wrong or ambiguous is left to be said when it runs."""
+    targets: list[Target] = []
+    with suppress(WorkbenchError):
+        known = registry.known(type(command))
+        where = command._target if where is None else where
+        declared = known.definition.on
+        if declared is not None and (isinstance(where, UUID | int) or _is_text(where)):
+            targets.append(_target(registry, declared, where, known.domain))
+        elif where is not None and not isinstance(where, type):
+            targets.append(registry.target(where, home=known.domain))
+    for name, declaration in type(command)._fields.items():
+        value = getattr(command, name)
+        if declaration.references is not None and value is not None:
+            with suppress(WorkbenchError):
+                targets.append(_target(registry, declaration.references, value, registry.known(type(command)).domain))
+    return targets
+
+
+def _is_text(where: Any) -> bool:
+    return isinstance(where, str) and "/" not in where
+
+
+def _target(registry: Registry, resource: Any, identifier: Any, home: str) -> Target:
+    kindred = registry.kindred(resource, home=home)
+    return Target(*kindred, identify(registry.resource(kindred), identifier))

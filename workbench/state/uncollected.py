@@ -1,0 +1,20 @@
+"""Uncollected: bulk work without the cyclic garbage collector, which would look at all there is again and again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def uncollected(count: int) -> Iterator[None]:
+    """Pauses the cyclic garbage collector around the making of many records: it costs up to a third of that."""
+    if count < 1000 or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
