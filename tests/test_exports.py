@@ -12,7 +12,7 @@ import workbench
 from workbench import errors
 
 NAMES = [
-    "Command", "Conflict", "Context", "Datadef", "Delete", "Domain", "Event", "Insert", "Invalid", "NotFound",
+    "Command", "Conflict", "Context", "Datadef", "Delete", "Domain", "Event", "File", "Insert", "Invalid", "NotFound",
     "Rejected", "Resource", "Response", "Session", "Target", "Update", "Workbench", "WorkbenchError", "field",
     "given",
     "invariant"]

@@ -220,14 +220,14 @@ async def test_commands_of_two_users_on_one_connection(
     dsn: str, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two users whose commands interleave on a pool of one connection each commit their own, under their own names."""
-    monkeypatch.setattr("workbench.session.connect", functools.partial(connect, max_size=1))
+    monkeypatch.setattr("workbench.opening.connect", functools.partial(connect, max_size=1))
     only = await connect(dsn, max_size=1)
 
     async def shared(*_: Any, **__: Any) -> Any:
         return only
 
     async with Session(desk(Paper), dsn=dsn, user="ada") as ada:
-        monkeypatch.setattr("workbench.session.connect", shared)
+        monkeypatch.setattr("workbench.opening.connect", shared)
         bob = await Session(desk(Paper), dsn=dsn, user="bob")
         eve = await Session(desk(Paper), dsn=dsn, user="eve")
         assert bob.engine is eve.engine is not ada.engine

@@ -14,6 +14,7 @@ from workbench.domain.domain import Domain as Domain
 from workbench.domain.entity import Command as Command
 from workbench.domain.entity import Event as Event
 from workbench.domain.entity import Response as Response
+from workbench.domain.file import File as File
 from workbench.domain.mutation import Delete as Delete
 from workbench.domain.mutation import Insert as Insert
 from workbench.domain.mutation import Update as Update
@@ -41,6 +42,7 @@ __all__ = [
     "Delete",
     "Domain",
     "Event",
+    "File",
     "Insert",
     "Invalid",
     "NotFound",

@@ -27,6 +27,7 @@
     │   ├── ConnectionLost       the connection went; says whether anything was committed
     │   └── TablesDiffer         a table that is there does not fit the definition
     ├── EmbeddedError        the embedded Postgres could not be started or stopped
+    ├── Cancelled            a long verb was cancelled by its button
     └── LoopError            called from an event loop where that cannot work
 
 Each carries its facts as attributes, so that a form or a test never parses a text.
@@ -61,7 +62,8 @@ class WorkbenchError(Exception):
                   if not _MACHINERY.match(frame[0].f_globals.get("__name__", ""))]
         if len(places) > 6:
             places[3:-3] = ["…"]
-        return [f"\x1b[1m{type(self).__name__}\x1b[0m: {self}", *(["", *places] if places else [])]
+        notes = getattr(self, "__notes__", ())
+        return [f"\x1b[1m{type(self).__name__}\x1b[0m: {self}", *notes, *(["", *places] if places else [])]
 
 
 def _place(frame: FrameType, line: int) -> str:
@@ -348,6 +350,14 @@ class EmbeddedError(WorkbenchError):
     def __init__(self, folder: Any, reason: str, hint: str = "") -> None:
         self.folder, self.reason = folder, reason
         super().__init__(f"the embedded Postgres in {folder}: {reason}" + (f"; {hint}" if hint else ""))
+
+
+class Cancelled(WorkbenchError):
+    """A long verb was cancelled by its button; ``done`` of ``total`` says how far it was."""
+
+    def __init__(self, verb: str, done: int, total: int) -> None:
+        self.verb, self.done, self.total = verb, done, total
+        super().__init__(f"{verb} was cancelled at {done:,} of {total:,}: nothing was done, all is as it was before")
 
 
 class LoopError(WorkbenchError):

@@ -27,11 +27,13 @@ from workbench.postgres.explain import Explained, explain
 from workbench.postgres.receipt import Receipt, wait_for
 from workbench.postgres.reconcile import reconciled
 from workbench.postgres.violation import Checked
+from workbench.state.batch import Batch, issue_many
 from workbench.state.branch import Branch
 from workbench.state.command_log import CommandLog, LoggedCommand
 from workbench.state.comparison import Comparison
 from workbench.state.merge import Way
 from workbench.state.plan import Plan, moved_since
+from workbench.state.progress import Progress
 from workbench.state.recorded import recorded_test
 from workbench.state.replay import Rebased
 from workbench.state.retold import script_of
@@ -75,6 +77,20 @@ class Session(Opening):
             raise Invalid("issue", [Problem(None, command, (
                 f"{command!r} is no command; give one such as OpenAccount(owner=…), or its address"))])
         return await manager.issue(command, on=on, cell=cell, if_match=if_match)
+
+    async def issue_many(
+        self, commands: Iterable[Any], /, *, of: type[Command] | None = None, on: Any = None, stop: bool = True,
+        progress: Progress | None = None, cell: int | None = None,
+    ) -> Batch:
+        """Handles thousands of commands in one call; nothing is written. Their items are fetched in one query each
+        resource, and the session moves once, at the end.
+
+        Each is a Command, an address, ``(command, on)``, ``(address, fields)``, or a mapping of the fields of the class
+        ``of`` (and ``on``). With ``stop`` the first refusal is raised and nothing was done; without it the Batch tells
+        what was refused, by cause. ``progress(done, total)`` is called now and then.
+
+        Raises Invalid, before any command runs, for all that is no command, and what ``issue`` raises."""
+        return await issue_many(await self._renew(), commands, of=of, on=on, stop=stop, progress=progress, cell=cell)
 
     async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier; a list for
@@ -123,7 +139,7 @@ class Session(Opening):
     async def commit(
         self, plan: Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
         serializable: bool = False, wait: float = WAIT,
-        after: Awaitable[Any] | SavedPlan | str | None = None,
+        after: Awaitable[Any] | SavedPlan | str | None = None, progress: Progress | None = None,
     ) -> Commit:
         """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
         items in ``only`` stand on; that part must be closed.
@@ -133,7 +149,8 @@ class Session(Opening):
         Other transactions are waited for, and a deadlock or serialization failure is tried again, for ``wait`` seconds
         in all. ``after`` is awaited first, as the commit of another session in a task; when it fails, so does this.
         Where it is a saved plan (or its nonce, as text), the commit waits until whoever it be has applied that one, for
-        ``wait`` seconds as well.
+        ``wait`` seconds as well. ``progress(done, total)`` is called now and then; a commit that is cancelled has
+        written nothing.
 
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
@@ -155,6 +172,7 @@ class Session(Opening):
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             statements, attempts = await commit(
                 self.engine, self.reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
+                progress=progress,
                 receipts=[Receipt(nonce, None, manager.clock(), manager.user)
                           for nonce in manager.saved.nonces(plan.steps)])
             own = manager.saved.nonce(plan.state)

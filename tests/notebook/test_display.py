@@ -16,10 +16,17 @@ import pytest
 from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
 from workbench import Delete, Insert, Rejected, Target, Update
 from workbench.errors import Invalid, WorkbenchError
-from workbench.notebook.display import LIMIT, STYLE, box, cell, commit_html, plan_html, register, step_html, value_html
-from workbench.notebook.display import safely as shown_safely
+from workbench.notebook.box import LIMIT, STYLE, WHOLE, box, value_html
+from workbench.notebook.box import safely as shown_safely
+from workbench.notebook.conflict_html import conflict_html
+from workbench.notebook.display import cell, commit_html, register
+from workbench.notebook.plan_html import TOLD, plan_html
 from workbench.notebook.shown_plan import ShownPlan
+from workbench.notebook.sql_html import sql_html
+from workbench.notebook.step_html import step_html
 from workbench.postgres.commit import Commit
+from workbench.postgres.violation import Checked, Violation
+from workbench.state.clash import Clash
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
@@ -83,13 +90,16 @@ async def test_everything_is_escaped() -> None:
     manager = await changed()
     plan = manager.plan()
     for html in (
-        *map(step_html, manager.state.steps()), plan_html(plan, [EVIL]), commit_html(Commit(plan, 1, START)),
+        *map(step_html, manager.state.steps()), commit_html(Commit(plan, 1, START)), sql_html(EVIL),
+        plan_html(plan, [EVIL], checked=checked(plan), why=plan.why),
+        conflict_html([Clash(Target("notes", "note", EVIL), "update-update", {EVIL: 1}, {EVIL: EVIL}, {EVIL: "x"})]),
         shown_safely(lambda: int(EVIL)),    # type: ignore[arg-type, return-value]
         box(value_html(EVIL), value_html([EVIL]), value_html({EVIL: EVIL * 30})),
     ):
         tags = Tags(html)
         assert tags.open == []
-        assert tags.seen <= {"style", "div", "span", "b", "br", "table", "tr", "th", "td", "details", "summary", "pre"}
+        assert tags.seen <= {"style", "div", "span", "b", "ul", "li", "table", "tr", "th", "td", "details", "summary",
+                             "pre"}
         assert "'&'" not in html.replace(STYLE, "")
 
 
@@ -98,9 +108,10 @@ async def test_a_plan() -> None:
     plan = (await changed()).plan()
     shown = plan_html(plan, ["UPDATE a < b"])
     assert words(shown) == (
-        "Plan: 2 to add, 1 to change, 1 to delete notes:note "
+        "Plan: 2 to add, 1 to change, 1 to delete ; 1 statement notes:note "
         "+ EVIL text: 'EVIL' number: 0 step 1 + copy text: 'EVIL' number: 0 step 1 "
-        "~ old text: 'EVIL' → 'EVIL!' step 2 - gone text: 'EVIL' number: 0 step 3 SQL UPDATE a < b")
+        "~ old text: 'EVIL' → 'EVIL!' step 2 - gone text: 'EVIL' number: 0 step 3 "
+        "SQL UPDATE a < b -- with all values, for psql: plan.sql()")
     assert findall('class="(insert|update|delete)">(.)', shown) == [
         ("insert", "+"), ("insert", "+"), ("update", "~"), ("delete", "-")]
     assert "<details><summary>" in shown
@@ -142,7 +153,7 @@ async def test_what_a_plan_does_not_write_is_told() -> None:
 @pytest.mark.parametrize("value, expected", [
     (Decimal("1.50"), "1.50"), (UUID(int=1), "00000000-0000-0000-0000-000000000001"), (None, "None"), ("1", "'1'"),
     (datetime(2013, 1, 1, tzinfo=UTC), "2013-01-01 00:00:00+00:00"), (timedelta(hours=2), "2:00:00"), (True, "True"),
-    ("x" * 100, f"'{'x' * 58}…"), ([Decimal(1)], "[Decimal('1')]"),
+    (["'"], '["\'"]'), ([Decimal(1)], "[Decimal('1')]"),
     pytest.param(10**5000, "<int that cannot be shown>", id="huge"),
 ])
 def test_a_value(value: object, expected: str) -> None:
@@ -150,11 +161,77 @@ def test_a_value(value: object, expected: str) -> None:
     assert words(value_html(value)) == expected
 
 
-def test_the_whole_of_a_value_is_in_the_tooltip() -> None:
-    """The tooltip has a cut value whole, up to a screenful, and is absent where it would say the same."""
-    assert unescape(value_html("<" * 100).split('"')[1]) == repr("<" * 100)
-    assert len(unescape(value_html("x" * 10**6).split('"')[1])) == 2000
-    assert "title" not in value_html("short")
+def test_a_long_value_folds_out() -> None:
+    """A long value is cut and folds out whole, without a kernel; a very long one up to a screenful, and says so."""
+    html = value_html("<" * 100)
+    assert words(html) == f"'{'<' * 58}… {'<' * 100!r}"
+    assert html.startswith('<details class="long"><summary>')
+    assert words(value_html("x" * 10**6)).endswith(f"x… and {10**6 + 2 - WHOLE:,} characters more")
+    assert "<" not in value_html("short")
+    assert unescape(value_html(Decimal(1)).split('"')[1]) == "Decimal('1')"
+
+
+def checked(plan: Any) -> Checked:
+    """A check that found one fault of the first change, and one of no item."""
+    faults = [Violation("check", EVIL, target, ("text",), {"text": EVIL}, EVIL)
+              for target in (plan.changes[0].target, None)]
+    return Checked(tuple(faults), 1, START, 0.1, "")
+
+
+async def test_a_checked_plan() -> None:
+    """A plan that was checked says when and with what outcome; a violation stands with its change, or on top."""
+    plan = (await changed()).plan()
+    shown = words(plan_html(plan, [], checked=checked(plan), ago=12.3))
+    assert shown.startswith("Plan: 2 to add, 1 to change, 1 to delete ; checked 12 s ago: ✗ 2 violations "
+                            '✗ check "EVIL": EVIL notes:note + EVIL text: \'EVIL\' number: 0 '
+                            '✗ check "EVIL": EVIL step 1')
+    fine = Checked((), 1, START, 0.1, "")
+    assert "checked 5 min ago: ✓ no violations" in words(plan_html(plan, [], checked=fine, ago=300))
+    assert "checked" not in words(plan_html(plan, []))
+
+
+async def test_the_cause_of_a_change_folds_out() -> None:
+    """Under each change its steps fold out into why; a plan too large for that names what tells it."""
+    plan = (await changed(user="ada")).plan()
+    html = plan_html(plan, [], why=plan.why)
+    assert html.count("<details><summary>step ") == len(plan)
+    assert "step 2 step 2: notes:write/note/old by ada at 2013-01-01 00:00:01 UTC, cell 7 event Written" in words(html)
+    many = manage(notes())
+    for number in range(TOLD + 1):
+        await many.issue(Write(), on=f"note/{number}")
+    shown = plan_html(many.plan(), [], why=many.plan().why)
+    assert "<details><summary>step" not in shown
+    assert "what led to a change: plan.why(item)" in text(shown)
+
+
+def test_sql_is_highlighted() -> None:
+    """Keywords, texts and comments of SQL are told apart, a keyword within a text is none; the text stays as it was."""
+    sql = """-- SELECT\nUPDATE "FROM" SET a = 'it''s SET' WHERE b < $1"""
+    html = sql_html(sql)
+    assert unescape(sub(r"<[^>]*>", "", html)) == sql
+    assert findall(r'<span class="(\w+)">([^<]*)</span>', html) == [
+        ("dim", "-- SELECT"), ("word", "UPDATE"), ("word", "SET"), ("text", "&#x27;it&#x27;&#x27;s SET&#x27;"),
+        ("word", "WHERE")]
+
+
+def test_a_conflict() -> None:
+    """Base, mine and theirs stand side by side for each column that differs; what each side changed is marked, and
+    where both did; an item that is gone has dashes; of one that was only read there is the sentence alone."""
+    on = Target("notes", "note", "a")
+    both = Clash(on, "update-update", {"text": "x", "number": 1, "_etag": "1"},
+                 {"text": "y", "number": 1, "_etag": "2"}, {"text": "z", "number": 2, "_etag": "3"})
+    html = conflict_html([both])
+    assert words(html) == (
+        "Conflict on 1 item; nothing was written, everything pending is kept notes:note/a: here a step changed it, "
+        "meanwhile another changed it column base mine theirs ✗ text 'x' 'y' 'z' number 1 1 2")
+    assert findall(r'<td class="told (\w+)">([^<]*)', html) == [
+        ("dim", "&#x27;x&#x27;"), ("update", "&#x27;y&#x27;"), ("update", "&#x27;z&#x27;"), ("dim", "1"), ("dim", "1"),
+        ("update", "2")]
+    gone = Clash(on, "update-delete", {"text": "x"}, {"text": "y"}, None)
+    assert words(conflict_html([gone])).endswith("column base mine theirs ✗ text 'x' 'y' –")
+    read = Clash(on, "read-update", None, None, {"text": "z"})
+    assert words(conflict_html([read])).endswith("notes:note/a: here a step read it, meanwhile another changed it")
+    assert "… and 1 more; wb.conflict has them all" in words(conflict_html([both] * (LIMIT + 1)))
 
 
 async def test_a_bundle_has_text_and_html() -> None:

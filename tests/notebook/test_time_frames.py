@@ -146,6 +146,7 @@ def test_whoever_watches_is_told_after_the_verb(wb: Workbench) -> None:
     def fails() -> None:
         raise ZeroDivisionError("in a panel")
 
-    wb.watch(fails)
+    unwatch = wb.watch(fails)
     with pytest.warns(RuntimeWarning, match="somebody who watches the workbench failed:(.|\n)*in a panel"):
         assert wb.undo()[0].number == 1
+    unwatch()

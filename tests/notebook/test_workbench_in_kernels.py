@@ -255,7 +255,7 @@ def test_what_is_shown(kernel: Kernel) -> None:
     assert [bundle["text/plain"].split()[0] for bundle in bundles] == ["step", "plan:", "committed:"]
     assert f"owner='{evil}'" in bundles[0]["text/plain"]
     assert "<script" not in "".join(bundle["text/html"] for bundle in bundles)
-    assert bundles[1]["text/html"].count("&lt;script&gt;alert(1)&lt;/script&gt;") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in bundles[1]["text/html"]
     assert sorted(kernel.execute("wb").data) == ["text/plain"]
 
 
@@ -282,12 +282,12 @@ def test_an_error_shows_the_words_and_the_users_lines(kernel: Kernel) -> None:
 def test_a_failing_display_shows_its_traceback(kernel: Kernel) -> None:
     """A display that fails comes as its traceback, not as nothing, and the text beside it is whole."""
     bundle = kernel.execute("""
-import workbench.notebook.display as display
-kept, display._message = display._message, lambda message: 1 / 0
+import workbench.notebook.step_html as shown
+kept, shown._message = shown._message, lambda message: 1 / 0
 s = wb.issue(Deposit(amount=1), on=ada)
 s
 """).data
-    kernel.execute("display._message = kept")
+    kernel.execute("shown._message = kept")
     assert "ZeroDivisionError: division by zero" in bundle["text/html"]
     assert bundle["text/plain"].startswith("step")
 

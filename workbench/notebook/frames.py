@@ -16,9 +16,11 @@ import pandas as pd
 
 from workbench.domain.kinds import Kind, OptionalKind, kind_of
 from workbench.domain.resource import Resource, Target
+from workbench.state.change import Change
 from workbench.state.plan import Plan
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
+from workbench.state.uncollected import uncollected
 
 
 def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]]) -> pd.DataFrame:
@@ -66,11 +68,26 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 
     Columns: ``change`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``columns`` (the names of the
     fields set), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (numbers)."""
-    rows = [(change.kind, f"{change.target.domain}:{change.target.resource}", change.target.identifier,
-             [name for name in change.columns if not name.startswith("_")], change.old, change.new, change.etag,
-             change.steps) for change in plan.changes]
-    return frame_of(rows, {"change": str, "resource": str, "identifier": object, "columns": object, "old": object,
-                         "new": object, "etag": str | None, "steps": object}, start=1)
+    told: dict[tuple[str, ...], list[str]] = {}     # of a hundred thousand changes few set other columns
+    with uncollected(len(plan.changes)):
+        return frame_of(
+            [_change_row(change, told) for change in plan.changes],
+            {"change": str, "resource": str, "identifier": object, "columns": object, "old": object, "new": object,
+             "etag": str | None, "steps": object}, start=1)
+
+
+def _change_row(change: Change, told: dict[tuple[str, ...], list[str]]) -> tuple[Any, ...]:
+    target, before, after = change.target, change.before, change.after
+    names = told.get(change.columns)
+    if names is None:
+        names = told[change.columns] = [name for name in change.columns if not name.startswith("_")]
+    if change.kind == "delete" or not isinstance(after, Resource):      # a saved one has mappings
+        old, new = change.old, change.new
+    else:
+        old = {} if before is None else {name: getattr(before, name, None) for name in names}
+        new = {name: getattr(after, name) for name in names}
+    return (change.kind, f"{target.domain}:{target.resource}", target.identifier, names.copy(), old, new, change.etag,
+            change.steps)
 
 
 def frame_of(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from workbench.domain.entity import Command
 from workbench.errors import Conflict, WorkbenchError, nearest
 from workbench.notebook.display import cell, register
 from workbench.notebook.loop import Bridge
+from workbench.notebook.output import kept
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.commit import Commit
@@ -72,6 +73,7 @@ class Opened:
             rival.close()
         atexit.unregister(self._at_exit)
         self._finalizer()
+        self._watchers.tell()
 
     def _at_work(self) -> Session:
         """The session, while it is open."""
@@ -173,7 +175,7 @@ class Awaited:
 
     async def issue(self, command: Command | str, /, **arguments: Any) -> Step:
         """Session.issue, of the present cell."""
-        return await self._run(self._session.issue(command, cell=cell(), **arguments))
+        return await self._run(kept(self._session.issue(command, cell=cell(), **arguments)))
 
     async def commit(
         self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | SavedPlan | str | None = None,

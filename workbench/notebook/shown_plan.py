@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pandas as pd
 
 from workbench.domain.resource import Resource, Target
 from workbench.errors import WorkbenchError
+from workbench.notebook.box import safely
 from workbench.notebook.check_frames import ShownCheck, explain_frame
-from workbench.notebook.display import plan_html, safely
 from workbench.notebook.frames import plan_frame
+from workbench.notebook.plan_html import outline, plan_html
 from workbench.notebook.shown_saved_plan import ShownSavedPlan
 from workbench.postgres.explain import Explained
 from workbench.postgres.script import script
@@ -25,13 +27,15 @@ from workbench.state.plan import Plan
 class ShownPlan:
     """The plan of all that is pending; ``plan`` is the value itself. Showing it asks nothing of the database.
 
-    ``check`` and ``explain`` are the session's, called with the plan; without them it cannot be tried."""
+    ``check`` and ``explain`` are the session's, called with the plan; without them it cannot be tried. The last check
+    is remembered, and told with the summary."""
 
     def __init__(
         self, plan: Plan, *, check: Callable[..., Checked] | None = None,
         explain: Callable[[Plan], list[Explained]] | None = None,
     ) -> None:
         self.plan, self._check, self._explain = plan, check, explain
+        self._last: tuple[float, Checked] | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -53,7 +57,14 @@ class ShownPlan:
         Every violation and stale row is found, with the step, event and cell it comes from; ``.frame()`` has them."""
         if self._check is None:
             raise WorkbenchError("this plan was shown without a database to try it on; make it with wb.plan()")
-        return ShownCheck(self._check(self.plan, verify_reads=verify_reads, timeout=timeout))
+        checked = self._check(self.plan, verify_reads=verify_reads, timeout=timeout)
+        self._last = (monotonic(), checked)
+        return ShownCheck(checked)
+
+    @property
+    def checked(self) -> ShownCheck | None:
+        """What the last check of this plan found; None when it was not checked."""
+        return None if self._last is None else ShownCheck(self._last[1])
 
     def explain(self) -> pd.DataFrame:
         """Postgres' estimates, one statement a row; nothing is run. See ``check_frames.explain_frame``."""
@@ -72,12 +83,6 @@ class ShownPlan:
         It is one transaction, and raises when the plan is stale. Raises Invalid for a value that has no literal."""
         return script(self.plan)
 
-    def _outline(self) -> str:
-        """The statements with the parameters ``$1`` … in place of values, which may be many."""
-        lines = [f"-- {statement.kind} {len(statement.changes)} of {statement.table.name}\n{statement.sql};"
-                 for statement in self.statements]
-        return "\n".join([*lines, "-- with all values, for psql: plan.sql()"] if lines else [])
-
     def save(self, path: str | Path, *, overwrite: bool = False) -> ShownSavedPlan:
         """Writes the plan to a file, to be read by others and applied later, once: ``wb.apply(path)``.
 
@@ -95,7 +100,11 @@ class ShownPlan:
         return repr(self.plan)
 
     def _repr_html_(self) -> str:
-        return safely(lambda: plan_html(self.plan, [self._outline()]))
+        return safely(self._html)
+
+    def _html(self) -> str:
+        at, checked = self._last or (0.0, None)
+        return plan_html(self.plan, outline(self.statements), checked=checked, ago=monotonic() - at, why=self.plan.why)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
+from workbench.notebook.batch_frames import rows_of
 from workbench.notebook.display import cell
 from workbench.notebook.frames import items_frame, pending_frame
+from workbench.notebook.output import kept
+from workbench.notebook.progress import ProgressBar
 from workbench.notebook.rival_frames import conflict_frame, drift_frame
+from workbench.notebook.shown_batch import ShownBatch
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
 from workbench.notebook.time_frames import events_frame, steps_frame
@@ -29,6 +33,10 @@ from workbench.state.replay import Rebased
 from workbench.state.restored import differences
 from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
+
+if TYPE_CHECKING:
+    from workbench.notebook.form import Form
+    from workbench.notebook.panel import Panel
 
 
 class Workbench(Travelling):
@@ -51,8 +59,22 @@ class Workbench(Travelling):
         See Session.issue for ``on``, ``data``, ``if_match`` and what is raised; whatever is raised, all is as before.
         """
         __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
-        return self._run(
-            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields))
+        return self._run(kept(
+            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields)))
+
+    def issue_many(
+        self, commands: Iterable[Any] | pd.DataFrame, /, *, of: type[Command] | None = None, on: Any = None,
+        stop: bool = True,
+    ) -> ShownBatch:
+        """Handles thousands of commands in one call, with a bar that can cancel it; nothing is ever half done.
+
+            wb.issue_many(frame, of=Deposit)            # columns are fields, and "on" is the item of each row
+
+        See Session.issue_many for what is taken and raised. With ``stop=False`` what is refused is told at the end, by
+        cause, and the rest goes on."""
+        with ProgressBar("issue_many") as bar:
+            return ShownBatch(self._run(self._at_work().issue_many(
+                rows_of(commands, of), of=of, on=on, stop=stop, progress=bar, cell=cell())))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
@@ -81,8 +103,10 @@ class Workbench(Travelling):
         ``after`` is a saved plan (or its nonce) that somebody else applies first. See Session.commit for the rest and
         for what is raised; the last Conflict is in ``wb.conflict``."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        return self._decide(self._at_work().commit(
-            given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait, after=after))
+        with ProgressBar("commit") as bar:
+            return self._decide(self._at_work().commit(
+                given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait, after=after,
+                progress=bar))
 
     # -------------------------------------------------------------------------------------------- saved plans
 
@@ -172,6 +196,23 @@ class Workbench(Travelling):
     def events(self) -> pd.DataFrame:
         """The events of the present branch, one a row, the committed ones too, in the order in which they happened."""
         return events_frame(self._at_work().steps)
+
+    # -------------------------------------------------------------------------------------------- to click
+
+    def form(self, command: type[Command] | str, /, *, on: Any = None, **initial: Any) -> Form:
+        """A form for a command, or its address ``bank:deposit``: filled in and issued by mouse or keyboard.
+
+        ``on`` is what it is issued on, ``initial`` what stands in its fields. Raises UnknownName."""
+        from workbench.notebook.form import Form  # ipywidgets bring IPython: a script does without
+
+        return Form(self.issue, self._at_work().registry, command, on=on, **initial)
+
+    def panel(self) -> Panel:
+        """The workbench to click: commands, plan, items, steps, branches, conflicts. Open as many as you like: they all
+        show the same, whoever issued it, a click or a cell."""
+        from workbench.notebook.panel import Panel
+
+        return Panel(self)
 
     def __repr__(self) -> str:
         domains = ", ".join(self.session.registry.domains)

@@ -1,0 +1,166 @@
+"""The progress bar: when it is shown, where, that its button truly cancels, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.notebook.kernels import Kernel
+from workbench.errors import Cancelled
+from workbench.notebook.loop import Bridge
+from workbench.notebook.progress import Line, ProgressBar
+
+SETUP = """
+import asyncio
+from workbench.notebook.loop import Bridge
+from workbench.notebook.progress import ProgressBar
+
+bridge = Bridge()
+log = []
+
+async def long(bar, count):
+    try:
+        for number in range(count):
+            bar(number, count)
+            if bar.face is not None and "shown" not in log:
+                log.append("shown")
+                print("button", bar.face.button.model_id, flush=True)
+            await asyncio.sleep(0.01)
+    except asyncio.CancelledError:
+        log.append("cancelled")
+        raise
+    bar(count, count)
+    return "whole"
+"""
+RUN = """
+log.clear()
+with ProgressBar("load", delay=DELAY) as bar:
+    outcome = bridge.run(long(bar, COUNT))
+outcome
+"""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with Kernel.started(tmp_path_factory.mktemp("kernel")) as kernel:
+        kernel.execute(SETUP)
+        yield kernel
+
+
+def cell(delay: float, count: int) -> str:
+    return RUN.replace("DELAY", str(delay)).replace("COUNT", str(count))
+
+
+def test_the_button_cancels_what_runs(running: Kernel) -> None:
+    """A click, which JupyterLab sends to a subshell, ends the cell that still runs; its task was cancelled."""
+    shell = running.subshell()
+    sent = running.send(cell(0.05, 100_000))
+    button = running.until(sent, "button").text.split()[-1]
+    running.send_click(button, subshell=shell)
+    ended = running.wait(sent)
+    assert ended.error == "Cancelled"
+    assert "of 100,000: nothing was done, all is as it was before" in ended.traceback
+    assert running.execute("log").value == "['shown', 'cancelled']"
+
+
+def test_the_interrupt_cancels_as_well(running: Kernel) -> None:
+    """The kernel's interrupt ends it as ever, and takes the bar away."""
+    sent = running.send(cell(0.05, 100_000))
+    running.until(sent, "button")
+    running.interrupt()
+    assert running.wait(sent).error == "KeyboardInterrupt"
+    assert running.execute("log").value == "['shown', 'cancelled']"
+
+
+def test_what_is_shown_is_gone_at_the_end(running: Kernel) -> None:
+    """The widget is shown, follows, and its output is empty when the verb is back, its models closed."""
+    ended = running.execute(cell(0.05, 60))
+    assert ended.value == "'whole'"
+    assert ["application/vnd.jupyter.widget-view+json" in bundle for bundle in ended.shown] == [True]
+    assert [update["data"] for update in ended.contents("update_display_data")] == [{"text/plain": ""}]
+    values = [content["data"]["state"]["value"] for content in ended.contents("comm_msg")
+              if "value" in content["data"].get("state", {})]
+    assert len([value for value in values if isinstance(value, int)]) > 2
+    assert [value for value in values if isinstance(value, str)][-1].endswith(" of 60")
+    assert len(ended.contents("comm_close")) >= 4
+
+
+def test_a_short_verb_shows_nothing(running: Kernel) -> None:
+    """Within the first half second nothing is shown, and ipywidgets is not even asked."""
+    ended = running.execute(cell(0.5, 10))
+    assert (ended.value, ended.shown, ended.text, ended.contents("comm_open")) == ("'whole'", [], "", [])
+
+
+# ------------------------------------------------------------------------------------------------ without a kernel
+
+
+async def count(bar: ProgressBar, total: int = 3) -> str:
+    for number in range(total + 1):
+        bar(number, total)
+        await asyncio.sleep(0)
+    return "whole"
+
+
+class Screen(io.StringIO):
+    """A terminal that writes down what it is sent."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def bridge() -> Iterator[Bridge]:
+    bridge = Bridge()
+    yield bridge
+    bridge.close()
+
+
+def test_a_terminal_has_one_line(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal one line is written over, and wiped at the end."""
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr("workbench.notebook.progress.PAUSE", 0)
+    with ProgressBar("load", delay=0) as bar:
+        assert bridge.run(count(bar)) == "whole"
+    assert isinstance(bar.face, Line)
+    assert screen.getvalue() == "\rload: 0 of 3\rload: 1 of 3\rload: 2 of 3\r            \r"
+
+
+def test_a_script_prints_nothing(bridge: Bridge, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where there is neither a notebook nor a terminal nothing is printed."""
+    with ProgressBar("load", delay=0) as bar:
+        assert bridge.run(count(bar)) == "whole"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cancel_is_told_with_how_far_it_was(bridge: Bridge) -> None:
+    """`cancel` cancels the task; what is raised says how far it was, and that nothing was done."""
+
+    async def cancelled(bar: ProgressBar) -> None:
+        bar(1200, 5000)
+        bar.cancel()
+        await asyncio.Event().wait()
+
+    with pytest.raises(Cancelled, match=r"load was cancelled at 1,200 of 5,000: nothing was done") as caught, \
+            ProgressBar("load") as bar:
+        bridge.run(cancelled(bar))
+    assert (caught.value.verb, caught.value.done, caught.value.total) == ("load", 1200, 5000)
+
+
+def test_a_cancel_that_comes_too_late_does_nothing(bridge: Bridge) -> None:
+    """Once the verb is back there is nothing to cancel; another one's cancellation stays what it is."""
+    with ProgressBar("load") as bar:
+        bridge.run(count(bar))
+        bar.cancel()
+    bar.cancel()
+    assert not bar.cancelled
+
+    async def ended() -> Any:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError), ProgressBar("load") as bar:
+        bridge.run(ended())

@@ -1,0 +1,89 @@
+"""Box: the frame, the colours and the values of all HTML that is shown.
+
+Every text that comes from a domain or the database is escaped. Colours are JupyterLab's own variables, mixed with the
+colour of its text (its orange alone is too pale on white), with fixed ones where there is no JupyterLab; every colour
+has a sign beside it. What is long is folded with ``<details>``: it opens by mouse, by keyboard, and without a kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from html import escape
+from traceback import format_exc
+from typing import Any
+from uuid import UUID
+
+# .wb.wb counts more than JupyterLab's own rules for tables in outputs: to the right, every second row grey.
+STYLE = """<style>
+.wb {--wb-text: var(--jp-content-font-color1, currentColor); color: var(--wb-text); overflow-x: auto; line-height: 1.5;
+     font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)}
+.wb.wb table {border-collapse: collapse; margin: .3em 0 .5em; font-size: inherit}
+.wb.wb tr:nth-child(n) {background: none; border: 0}
+.wb.wb tr:nth-child(n) > * {padding: 1px 1.2em 1px 0; text-align: left; vertical-align: top; border: 0; max-width: none;
+     white-space: nowrap; font-size: inherit; line-height: 1.5}
+.wb.wb tr > .told {white-space: normal; overflow-wrap: anywhere; min-width: 12em}
+.wb .insert {color: color-mix(in srgb, var(--jp-success-color1, #2e7d32) 75%, var(--wb-text))}
+.wb .update {color: color-mix(in srgb, var(--jp-warn-color1, #b26a00) 75%, var(--wb-text))}
+.wb .delete {color: color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, var(--wb-text))}
+.wb .dim {opacity: .75} .wb b {font-weight: 600} .wb summary {cursor: pointer}
+.wb .in {margin-left: 1.4em} .wb.wb pre {margin: .2em 0 .2em 1.4em; padding: 0; white-space: pre-wrap; background: none;
+     color: inherit; font-size: inherit; font-family: inherit}
+.wb.wb ul {list-style: none; margin: 0; padding-left: 1.4em} .wb.wb li {margin: 0}
+.wb details.long {display: inline-block; vertical-align: top; max-width: 100%}
+.wb details.long > pre {margin-left: 0; max-height: 20em; overflow: auto}
+.wb .word {color: var(--jp-mirror-editor-keyword-color, inherit); font-weight: 600}
+.wb .text {color: var(--jp-mirror-editor-string-color, inherit)}
+.wb.wb img, .wb.wb svg {max-width: 100%; height: auto}
+</style>"""
+LIMIT = 200     # changes shown; the frame has them all
+WHOLE = 4000    # characters of a long value; a picture of it is no place for more
+
+
+def box(*parts: str) -> str:
+    """Parts of HTML as one output of a cell."""
+    return f'{STYLE}<div class="wb">{"".join(parts)}</div>'
+
+
+def scrolled(html: str, name: str) -> str:
+    """What is tall in a frame that scrolls, by keyboard as well; ``name`` says what is in it."""
+    frame = 'style="max-height: 36em; overflow: auto" tabindex="0" role="region"'
+    return f'<div {frame} aria-label="{escape(name)}">{html}</div>'
+
+
+def value_html(value: Any) -> str:
+    """A value as one would write it. A long one is cut, and folds out; the repr of others, if it says more, is in the
+    tooltip."""
+    whole = _repr(value)
+    text = whole
+    if isinstance(value, Decimal | UUID | date | time | timedelta):     # without the name of their class
+        text = str(value)
+    if len(text) > 60:
+        summary = f"<summary>{escape(text[:59])}…</summary>"
+        return f'<details class="long">{summary}<pre>{escape(_cut(whole))}</pre></details>'
+    return escape(text) if text == whole else f'<span title="{escape(whole)}">{escape(text)}</span>'
+
+
+def values_html(values: Mapping[str, Any]) -> str:
+    """Named values in a line."""
+    return ", ".join(f"{escape(str(name))}={value_html(value)}" for name, value in values.items())
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:       # such as an int of more than 4300 digits
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WHOLE else f"{text[:WHOLE]}… and {len(text) - WHOLE:,} characters more"
+
+
+def safely(render: Callable[..., str], *values: Any) -> str:
+    """What ``render`` gives, or its traceback: IPython swallows the error of a formatter and would show nothing."""
+    try:
+        return render(*values)
+    except Exception:
+        return box(f"<pre>{escape(format_exc())}</pre>")

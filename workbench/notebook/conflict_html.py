@@ -1,0 +1,50 @@
+"""Conflict as HTML: the items on which a plan and the database disagree, by column: base, mine, theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from workbench.domain.datadef import MISSING, same
+from workbench.notebook.box import LIMIT, box, value_html
+from workbench.state.clash import Clash
+
+
+def conflict_html(clashes: Sequence[Clash]) -> str:
+    """The clashes of a Conflict (its ``items``): who did what, and the columns that differ.
+
+    A value is marked where a side changed it; where both did, to different values, the column is marked ✗."""
+    parts = [f"<b>Conflict on {len(clashes)} item{'' if len(clashes) == 1 else 's'}; nothing was written, everything "
+             "pending is kept</b>"]
+    parts += map(_item, clashes[:LIMIT])
+    if len(clashes) > LIMIT:
+        parts.append(f'<div class="dim">… and {len(clashes) - LIMIT} more; wb.conflict has them all</div>')
+    return box(*parts)
+
+
+def _item(clash: Clash) -> str:
+    told = escape(str(clash).splitlines()[0])
+    sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]
+    if clash.kind.startswith(("read", "search")):       # what it was is not kept, and mine it is not
+        return f"<div>{told}</div>"
+    rows = []
+    for name in dict.fromkeys(name for side in sides for name in side if not name.startswith("_")):
+        base, mine, theirs = (side.get(name, MISSING) for side in sides)
+        if not (same(base, mine) and same(base, theirs)):
+            both = not (same(base, mine) or same(base, theirs) or same(mine, theirs))
+            sign = '<span class="delete" title="both changed it">✗</span> ' if both else ""
+            rows.append(f'<tr><th scope="row">{sign}{escape(name)}</th><td class="told dim">{_told(base)}</td>'
+                        f"{_side(base, mine)}{_side(base, theirs)}</tr>")
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("column", "base", "mine", "theirs"))
+    table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>" if rows else ""
+    return f"<div>{told}</div>{table}"
+
+
+def _side(base: Any, side: Any) -> str:
+    kind = "dim" if same(base, side) else "delete" if side is MISSING else "insert" if base is MISSING else "update"
+    return f'<td class="told {kind}">{_told(side)}</td>'
+
+
+def _told(value: Any) -> str:
+    return "–" if value is MISSING else value_html(value)
