@@ -100,3 +100,4 @@ async def theme(pages: Sequence[NotebookPage], name: str) -> None:
             name)
         await one.page.wait_for_function(
             "name => document.body.dataset.jpThemeName === name", arg=name)
+        await one.page.wait_for_selector("#jupyterlab-splash", state="detached")

@@ -38,7 +38,7 @@ def test_wrong_then_right(wb: Workbench) -> None:
     assert filled.last_error is None
     assert str(wb.fetch(ada.target).balance) == "10.50"
     assert "bank:deposit" in filled.outcome.value
-    exec(unescape(filled.code.value.removeprefix("<pre>").removesuffix("</pre>")), {"wb": wb})
+    exec(unescape(filled.code.value.partition("<pre>")[2].removesuffix("</pre>")), {"wb": wb})
     assert str(wb.fetch(ada.target).balance) == "21.00"
 
 

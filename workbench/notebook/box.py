@@ -32,7 +32,7 @@ STYLE = """<style>
      color: inherit; font-size: inherit; font-family: inherit}
 .wb.wb ul {list-style: none; margin: 0; padding-left: 1.4em} .wb.wb li {margin: 0}
 .wb details.long {display: inline-block; vertical-align: top; max-width: 100%}
-.wb details.long > pre {margin-left: 0; max-height: 20em; overflow: auto}
+.wb details.long > pre {margin-left: 0; max-height: 20em; overflow: auto} .wb.wb td > details > pre {white-space: pre}
 .wb .word {color: var(--jp-mirror-editor-keyword-color, inherit); font-weight: 600}
 .wb .text {color: var(--jp-mirror-editor-string-color, inherit)}
 .wb.wb img, .wb.wb svg {max-width: 100%; height: auto}

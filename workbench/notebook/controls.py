@@ -23,6 +23,8 @@ from workbench.errors import Invalid
 Read = Callable[[], Any]        # the raw value, or MISSING where nothing was filled in
 Write = Callable[[Any], None]
 Parts = tuple[widgets.DOMWidget, Read, Write]
+WIDTH = "9em"       # of the names before the controls; what stands beneath begins where they do
+BELOW = f"margin-left: calc({WIDTH} + 8px); line-height: 1.4"
 
 
 class Control:
@@ -31,10 +33,14 @@ class Control:
     def __init__(self, field: Field) -> None:
         self.field = field
         self.input, self._read, self._write = _parts(field)
+        self.input.description = f"{field.name} *" if field.required else field.name
         self.input.tooltip = field.doc or field.kind.wants
-        self.told = widgets.HTML()
+        self.input.style.description_width = WIDTH
+        self.input.layout.width = "auto"
+        hint = f'<div style="{BELOW}; opacity: .7">{escape(field.doc)}</div>' if field.doc else ""
+        self.hint, self.told = widgets.HTML(hint), widgets.HTML()
         self.problem = ""
-        self.widget = widgets.VBox([self.input, self.told])
+        self.widget = widgets.VBox([self.input, *([self.hint] if hint else []), self.told])
         self.widget.add_class(f"wb-field-{field.name}")
 
     @property
@@ -51,7 +57,7 @@ class Control:
     def tell(self, problem: str) -> None:
         """Shows what is wrong beneath the widget; no words, nothing wrong."""
         self.problem = problem
-        sign = f'<span role="alert" style="color: var(--jp-error-color1, #c62828)">✗ {escape(problem)}</span>'
+        sign = (f'<div role="alert" style="{BELOW}; color: var(--jp-error-color1, #c62828)">✗ {escape(problem)}</div>')
         self.told.value = sign if problem else ""
 
     def check(self) -> bool:

@@ -41,8 +41,10 @@ class Form:
         self.button = widgets.Button(description="Issue", button_style="primary")
         self.outcome, self.code = widgets.HTML(), widgets.HTML()
         self.button.on_click(lambda _: self.issue())
-        rows = [self._row(name, control) for name, control in self.controls.items()]
-        self.widget = widgets.VBox([*rows, self.button, self.outcome, self.code])
+        rows = [self._row(control) for control in self.controls.values()]
+        head = escape(cls.__doc__.splitlines()[0]) if cls.__dict__.get("__doc__") else ""
+        title = widgets.HTML(f'<b>{escape(self.address)}</b> <span style="opacity: .7">{head}</span>')
+        self.widget = widgets.VBox([title, *rows, self.button, self.outcome, self.code], layout={"max_width": "44em"})
         for widget, css in ((self.widget, "wb-form"), (self.button, "wb-issue"), (self.outcome, "wb-outcome"),
                             (self.code, "wb-code")):
             widget.add_class(css)
@@ -57,7 +59,8 @@ class Form:
             data = {name: control.field.kind.dump(control.field.accept(control.value))
                     for name, control in self.controls.items() if control.value is not MISSING}
             where = "" if self.on is None else f", on={str(getattr(self.on, 'target', self.on))!r}"
-            self.code.value = f"<pre>{escape(f'wb.issue({self.address!r}{where}, data={data!r})')}</pre>"
+            code = escape(f"wb.issue({self.address!r}{where}, data={data!r})")
+            self.code.value = f'<div style="opacity: .7">as code:</div><pre>{code}</pre>'
             step = self._issue(self.address, on=self.on, data=data)
             self.outcome.value = step_html(step)
         except Exception as error:
@@ -66,14 +69,19 @@ class Form:
             return None
         return step
 
-    def _row(self, name: str, control: Control) -> widgets.HBox:
-        star = ' <span title="required">*</span>' if control.field.required else ""
-        label = widgets.HTML(f"<b>{escape(name)}</b>{star}", layout={"width": "10em"})
-        control.input.observe(lambda _: control.check(), "value")
+    def _row(self, control: Control) -> widgets.DOMWidget:
+        control.input.observe(lambda _: self._checked(control), "value")
         if isinstance(control.input, widgets.Text):
             # Enter; Text.on_submit is deprecated, the message behind it is not.
             control.input.on_msg(lambda _, content, __: content.get("event") == "submit" and self.issue())
-        return widgets.HBox([label, control.widget])
+        return control.widget
+
+    def _checked(self, control: Control) -> None:
+        try:
+            control.check()
+        except Exception as error:      # of a check of the domain's own; a callback would swallow it
+            self.last_error = error
+            self.outcome.value = error_html(error)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
