@@ -76,6 +76,9 @@ def test_an_outcome_can_be_looked_at() -> None:
     outcome = given(bank, ADA).when(Deposit(amount=1), on=ADA).then(response={"balance": 11})
     assert outcome.step is not None
     assert (outcome.step.number, outcome.plan.summary, outcome.error) == (1, "0 to add, 1 to change, 0 to delete", None)
+    assert repr(outcome) == f"{outcome.step!r}\n{outcome.plan!r}"
+    refused = given(bank, ADA).when(Withdraw(amount=50), on=ADA)
+    assert repr(refused) == f"{refused.command!r} was refused: Rejected: Ada has 10 EUR, less than 50"
 
 
 def test_what_is_otherwise_is_said_line_by_line() -> None:

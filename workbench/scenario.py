@@ -167,6 +167,11 @@ class Outcome:
                 f"{self.command!r} came to something else (- expected, + happened)", *faults]))
         return self
 
+    def __repr__(self) -> str:
+        if self.error is not None:
+            return f"{self.command!r} was refused: {_told(self.error)}"
+        return f"{self.step!r}\n{self.plan!r}"
+
     def _refused(self, refused: type[Exception] | str | Exception) -> list[str]:
         expected = refused if isinstance(refused, str) else (
             refused.__name__ if isinstance(refused, type) else _told(refused))
