@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from itertools import chain, count
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -29,12 +30,26 @@ class Source:
     def __init__(self, module: str | None = None) -> None:
         self._module = module
         self._imports: dict[str, set[str]] = defaultdict(set)
+        self._called: dict[tuple[str, str], str] = {}       # what is imported, and its name here
         self.names: dict[Target, str] = {}
 
     def name(self, target: Target) -> str:
         """The name of a target from now on: ``account_1`` for the first account."""
         kin = sum(target[:2] == other[:2] for other in self.names) + 1
-        return self.names.setdefault(target, f"{target.resource.replace('-', '_')}_{kin}")
+        return self.names.setdefault(target, self._free(f"{target.resource.replace('-', '_')}_{kin}"))
+
+    def _free(self, name: str) -> str:
+        """A name that nothing else has here."""
+        taken = {*self._called.values(), *self.names.values()}
+        return next(one for one in chain([name], (f"{name}_{n}" for n in count(2))) if one not in taken)
+
+    def _import(self, module: str, name: str) -> str:
+        """What a name of a module is called here: another name where two modules have the same."""
+        if (module, name) not in self._called:
+            self._called[module, name] = self._free(name)
+            called = self._called[module, name]
+            self._imports[module].add(name if called == name else f"{name} as {called}")
+        return self._called[module, name]
 
     def value(self, value: Any) -> str:
         """The Python of a value that a field can hold; of anything else its repr."""
@@ -92,10 +107,9 @@ class Source:
     def imported(self, cls: type[Any] | str) -> str:
         """The name of a class, which is imported; one of ``workbench`` by its name alone."""
         if isinstance(cls, str):
-            self._imports["workbench"].add(cls)
-            return cls
-        self._imports[cls.__module__].add(cls.__qualname__.partition(".")[0])
-        return cls.__qualname__
+            return self._import("workbench", cls)
+        top, dot, inner = cls.__qualname__.partition(".")
+        return f"{self._import(cls.__module__, top)}{dot}{inner}"
 
     def domain(self, domain: Domain) -> str:
         """The name of a Domain in the module of its definitions; its key where it has none there."""
@@ -105,10 +119,8 @@ class Source:
             if isinstance(found, ModuleType):
                 for name, value in vars(found).items():
                     if value is domain and not name.startswith("_"):
-                        self._imports[module].add(name)
-                        return name
-        self._imports[NOTEBOOK].add(domain.key.replace("-", "_"))
-        return domain.key.replace("-", "_")
+                        return self._import(module, name)
+        return self._import(NOTEBOOK, domain.key.replace("-", "_"))
 
     def imports(self) -> list[str]:
         """The import lines for all that was written, those of a notebook's own classes last."""

@@ -1,0 +1,39 @@
+"""Source: whatever a field can hold is written as the Python that makes it, and names do not hide each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.strategies import ANNOTATION, values
+from workbench import Target
+from workbench.domain.datadef import same
+from workbench.state.source import Source
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_value_is_what_its_source_makes(data: st.DataObject) -> None:
+    """The source of a value, run with its imports, makes an equal value."""
+    annotation = data.draw(ANNOTATION)
+    value = data.draw(values(annotation))
+    source = Source()
+    text = source.value(value)
+    names: dict[str, Any] = {}
+    exec("\n".join(source.imports()), names)
+    made = eval(text, names)
+    assert same(made, value) or list(made) == list(value)
+
+
+def test_two_classes_of_one_name() -> None:
+    """The second class of a name is imported under another one, and so is a target that would hide either."""
+    first = type("Opened", (), {"__module__": "shop.domain"})
+    second = type("Opened", (), {"__module__": "bank.domain"})
+    source = Source()
+    assert [source.imported(cls) for cls in (first, second, first)] == ["Opened", "Opened_2", "Opened"]
+    assert source.imports() == ["from bank.domain import Opened as Opened_2", "from shop.domain import Opened"]
+    taken = type("account_1", (), {"__module__": "shop.domain"})
+    assert source.imported(taken) == "account_1"
+    assert source.name(Target("bank", "account", 7)) == "account_1_2"
