@@ -151,7 +151,7 @@ class Lines:
         found = {}
         for card in {*here.changed, *there.changed}:
             base = shared.changed[card][1] if card in shared.changed else (
-                here.changed.get(card) or there.changed[card])[0]
+                there.changed[card][0] if card in there.changed else self.cache[card])
             if here.changed.get(card) != there.changed.get(card):
                 found[card] = (base, self.row(here, card), self.row(there, card))
         return found
@@ -160,6 +160,7 @@ class Lines:
         """Merges, and says how it went: "merged", "conflict" or "nothing"."""
         here, there = self.line.node, self.lines[other].node
         values: dict[str, dict[str, int]] = {}
+        reads, leaned = self.own(here, there)
         for card, (base, mine, theirs) in self.sides(other).items():
             for column in COLUMNS:
                 if mine[column] != theirs[column] and theirs[column] != base[column]:
@@ -168,24 +169,33 @@ class Lines:
                     values.setdefault(card, {})[column] = theirs[column]
         if not values:
             return "nothing"
-        new = Node(here, deepcopy(here.changed), None, mark=next(self.marks))
-        above = {here}
-        walk = here
-        while walk.parent is not None:
-            walk = walk.parent
-            above.add(walk)
-        walk = there
-        while walk not in above and not walk.root:
-            new.reads = {**new.reads, **walk.reads}
-            new.leaned |= walk.leaned
-            assert walk.parent is not None
-            walk = walk.parent
+        if any(self.cache[card]["version"] != version for card, version in reads.items()):
+            return "conflict"       # the other branch stands on what is known to be past
+        new = Node(here, deepcopy(here.changed), None, reads, leaned, next(self.marks))
         for card, changes in values.items():
             row = self.row(here, card)
             origin = here.changed[card][0] if card in here.changed else deepcopy(row)
             new.changed[card] = (origin, {**row, **changes, "version": next(self.versions)})
         self.move(new)
         return "merged"
+
+    @staticmethod
+    def own(here: Node, there: Node) -> tuple[dict[str, int], set[str]]:
+        """What the steps have read and leaned on that are on the other line only."""
+        above = {here}
+        walk = here
+        while walk.parent is not None:
+            walk = walk.parent
+            above.add(walk)
+        reads: dict[str, int] = {}
+        leaned: set[str] = set()
+        walk = there
+        while walk not in above and not walk.root:
+            reads = {**reads, **walk.reads}
+            leaned |= walk.leaned
+            assert walk.parent is not None
+            walk = walk.parent
+        return reads, leaned
 
 
 def differs(origin: Row, row: Row) -> bool:

@@ -88,6 +88,26 @@ class Branches(RuleBasedStateMachine):
         for _ in range(n):
             line.node = line.undone.pop()
 
+    @rule(data=st.data())
+    def goto(self, data: st.DataObject) -> None:
+        """Any State of the present line is reached, and the line stays whole; going back again is the identity."""
+        line = self.lines.line
+        whole = [*self.lines.pending(line.node), *reversed(line.undone)]
+        state, undone = self.manager.state, self.manager.here.undone
+        steps = [*state.pending(), *(one.step for one in undone)]
+        place = data.draw(st.integers(0, len(whole)))
+        before = self.manager.history.state_before()
+        self.manager.history.goto(steps[place - 1] if place else 0)     # type: ignore[arg-type]
+        assert (self.manager.state is before) == (place == 0)
+        line.node = whole[place - 1] if place else self._root(line.node)
+        line.undone = whole[place:][::-1]
+
+    def _root(self, node: Node) -> Node:
+        while not node.root:
+            assert node.parent is not None
+            node = node.parent
+        return node
+
     @rule(name=st.sampled_from(["one", "two"]))
     def branch(self, name: str) -> None:
         if name != self.lines.here:
@@ -221,3 +241,19 @@ async def test_a_dropped_branch_frees_its_memory() -> None:
     manager.history.drop("other")
     gc.collect()
     assert seen() is None
+
+
+async def test_a_step_carried_to_two_branches_is_committed_once() -> None:
+    """What one of two branches commits of a step that both share is committed on the other too, also when an earlier
+    commit has carried the step to both of them."""
+    manager = manage(desk(Card), reader=RecordingReader(stored("desk", "card", Card(_id="x", _etag="0"))))
+    for column in COLUMNS:
+        await manager.issue(Edit(mutations=[Update(at(Card, "x"), **{column: 1})], reads=[at(Card, "x")]))
+    manager.history.branch("one")
+    manager.history.branch("two")
+    manager.undo()
+    manager.settle(manager.plan())
+    manager.history.switch("one")
+    assert [len(manager.branches[name].state.pending()) for name in ("one", "two")] == [1, 1]
+    manager.settle(manager.plan())
+    assert [len(manager.branches[name].state.pending()) for name in ("one", "two")] == [0, 0]

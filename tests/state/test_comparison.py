@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.editing import Edit, at, desk
 from tests.state.domains import RecordingReader, manage, stored
-from workbench import Delete, Domain, Insert, Resource, Update, field
+from workbench import Delete, Domain, Insert, Resource, Target, Update, field
 from workbench.domain.mutation import Mutation
 from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
 from workbench.state.manager import StateManager
@@ -172,6 +172,50 @@ async def test_what_the_other_branch_read_is_verified() -> None:
     with manager.history.branch("other"):
         await manager.issue(Edit(mutations=[Update(A, a=1)], reads=[A, B]))
     assert dict(manager.merge("other", {}).reads) == {B: "stored"}
+
+
+async def overtaken(*reads: Target) -> StateManager:
+    """A manager on main that has seen a rival's change of A and B, and a branch that read some items before it."""
+    items = [Card(_id=identifier, _etag="stored") for identifier in "ab"]
+    reader = RecordingReader(stored("desk", "card", *items))
+    manager = manage(desk(Card), reader=reader)
+    with manager.history.branch("other"):
+        await manager.issue(Edit(mutations=[Update(A, b=1)], reads=reads))
+    for target in (A, B):
+        reader.items[target] = reader.items[target].set(c=5, _etag="rival")
+    await edit(manager, Update(A, a=1), Update(B, a=1))
+    for target in (A, B):
+        manager.take(target, reader.items[target])
+    await manager.rebase()
+    return manager
+
+
+async def test_what_a_rival_wrote_is_not_merged_away() -> None:
+    """Where this branch knows a later version of an item than the other one changed, it is asked, and what the rival
+    wrote is no change of mine; the merge of both keeps it."""
+    manager = await overtaken(A)
+    assert manager.compare("other").differences[0].sides("c") == (0, 5, 0)
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {})
+    assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(A, "update-update")]
+    plan = manager.merge("other", {A: "merge"})
+    assert {change.target: change.new for change in plan.changes} == {A: {"a": 1, "b": 1}, B: {"a": 1}}
+    assert {change.target: change.etag for change in plan.changes} == {A: "rival", B: "rival"}
+    assert plan.reads == {}
+
+
+async def test_what_the_other_branch_read_is_past() -> None:
+    """An item that the other branch only read, and that this one knows in a later version, is a conflict too; "mine"
+    and "theirs" accept it and leave my change of it alone, values are refused."""
+    manager = await overtaken(A, B)
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {A: "merge"})
+    assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(B, "read-update")]
+    with pytest.raises(Invalid, match="it was only read here"):
+        manager.merge("other", {A: "merge", B: {"a": 3}})
+    plan = manager.merge("other", {A: "merge", B: "theirs"})
+    assert {change.target: change.new for change in plan.changes} == {A: {"a": 1, "b": 1}, B: {"a": 1}}
+    assert plan.reads == {}
 
 
 VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), min_size=1)

@@ -2,13 +2,14 @@
 
 The base is what both branches were where they parted. Where only the other branch changed a column, its value is
 taken; where both changed it to different values, or one deleted what the other changed, it is a Conflict, as with a
-rival: base, mine and theirs. The ways out are those of any conflict, given for each item. What comes out is validated.
+rival: base, mine and theirs. So is an item that the other branch has read, and that is known in another version by now.
+The ways out are those of any conflict, given for each item. What comes out is validated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from workbench.domain.datadef import field, same
 from workbench.domain.entity import Event
@@ -21,7 +22,7 @@ from workbench.state.comparison import three_sides
 from workbench.state.draft import Draft
 from workbench.state.merge import Decision, Way, resolution, three_way
 from workbench.state.state import Cache, State, parting
-from workbench.state.step import Handling, Occurrence, Step
+from workbench.state.step import Handling, Occurrence, Search, Step
 
 
 class MergeBranch(Decision):
@@ -46,11 +47,16 @@ def merged(
     that are not decided, Invalid with all faults of what comes out, UnknownName for a way of an item that is in no
     conflict, and NothingTo where all is here already; all or nothing."""
     clashes, faults, occurrences, asked = [], [], [], dict(ways)
+    behind = _behind(here, there)
+    moved = _moved(here, behind.reads, cache)
     for target, (base, mine, theirs) in sorted(three_sides(here, there, registry, cache).items(), key=_named):
         clash = _clash(target, base, mine, theirs)
         cls = registry.resource(target[:2])
+        agreed = _mergeable(clash)
+        if agreed and target in moved and _mutation(clash, None, cls) is None:
+            continue        # they only read it
         way = asked.pop(target, None)
-        if way is None and not _mergeable(clash):
+        if way is None and (not agreed or target in moved):
             clashes.append(clash)
             continue
         mutation = _mutation(clash, way, cls)
@@ -64,9 +70,16 @@ def merged(
             occurrences.append(occurrence)
         except Invalid as invalid:
             faults += [problem._replace(field=f"{target}: {problem.field}") for problem in invalid.problems]
+    told = {clash.target for clash in clashes}
+    outdated = {target: clash_of(target, "read", None, None, cache.items.get(target))
+                for target in sorted(moved, key=str) if target not in told}
+    for target in [target for target in outdated if target in asked]:
+        resolution(outdated[target], asked.pop(target), registry.resource(target[:2]))
     if asked:
         raise UnknownName("conflict on", str(next(iter(asked))), [str(clash.target) for clash in clashes],
                           where=f"the merge of {name!r}")
+    if clashes or occurrences:
+        clashes += [clash for target, clash in outdated.items() if target not in ways]
     if clashes:
         raise Conflict(clashes)
     if faults:
@@ -76,7 +89,7 @@ def merged(
     handling = Handling(MergeBranch(branch=name), "", None)
     handling.occurrences = occurrences
     step = Step(draft.step, handling, f"merge branch {name}", user=draft.user, at=draft.now, cell=None,
-                **_behind(here, there))
+                reads={**behind.reads, **moved}, leaned=behind.leaned, searches=behind.searches)
     return here.after(draft.changed, step, draft.applied)
 
 
@@ -150,17 +163,36 @@ def _apply(
         draft.update(mutation, mine, origin, target, event)
 
 
-def _behind(here: State, there: State) -> dict[str, Any]:
+class _Behind(NamedTuple):
+    """What steps stand on; see Step."""
+
+    reads: dict[Target, str | None]
+    leaned: set[Target]
+    searches: list[Search]
+
+
+def _behind(here: State, there: State) -> _Behind:
     """What the other branch's own steps have read: the merge stands on it, and the commit verifies it."""
-    shared = parting(here, there)
-    reads: dict[Target, str | None] = {}
-    leaned: set[Target] = set()
-    searches: list[Any] = []
-    walk: State | None = there
-    while walk is not None and walk is not shared and not walk.root:
-        if walk.step is not None:
-            reads = {**reads, **walk.step.reads}
-            leaned |= walk.step.leaned
-            searches = [*walk.step.searches, *searches]
+    shared, walk = parting(here, there), there
+    steps: list[Step] = []
+    while walk is not shared and not walk.root and walk.step is not None and walk.parent is not None:
+        steps.append(walk.step)
         walk = walk.parent
-    return {"reads": reads, "leaned": leaned, "searches": searches}
+    behind = _Behind({}, set(), [])
+    for step in reversed(steps):
+        for target, etag in step.reads.items():
+            behind.reads.setdefault(target, etag)
+        behind.leaned.update(step.leaned)
+        behind.searches.extend(step.searches)
+    return behind
+
+
+def _moved(here: State, reads: Mapping[Target, str | None], cache: Cache) -> dict[Target, str | None]:
+    """The items that are known in another version than was read, with that version: as cached, which is the latest
+    that is known, or as a step here has read them."""
+    known: dict[Target, str | None] = {}
+    for step in here.pending():
+        for target, etag in step.reads.items():
+            known.setdefault(target, etag)
+    known |= {target: cache.items[target]._etag for target in reads if target in cache.items}
+    return {target: known[target] for target, etag in reads.items() if known.get(target, etag) != etag}

@@ -31,7 +31,8 @@ def carried(tip: State, committed: Collection[Step], identifiers: Callable[[], U
         line.append(walk)
         walk = walk.parent
     line.reverse()
-    shared = [state for state in line if state.step in committed]
+    handled = {step.handling for step in committed}     # a step that was carried before is another object
+    shared = [state for state in line if state.step is not None and state.step.handling in handled]
     if walk is None or not shared:
         return {}
     prefix = line[:len(shared)] == shared
@@ -43,7 +44,7 @@ def carried(tip: State, committed: Collection[Step], identifiers: Callable[[], U
     entries: dict[Entry, Entry | None] = dict.fromkeys(written.changed.values())
     at = base
     for state in line:
-        if state.step is not None and state.step not in committed:
+        if state.step is not None and state.step.handling not in handled:
             at = _on(at, state, state.step, stored, entries, etags, identifiers)
         became[state] = at
     return became

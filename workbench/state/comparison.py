@@ -1,7 +1,8 @@
 """Comparison: where two States of a session differ, item by item and column by column. Pure; nothing is asked.
 
 Only items that are changed in one of them can differ: the clean ones are shared by all States. What both were before
-they parted is the base: the value in the last State that they share, or else the one that was fetched.
+they parted is the base: the value in the last State that they share, or else the one that was fetched. One side may
+have fetched it anew since, in a rebase; then the base is what the right side stands on.
 """
 
 from __future__ import annotations
@@ -96,8 +97,7 @@ def three_sides(
         if one is other:
             continue
         before = shared.changed.get(target)
-        base = before.current if before is not None else next(
-            entry.origin for entry in (one, other) if entry is not None)
+        base = before.current if before is not None else cache.items.get(target) if other is None else other.origin
         cls = registry.resource(target[:2])
         items = (base, _current(one, target, cache), _current(other, target, cache))
         sides[target] = tuple(None if is_deleted(item) else refit(item, cls) for item in items)

@@ -24,7 +24,7 @@ from workbench.state.plan import Plan
 from workbench.state.refused import RefusedCommand
 from workbench.state.source import Source
 from workbench.state.state import Cache
-from workbench.state.step import Step
+from workbench.state.step import Handling, Step
 
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLAIN = (str, int, float, bool, Decimal, UUID, date, time, timedelta, bytes, Datadef, type(None))
@@ -69,9 +69,9 @@ def _net(
     """Each item that was changed, as it was at first and as it is at last."""
     before: dict[Target, Resource | None] = {}
     after: dict[Target, Resource | None] = {}
-    here = set(branch.state.steps())
-    changes = [(change.target, change.before, change.after) for plan in committed if here.intersection(plan.steps)
-               for change in plan.changes]
+    here = _handled(branch.state.steps())
+    changes = [(change.target, change.before, change.after) for plan in committed
+               if here & _handled(plan.steps) for change in plan.changes]
     changes += [(target, entry.origin, entry.current) for target, entry in branch.state.changed.items()]
     for target, was, became in changes:
         before.setdefault(target, was)
@@ -79,10 +79,15 @@ def _net(
     return before, after
 
 
+def _handled(steps: Iterable[Step]) -> set[Handling]:
+    """What some steps handled: a step that was carried over a commit is another object, with the same handling."""
+    return {step.handling for step in steps}
+
+
 def _all_here(steps: Sequence[Step], committed: Iterable[Plan]) -> bool:
     """Whether no commit wrote steps of this line together with those of another one, that went on from it."""
-    here = set(steps)
-    return all(here.issuperset(plan.steps) for plan in committed if here.intersection(plan.steps))
+    here = _handled(steps)
+    return all(here >= _handled(plan.steps) for plan in committed if here & _handled(plan.steps))
 
 
 def _given(
