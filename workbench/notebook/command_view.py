@@ -5,7 +5,6 @@ Under the chooser stands the item that the command is issued on: one of those ca
 
 from __future__ import annotations
 
-from html import escape
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
@@ -96,13 +95,12 @@ class CommandView:
 
     def _show(self) -> None:
         address = self.command.value
-        self._form = form_of(self._wb, address) if address else None
+        self._form = self._wb.form(address) if address else None
         self._aimed(None)
         if self._form is not None:
             self.form.children = [self._form.widget]
         else:
-            code = f'wb.issue("{address}", …)' if address else "no command is called so"
-            self.form.children = [widgets.HTML(box(f'<div class="dim">{escape(code)}</div>'))]
+            self.form.children = [widgets.HTML(box('<div class="dim">no command is called so</div>'))]
 
 
 def last_made(manager: StateManager, kindred: Kindred) -> list[tuple[Target, Resource | None]]:
@@ -115,8 +113,3 @@ def last_made(manager: StateManager, kindred: Kindred) -> list[tuple[Target, Res
                if target[:2] == kindred and target not in manager.state.changed)
     there = chain(((target, item) for _, target, item in changed), fetched)
     return list(islice(((target, item) for target, item in there if not is_deleted(item)), OFFERED))
-
-
-def form_of(wb: Any, address: str) -> Any:
-    """The form of a command; None where the workbench makes none."""
-    return wb.form(address) if hasattr(wb, "form") else None

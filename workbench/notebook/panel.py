@@ -49,8 +49,7 @@ class Panel:
         self.conflict = ConflictView(wb, lambda: wb._conflict, self._manager, self.status)
         self.map = widgets.HTML().add_class("wb-map")
         views = [self.plan.widget, self.items.widget, self.steps.widget, self.map]
-        shown = len(TABS) if hasattr(wb, "map") else TABS.index("Map")
-        self.tabs = widgets.Tab(views[:shown], titles=TABS[:shown])
+        self.tabs = widgets.Tab(views, titles=TABS)
         left = widgets.VBox([self.commands.widget]).add_class("wb-left")
         right = widgets.VBox([self.conflict.widget, self.tabs]).add_class("wb-right")
         self.body = widgets.Box([left, right], layout=widgets.Layout(flex_flow="row wrap"))

@@ -17,13 +17,17 @@ from workbench.domain.resource import Resource
 from workbench.notebook.batch_frames import rows_of
 from workbench.notebook.display import cell
 from workbench.notebook.frames import items_frame, pending_frame
+from workbench.notebook.map import map_of
 from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.rival_frames import conflict_frame, drift_frame
 from workbench.notebook.shown_batch import ShownBatch
+from workbench.notebook.shown_diagram import ShownDiagram
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.step_diagram import step_diagram
 from workbench.notebook.time_frames import events_frame, steps_frame
+from workbench.notebook.timeline import timeline_of
 from workbench.notebook.travelling import Travelling
 from workbench.postgres.commit import WAIT, Commit
 from workbench.state.branch import Branch
@@ -196,6 +200,21 @@ class Workbench(Travelling):
     def events(self) -> pd.DataFrame:
         """The events of the present branch, one a row, the committed ones too, in the order in which they happened."""
         return events_frame(self._at_work().steps)
+
+    def map(self) -> ShownDiagram:
+        """The domains as a picture: what happened in this session solid, what is only seen in the code dashed."""
+        session = self._at_work()
+        session.registry.refresh()
+        return ShownDiagram(map_of(session.registry, session.steps))
+
+    def diagram(self, step: Step) -> ShownDiagram:
+        """What one command did, in order, as a picture."""
+        return ShownDiagram(step_diagram(step))
+
+    def timeline(self) -> ShownDiagram:
+        """All branches and their steps as a picture; what was undone is dashed."""
+        manager = self._at_work().manager
+        return ShownDiagram(timeline_of(manager.branches.values(), manager.here))
 
     # -------------------------------------------------------------------------------------------- to click
 
