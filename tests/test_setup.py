@@ -162,14 +162,15 @@ def ci(tmp_path):
 
 
 def test_ci_checks_once_and_tests_every_python(ci):
-    """The checks run on the first Python only, the tests on all; the last line is pytest's summary."""
+    """The checks and the tests in a browser run on the first Python only, the other tests on all; the last line is
+    pytest's summary."""
     done = ci('echo "asked: $*"; echo "===== 3 passed in 0.10s ====="')
     assert done.returncode == 0, done.stderr
     asked = [line for line in done.stdout.splitlines() if line.startswith("asked:")]
     assert [re.search(r"python(\S+) (.*)", line).groups() for line in asked] == [
-        ("3.11", "check test"),
-        ("3.12", "test"),
-        ("3.13", "test"),
+        ("3.11", "ARGS= check test"),
+        ("3.12", "ARGS=--ignore=tests/browser test"),
+        ("3.13", "ARGS=--ignore=tests/browser test"),
     ]
     assert done.stdout.splitlines()[-1] == "===== 3 passed in 0.10s ====="
 

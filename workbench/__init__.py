@@ -58,11 +58,14 @@ __all__ = [
     "given",
     "invariant",
 ]
-_HEAVY = {"Session": "workbench.session", "Workbench": "workbench.notebook.workbench", "given": "workbench.scenario"}
+_HEAVY = {"Session": "workbench.session", "Workbench": "workbench.notebook.workbench", "given": "workbench.scenario",
+          "load_ipython_extension": "workbench.notebook.magics"}
 
 
 def __getattr__(name: str) -> Any:
-    """These are imported when they are first asked for: Session and Workbench bring gino, asyncpg and pandas."""
+    """These are imported when they are first asked for: Session and Workbench bring gino, asyncpg and pandas.
+
+    ``load_ipython_extension`` is what ``%load_ext workbench`` asks for."""
     if name in _HEAVY:
         return getattr(import_module(_HEAVY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,6 +18,7 @@ from pyrsistent import PClass
 
 from workbench.domain.compiled import builder, changer
 from workbench.domain.convert import Refused, shown
+from workbench.domain.described import help_of
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.kinds import Kind, OptionalKind, kind_of, within
 from workbench.errors import DefinitionError, Invalid, Problem
@@ -196,6 +197,10 @@ class DatadefMeta(_PClassMeta):
         cls._build = staticmethod(builder(cls, MISSING))
         cls._change = staticmethod(changer(cls))
         return cls
+
+    def getdoc(cls) -> str:
+        """What IPython tells for ``Deposit?``: the fields, with type, whether required, and doc."""
+        return help_of(cls)
 
 
 class Datadef(PClass, metaclass=DatadefMeta):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from workbench.domain.convert import shown
 from workbench.domain.domain import Definition, Domain
@@ -70,6 +71,8 @@ class Registry:
             for events, handler in domain.policies.values():
                 for event in events:
                     self._policies.setdefault(place_of(event), []).append(handler)
+        self._by_uuid = frozenset(kindred for kindred, definition in self.resources.items()
+                                  if definition.cls._fields["_id"].kind.annotation is UUID)
         if twice:
             raise DefinitionError("a class belongs to one domain", twice)
         self._granted = {domain.key: self._grants(domain) for domain in self.domains.values()}
@@ -172,6 +175,8 @@ class Registry:
 
         Raises UnknownName, Invalid."""
         if isinstance(on, Target):
+            if type(on[2]) is UUID and on[:2] in self._by_uuid:
+                return on       # as it is in nearly every call; what follows would find the same
             resource = self.resource((on.domain, on.resource))
             typed = identify(resource, on.identifier)
             return on if typed is on.identifier else Target(on.domain, on.resource, typed)

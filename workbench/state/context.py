@@ -16,6 +16,7 @@ from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, Problem
 
 R = TypeVar("R", bound=Resource)
+_ONE = (Target, Resource, str)      # what names one item
 
 
 class Items(Protocol):
@@ -76,7 +77,7 @@ class Context:
                 return (await self._items.fetch(self._domain, [self._items.new(self._domain, what, identifier)]))[0]
             wanted = [self._items.new(self._domain, what, one) for one in identifier]
             return await self._items.fetch(self._domain, wanted)
-        if isinstance(what, Target | Resource | str):
+        if isinstance(what, _ONE):
             return (await self._items.fetch(self._domain, [what]))[0]
         return await self._items.fetch(self._domain, list(what))
 

@@ -28,6 +28,7 @@ from workbench.state.reader import Reader, in_order, matches
 from workbench.state.state import Cache, State
 from workbench.state.step import Handling, Occurrence, Search, Step
 
+_MUTATIONS = (Insert, Update, Delete)
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
 
@@ -126,7 +127,7 @@ class Unit:
         results = self._results(handler, event, Context(self, known.domain, event._target))
         try:
             async for mutation in results:
-                if not isinstance(mutation, Insert | Update | Delete):
+                if not isinstance(mutation, _MUTATIONS):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
                 occurrence.mutations.append(await self._apply(mutation, event, known.domain))
         finally:
@@ -229,6 +230,8 @@ class Unit:
         targets = [self._registry.target(one, home=domain) for one in what]
         for kindred in {target[:2] for target in targets}:
             self._registry.grant(domain, kindred)
+        if len(targets) == 1 and (known := self._present(targets[0])) is not None:
+            return [known]
         await self._load(targets)
         items: list[Resource] = []
         missing: list[Target] = []
@@ -331,8 +334,11 @@ class Unit:
         if isinstance(mutation, Insert):
             self._draft.insert(mutation, target, cls, event, cached=target in self._cache.items)
             return mutation
-        await self._load([target])
-        before, entry = self._present(target), self._draft.changed.get(target)
+        before = self._present(target)
+        if before is None:
+            await self._load([target])
+            before = self._present(target)
+        entry = self._draft.changed.get(target)
         if before is None:
             raise NotFound(target, deleted=entry is not None)
         origin = self._seen[target] if entry is None else entry.origin

@@ -1,0 +1,33 @@
+"""Described: a datadef as the help text that ``?`` shows."""
+
+from __future__ import annotations
+
+from IPython.core.oinspect import getdoc
+
+from workbench import Command, field
+from workbench.domain.described import help_of
+from workbench.examples.bank import Pay
+
+
+class Plain(Command):
+    """Does it."""
+
+    how = field(str, choices=["fast", "well"], doc="which way")
+    often = field(int, initial=1)
+
+
+def test_the_help_of_a_command() -> None:
+    """The call with what it must have, the docstring, and each field with its type, whether required, doc, choices."""
+    assert help_of(Plain) == """\
+Plain(how=…)
+
+Does it.
+
+    how    text, required, one of fast, well: which way
+    often  a whole number, initially 1"""
+
+
+def test_ipython_shows_it() -> None:
+    """IPython asks for the text by the name that it knows; the class's own docstring stays what it is."""
+    assert getdoc(Pay) == help_of(Pay)
+    assert Pay.__doc__ == "Sends money to another account."

@@ -1,0 +1,162 @@
+"""The magics and their completion, in a real IPython shell and in a real kernel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+from tests.notebook.kernels import Kernel
+from workbench import Command, Domain, Workbench, field
+from workbench.errors import Invalid, UnknownName, WorkbenchError
+from workbench.examples.bank import bank
+from workbench.notebook.magics import load_ipython_extension
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """A fresh shell with the magics; its history is not kept."""
+    InteractiveShell.clear_instance()
+    made: Any = InteractiveShell.instance()
+    made.history_manager.enabled = False
+    load_ipython_extension(made)
+    yield made
+    made.restore_sys_module_state()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def wb(shell: Any, dsn: str) -> Iterator[Workbench]:
+    with Workbench(bank, dsn=dsn) as opened:
+        shell.user_ns["wb"] = opened
+        yield opened
+
+
+def offered(shell: Any, text: str) -> list[str]:
+    """The lines that Tab at the end of a text would make of it."""
+    with provisionalcompleter():
+        return [text[:one.start] + one.text for one in shell.Completer.completions(text, len(text))
+                if one.type == "workbench"]
+
+
+def line(shell: Any, name: str, text: str = "") -> Any:
+    return shell.run_line_magic(name, text)
+
+
+def test_a_day_in_magics(shell: Any, wb: Workbench) -> None:
+    """Each line does what the verb does, and gives what it gives."""
+    ada = line(shell, "issue", "bank:open-account/account owner='Ada Lovelace'")
+    where = f"account/{ada.target.identifier}"
+    line(shell, "issue", f"bank:deposit/{where} amount=10.50")
+    shell.run_cell_magic("issue", f"bank:deposit/{where}", 'amount = "2"')
+    shell.run_cell_magic("issue", f"deposit/{where}", '{"amount": 3}')
+    assert [len(line(shell, "undo", "2")), len(line(shell, "redo"))] == [2, 1]
+    assert [str(balance) for balance in line(shell, "items", "account").balance] == ["12.50"]
+    assert line(shell, "plan").summary == "1 to add, 0 to change, 0 to delete"
+    assert line(shell, "check").frame().empty
+    line(shell, "commit")
+    assert len(wb.pending) == 0
+
+
+def test_the_newest_open_one_is_used_until_another_is_chosen(shell: Any, wb: Workbench) -> None:
+    """Without a choice it is the newest that is open; a choice holds, and one that is closed is told in words."""
+    shell.user_ns["bob"] = bob = wb.rival("Bob")
+    assert line(shell, "workbench") is bob
+    assert line(shell, "workbench", "wb") is wb
+    with pytest.raises(UnknownName, match='no open workbench "bobb" in this notebook; did you mean "bob"'):
+        line(shell, "workbench", "bobb")
+    assert line(shell, "workbench") is wb
+    line(shell, "workbench", "bob")
+    bob.close()
+    with pytest.raises(UnknownName, match='no open workbench "bob" in this notebook; .*There is: wb'):
+        line(shell, "plan")
+
+
+def test_without_a_workbench_the_way_out_is_told(shell: Any) -> None:
+    """No workbench: the error says how to open one."""
+    with pytest.raises(WorkbenchError, match=r"no open workbench in this notebook; open one first: wb = Workbench"):
+        line(shell, "plan")
+
+
+def test_what_cannot_be_read_is_told_all_at_once(shell: Any, wb: Workbench) -> None:
+    """Words that are no fields, open quotes, a body in neither form and numbers that are none issue nothing."""
+    with pytest.raises(Invalid, match=r"(?s)'ten' is no field.*amount.*stands there twice"):
+        line(shell, "issue", "bank:deposit ten amount=1 amount=2")
+    for text, words in (("", "names no command"), ("bank:deposit note='a", "a quote is opened and not closed")):
+        with pytest.raises(Invalid, match=words):
+            line(shell, "issue", text)
+    for text, words in (("amount 10", "the body is not TOML"), ("{", "the body is not JSON"), ("[1]", "is a list")):
+        with pytest.raises(Invalid, match=words):
+            shell.run_cell_magic("issue", "bank:deposit", text)
+    with pytest.raises(Invalid, match="stands in the line and beneath it"):
+        shell.run_cell_magic("issue", "bank:deposit amount=1", "amount = 2")
+    with pytest.raises(Invalid, match="'all' is no number of steps; as in %undo 2"):
+        line(shell, "undo", "all")
+    with pytest.raises(Invalid, match="it takes no words"):
+        line(shell, "commit", "account")
+    assert wb.session.steps == []
+
+
+def test_tab_offers_addresses_fields_and_identifiers(shell: Any, wb: Workbench) -> None:
+    """In a magic, in its body and in a string of wb.issue: commands, resources, identifiers, fields, references."""
+    ada = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier
+    for start in ("%issue ", 'wb.issue("', "await wb.aio.issue('"):
+        assert offered(shell, f"{start}bank:dep") == [f"{start}bank:deposit"]
+        assert offered(shell, f"{start}dep") == [f"{start}deposit"]
+        assert offered(shell, f"{start}bank:deposit/") == [f"{start}bank:deposit/account/"]
+        assert offered(shell, f"{start}bank:deposit/account/") == [f"{start}bank:deposit/account/{ada}"]
+    assert offered(shell, "%issue bank:pay/account/1 a") == ["%issue bank:pay/account/1 amount="]
+    assert offered(shell, "%issue bank:pay/account/1 amount=1 to=") == [f"%issue bank:pay/account/1 amount=1 to={ada}"]
+    assert offered(shell, 'wb.issue("bank:pay", am') == ['wb.issue("bank:pay", amount=']
+    assert offered(shell, 'wb.issue("bank:pay", amount=1, to=') == [f"wb.issue(\"bank:pay\", amount=1, to='{ada}'"]
+    assert offered(shell, "%%issue bank:pay\nam") == ["%%issue bank:pay\namount = "]
+    assert offered(shell, "%items a") == ["%items account"]
+    assert offered(shell, "%issue bank:nothing/") == []
+    assert offered(shell, 'other.issue("bank:dep') == []
+
+
+def test_tab_offers_the_values_that_a_field_admits(shell: Any, dsn: str) -> None:
+    """Choices, members of an Enum and truth, quoted as the place wants it."""
+    shop = Domain("shop")
+    Size = Enum("Size", {"SMALL": "small", "LARGE": "very large"})
+
+    @shop.command
+    class Order(Command):
+        size = field(Size)
+        gift = field(bool)
+        colour = field(str, choices=["red", "blue"])
+
+    @shop.command_handler(Order)
+    async def order(command: Order, context: Any) -> AsyncIterator[Any]:
+        yield context.respond()
+
+    with Workbench(shop, dsn=dsn) as shell.user_ns["wb"]:
+        assert offered(shell, "%issue shop:order size=") == [
+            "%issue shop:order size='very large'", "%issue shop:order size=small"]
+        assert offered(shell, "%issue shop:order gift=T") == ["%issue shop:order gift=True"]
+        assert offered(shell, 'wb.issue("shop:order", gift=F') == ['wb.issue("shop:order", gift=False']
+        assert offered(shell, 'wb.issue("shop:order", colour=') == [
+            f'wb.issue("shop:order", colour={value}' for value in ("'blue'", "'red'")]
+        assert offered(shell, "%%issue shop:order\ngift = t") == ["%%issue shop:order\ngift = true"]
+        assert offered(shell, '%%issue shop:order\ncolour = "b') == ['%%issue shop:order\ncolour = "blue"']
+        order_placed = line(shell, "issue", "shop:order size='very large' gift=True colour=red").command
+        assert (order_placed.size, order_placed.gift) == (Size.LARGE, True)
+
+
+def test_in_a_kernel(dsn: str, tmp_path: Path) -> None:
+    """In a kernel the lines show what they give, and the front end's Tab is answered."""
+    with Kernel.started(tmp_path) as kernel:
+        kernel.execute("%load_ext workbench")
+        refused = kernel.execute("%plan", fails=True)
+        assert (refused.error, "open one first" in refused.traceback) == ("WorkbenchError", True)
+        kernel.execute(f"from workbench import *\nfrom workbench.examples.bank import bank\nwb = Workbench(bank, "
+                       f"dsn={dsn!r})")
+        assert "text/html" in kernel.execute("%%issue bank:open-account/account\nowner = 'Ada'").data
+        assert kernel.execute("%undo").value is not None
+        asked = kernel.execute("get_ipython().kernel.do_complete('%issue bank:dep', 15)['matches']")
+        assert asked.value == "['bank:deposit']"

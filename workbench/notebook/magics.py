@@ -1,0 +1,162 @@
+"""Magics: the workbench's verbs as lines of a notebook; each is a parser over one public method of Workbench.
+
+    %load_ext workbench
+    %issue bank:deposit/account/<id> amount=10
+
+They use the workbench that ``%workbench name`` chose, otherwise the newest open one among the notebook's names.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+
+from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
+from workbench.notebook.completion import Completion
+from workbench.notebook.workbench import Workbench
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext workbench``: the magics and their completion; a second time they take the place of the first."""
+    magics = WorkbenchMagics(shell)
+    shell.register_magics(magics)
+    others = [matcher for matcher in shell.Completer.custom_matchers
+              if getattr(matcher, "matcher_identifier", None) != "workbench"]
+    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find).match]
+
+
+@magics_class       # type: ignore[untyped-decorator,unused-ignore]
+class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
+    """The lines ``%workbench``, ``%issue``, ``%items``, ``%plan``, ``%check``, ``%commit``, ``%undo``, ``%redo``."""
+
+    chosen: str | None = None
+
+    def find(self, name: str | None = None) -> Workbench | None:
+        """The open workbench of a name, or without one that which the magics use; None where there is none."""
+        there = self._open()
+        name = name or self.chosen
+        return there.get(name) if name else next(reversed(there.values()), None)
+
+    def _open(self) -> dict[str, Workbench]:
+        """The open workbenches under the user's names, the newest name last; ``_`` and ``_3`` are IPython's own."""
+        shell: Any = self.shell
+        return {name: value for name, value in shell.user_ns.items()
+                if isinstance(value, Workbench) and not name.startswith("_") and not value._bridge.closed}
+
+    @property
+    def _used(self) -> Workbench:
+        found = self.find()
+        if found is not None:
+            return found
+        if self.chosen is not None:
+            raise UnknownName("open workbench", self.chosen, self._open(), where="this notebook")
+        raise WorkbenchError("there is no open workbench in this notebook; open one first: wb = Workbench(bank)")
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def workbench(self, line: str) -> Workbench:
+        """``%workbench wb``: the one that the magics use from now on; without a name, the one they use now."""
+        name = line.strip()
+        if name and name not in self._open():
+            raise UnknownName("open workbench", name, self._open(), where="this notebook")
+        self.chosen = name or self.chosen
+        return self._used
+
+    @line_cell_magic        # type: ignore[untyped-decorator,unused-ignore]
+    def issue(self, line: str, cell: str | None = None) -> Any:
+        """``%issue bank:deposit/account/<id> amount=10``, or ``%%issue <address>`` with the fields beneath, in TOML or
+        as a JSON object."""
+        __tracebackhide__ = True
+        address, fields = told(line)
+        if cell is not None:
+            beneath = body(cell)
+            twice = [Problem(name, beneath[name], "stands in the line and beneath it; say it once")
+                     for name in beneath if name in fields]
+            if twice:
+                raise Invalid("%%issue", twice)
+            fields |= beneath
+        return self._used.issue(address, data=fields)
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def items(self, line: str) -> Any:
+        """``%items account``: the cached items of a resource."""
+        return self._used.items(line.strip())
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def plan(self, line: str) -> Any:
+        """``%plan``: what a commit would write."""
+        nothing("%plan", line)
+        return self._used.plan()
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def check(self, line: str) -> Any:
+        """``%check``: tries the plan on the database and takes it back."""
+        nothing("%check", line)
+        return self._used.plan().check()
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def commit(self, line: str) -> Any:
+        """``%commit``: writes all that is pending."""
+        nothing("%commit", line)
+        return self._used.commit()
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def undo(self, line: str) -> Any:
+        """``%undo 2``: takes the last steps back, one without a number."""
+        return self._used.undo(count("%undo", line))
+
+    @line_magic     # type: ignore[untyped-decorator,unused-ignore]
+    def redo(self, line: str) -> Any:
+        """``%redo 2``: takes undone steps up again, one without a number."""
+        return self._used.redo(count("%redo", line))
+
+
+def told(line: str) -> tuple[str, dict[str, Any]]:
+    """The address and the fields of ``bank:deposit/account/<id> amount=10 note='two words'``; raises Invalid."""
+    try:
+        address, *words = shlex.split(line) or [""]
+    except ValueError as error:
+        raise Invalid("%issue", [Problem(None, line, f"a quote is opened and not closed ({error})")]) from error
+    faults = [] if address else [
+        Problem(None, line, "names no command; as in %issue bank:deposit/account/<id> amount=10")]
+    fields: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            faults.append(Problem(None, word, f"{word!r} is no field; write name=value, with quotes around spaces"))
+        elif name in fields:
+            faults.append(Problem(name, value, "stands there twice; say it once"))
+        fields[name] = value
+    if faults:
+        raise Invalid("%issue", faults)
+    return address, fields
+
+
+def body(text: str) -> dict[str, Any]:
+    """The fields in a cell's body: a JSON object where it begins with a brace or bracket, else TOML; raises Invalid."""
+    form = "JSON" if text.lstrip().startswith(("{", "[")) else "TOML"
+    try:
+        fields = json.loads(text) if form == "JSON" else tomllib.loads(text)
+    except ValueError as error:
+        raise Invalid("%%issue", [Problem(None, text, (
+            f'the body is not {form}: {error}; write amount = "10" or {{"amount": "10"}}'))]) from error
+    if not isinstance(fields, dict):
+        raise Invalid("%%issue", [Problem(None, fields, 'the body is a list; write an object: {"amount": "10"}')])
+    return fields
+
+
+def count(magic: str, line: str) -> int:
+    """The number after a magic, 1 where there is none; raises Invalid."""
+    text = line.strip() or "1"
+    if not text.isdecimal():
+        raise Invalid(magic, [Problem(None, text, f"{text!r} is no number of steps; as in {magic} 2")])
+    return int(text)
+
+
+def nothing(magic: str, line: str) -> None:
+    """Raises Invalid for words after a magic that takes none, rather than to do more than was meant."""
+    if line.strip():
+        raise Invalid(magic, [Problem(None, line, f"it takes no words; {magic} alone is about all that is pending")])
