@@ -36,7 +36,8 @@ async def copied(dsn: str) -> AsyncIterator[str]:
     copy = f"copy_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(dsn.replace(f"@/{name}?", "@/postgres?"))
     try:
-        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        # It waits until each is gone; on a busy machine one takes longer than CREATE DATABASE would wait for it.
+        await admin.execute("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1", name)
         await admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
         yield dsn.replace(f"@/{name}?", f"@/{copy}?")
         await admin.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
