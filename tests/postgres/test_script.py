@@ -36,9 +36,14 @@ async def copied(dsn: str) -> AsyncIterator[str]:
     copy = f"copy_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(dsn.replace(f"@/{name}?", "@/postgres?"))
     try:
-        # It waits until each is gone; on a busy machine one takes longer than CREATE DATABASE would wait for it.
-        await admin.execute("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1", name)
-        await admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+        for last in (False, False, True):       # on a busy machine somebody may have come in between the two
+            await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+            try:
+                await admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+                break
+            except asyncpg.ObjectInUseError:
+                if last:
+                    raise
         yield dsn.replace(f"@/{name}?", f"@/{copy}?")
         await admin.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
     finally:
