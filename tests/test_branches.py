@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.state.domains import Clock, Identifiers
 from workbench import Conflict, Invalid, Session, Target
-from workbench.errors import NothingTo, UnknownName
+from workbench.errors import LogError, NothingTo, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, Withdraw, bank
 
 
@@ -112,6 +113,41 @@ async def test_pick_issues_steps_of_another_branch_here(session: Session) -> Non
         await session.pick("what if", [9])
     with pytest.raises(UnknownName, match="what is"):
         await session.pick("what is")
+
+
+async def test_a_saved_log_is_replayed_on_another_branch(session: Session, tmp_path: Path) -> None:
+    """The file of a log is issued again on the branch that is named, and we stay where we are; steps and logs are taken
+    as well, and what is refused there is told with what became of the plan."""
+    session.branch("empty")
+    account = await opened(session, 10)
+    await session.issue(Withdraw(amount=4), on=account)
+    session.log.save(tmp_path / "day.jsonl")
+    replayed = await session.replay(tmp_path / "day.jsonl", on="empty")
+    assert (replayed.refused, session.here.name) == ((), "main")
+    assert len(session.compare("main", "empty")) == 0
+    assert repr(replayed).splitlines()[0] == (
+        "replayed: 1 to add, 0 to change, 0 to delete (before: 0 to add, 0 to change, 0 to delete)")
+    again = await session.replay(session.log.load(tmp_path / "day.jsonl"))
+    assert [refusal.step.number for refusal in again.refused] == [1]
+    assert (await session.fetch(account)).balance == 12
+    await session.replay(session.steps[-1:])
+    assert (await session.fetch(account)).balance == 8
+    with pytest.raises(LogError, match="it cannot be read"):
+        await session.replay(tmp_path / "nothing.jsonl")
+    with pytest.raises(UnknownName, match="empty"):
+        await session.replay(tmp_path / "day.jsonl", on="emty")
+
+
+async def test_going_to_a_step_and_to_a_checkpoint(session: Session) -> None:
+    """goto and restore move along the line of the session; a step that is not there is refused."""
+    account = await opened(session, 10, 20)
+    session.checkpoint("thirty")
+    session.goto(2)
+    assert (await session.fetch(account)).balance == 10
+    session.restore("thirty")
+    assert (await session.fetch(account)).balance == 30
+    with pytest.raises(NothingTo, match="there is no step 9 on 'main'; pending or undone are: 1 to 3"):
+        session.goto(9)
 
 
 async def test_dropping_by_name(session: Session) -> None:
