@@ -8,66 +8,29 @@ and after, and gives the list of what differs to pandas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 from table import Peer, Table
+from things import NOW, Mix, Thing, bench
 
-from workbench import Command, Delete, Domain, Event, Insert, Resource, Target, Update, field
+from workbench import Delete, Insert, Target, Update
 from workbench.domain.datadef import values_of
 from workbench.domain.registry import Registry
 from workbench.notebook.frames import items_frame, plan_frame
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-bench = Domain("bench")
-
-
-@bench.resource
-class Thing(Resource):
-    """With its identifier and stamps twelve columns."""
-
-    name = field(str)
-    price = field(Decimal)
-    stock = field(int)
-    sold = field(bool)
-    facts = field(dict)
-    seen = field(datetime)
-    owner = field(UUID)
-    maker = field(UUID)
-
-
-@bench.command
-class Mix(Command):
-    mutations: Any = field(object)
-
-
-@bench.event
-class Mixed(Event):
-    mutations: Any = field(object)
-
-
-@bench.command_handler(Mix)
-def mix(command: Mix, context: Any) -> Mixed:
-    return Mixed(mutations=command.mutations)
-
-
-@bench.event_handler(Mixed)
-def mixed(event: Mixed, context: Any) -> Iterable[Any]:
-    return list(event.mutations)
-
 
 def thing(number: int) -> Thing:
     return Thing(
         _id=uuid4(), name=f"thing {number}", price=Decimal(number) / 100, stock=number, sold=number % 2 == 0,
-        facts={"a": number}, seen=START, owner=uuid4(), maker=uuid4(), _created=START + timedelta(seconds=number),
-        _updated=START, _etag=f"etag {number}")
+        facts={"a": number}, seen=NOW, owner=uuid4(), maker=uuid4(), _created=NOW + timedelta(seconds=number),
+        _updated=NOW, _etag=f"etag {number}")
 
 
 def opened(size: int) -> StateManager:
