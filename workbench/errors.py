@@ -284,12 +284,15 @@ class Conflict(WorkbenchError):
     """The database moved since the items were read. Nothing was written, nothing pending is lost.
 
     ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs``
-    (mappings of columns to values; None where there is no such item)."""
+    (mappings of columns to values; None where there is no such item). ``branch`` is the one that was merged, where it
+    is with that and not with the database."""
 
-    def __init__(self, items: Sequence[Any]) -> None:
-        self.items = tuple(items)
+    def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
+        self.items, self.branch = tuple(items), branch
         count = "1 item" if len(items) == 1 else f"{len(items)} items"
-        super().__init__(listed(f"conflict on {count}: nothing was written, everything pending is kept", items))
+        told = "nothing was written, everything pending is kept" if branch is None else (
+            f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
+        super().__init__(listed(f"conflict on {count}: {told}", items))
 
 
 class DatabaseError(WorkbenchError):

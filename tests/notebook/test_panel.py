@@ -186,10 +186,23 @@ def test_a_conflict_on_what_was_read(wb: Workbench, panel: Panel) -> None:
     with_rival(wb, ada)
     with pytest.raises(Conflict):
         wb.commit()
-    if visible(panel.conflict.widget):
-        click(panel, "wb-rebase")
+    assert visible(panel.conflict.widget)
+    click(panel, "wb-rebase")
     assert panel.last_error is None
     assert not visible(panel.conflict.widget)
+
+
+def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
+    """A merge that must ask offers no ways out of a conflict with the database; its error says what decides it."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    with wb.branch("what if"):
+        wb.issue(Deposit(amount=1), on=ada)
+    wb.issue(Deposit(amount=2), on=ada)
+    with pytest.raises(Conflict, match="decide each: merge..what if., ways="):
+        wb.merge("what if")
+    assert not visible(panel.conflict.widget)
+    wb.merge("what if", ways={ada: "theirs"})
+    assert panel.last_error is None
 
 
 def test_items(wb: Workbench, panel: Panel) -> None:

@@ -130,6 +130,10 @@ async def test_a_merge_that_must_ask() -> None:
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [
         (A, "update-update"), (B, "delete-update"), (C, "insert-insert")]
     assert manager.state is state
+    assert conflict.value.branch == "other"
+    assert str(conflict.value).splitlines()[0] == (
+        "conflict on 3 items: nothing was merged; decide each: "
+        "merge('other', ways={item: \"mine\", \"theirs\" or values})")
     with pytest.raises(Conflict) as conflict:
         manager.merge("other", {A: "mine", B: "theirs"})
     assert [clash.target for clash in conflict.value.items] == [C]

@@ -49,7 +49,9 @@ class ConflictView:
     def refresh(self) -> None:
         """Shows what is open now."""
         conflict, manager = self._conflict(), self._manager()
-        clashes = [clash for clash in (() if conflict is None else conflict.items) if is_open(clash, manager)]
+        # One with a branch is decided by merge(…, ways=…), as the error says: resolve speaks of the database.
+        items = () if conflict is None or conflict.branch is not None else conflict.items
+        clashes = [clash for clash in items if is_open(clash, manager)]
         if clashes != list(self._clashes):
             self._show(clashes)
 

@@ -81,7 +81,7 @@ def merged(
     if clashes or occurrences:
         clashes += [clash for target, clash in outdated.items() if target not in ways]
     if clashes:
-        raise Conflict(clashes)
+        raise Conflict(clashes, branch=name)
     if faults:
         raise Invalid(f"the merge of {name!r}", faults)
     if not occurrences:
