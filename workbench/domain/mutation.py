@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from workbench.domain.resource import Resource, Target
 
@@ -23,8 +23,15 @@ class Mutation:
     verb: ClassVar[str]
 
     def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
-        object.__setattr__(self, "on", on)
-        object.__setattr__(self, "values", MappingProxyType(values))
+        _put_on(self, on)
+        _put_values(self, MappingProxyType(values))
+
+    def moved(self, target: Target) -> Self:
+        """The same wish, on a Target in place of the item that it was given."""
+        moved = object.__new__(type(self))
+        _put_on(moved, target)
+        _put_values(moved, self.values)
+        return moved
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is a value and cannot be changed; make another one")
@@ -46,6 +53,9 @@ class Mutation:
     def __repr__(self) -> str:
         on = self.on if isinstance(self.on, Target) else repr(self.on)
         return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self.values.items())])})"
+
+
+_put_on, _put_values = (Mutation.__dict__[slot].__set__ for slot in ("on", "values"))
 
 
 def _again(cls: type[Mutation], on: Target | Resource, values: dict[str, Any]) -> Mutation:

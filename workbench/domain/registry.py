@@ -24,15 +24,15 @@ class Known(NamedTuple):
     """A class as it is registered now: in which domain, under which key."""
 
     domain: str
+    key: str
+    cls: Any
     definition: Definition
+    kindred: Kindred        # the two keys together
 
-    @property
-    def key(self) -> str:
-        return self.definition.key
-
-    @property
-    def cls(self) -> Any:
-        return self.definition.cls
+    @classmethod
+    def of(cls, domain: str, definition: Definition) -> Known:
+        """A definition of a domain as it is known."""
+        return cls(domain, definition.key, definition.cls, definition, (domain, definition.key))
 
 
 class Registry:
@@ -61,7 +61,7 @@ class Registry:
         for domain in self.domains.values():
             for table in (domain.resources, domain.commands, domain.events, domain.responses):
                 for definition in table.values():
-                    known, place = Known(domain.key, definition), place_of(definition.cls)
+                    known, place = Known.of(domain.key, definition), place_of(definition.cls)
                     if place in self._by_place:
                         twice.append(
                             f"{definition.cls.__name__} is registered in {self._by_place[place].domain} and in "
@@ -90,7 +90,7 @@ class Registry:
             if isinstance(used, Domain):
                 granted |= {(used.key, key) for key in used.resources}
             elif (known := self._by_place.get(place_of(used))) is not None:
-                granted.add((known.domain, known.key))
+                granted.add(known.kindred)
         return frozenset(granted)
 
     def faults(self) -> list[str]:
@@ -126,10 +126,10 @@ class Registry:
                               where=f"the domains {', '.join(self.domains)}")
         return found
 
-    def current(self, message: Any) -> Any:
-        """A command, event or response as an instance of its present class."""
-        cls = type(message)
-        return message if cls in self._by_class else refit(message, self.known(cls).cls)
+    def current(self, record: Any) -> Any:
+        """An item, a command, an event or a response as an instance of its present class."""
+        cls = type(record)
+        return record if cls in self._by_class else refit(record, self.known(cls).cls)
 
     def policies(self, event: type[Event]) -> list[Handler]:
         """The policies that react to an event, in the order of their registration."""
@@ -152,7 +152,7 @@ class Registry:
             known = self.known(resource)
             if not issubclass(known.cls, Resource):
                 raise UnknownName("resource", resource.__name__, [d.cls.__name__ for d in self.resources.values()])
-            return known.domain, known.key
+            return known.kindred
         if not isinstance(resource, str):
             raise UnknownName("resource", repr(resource), [f"{d}:{r}" for d, r in self.resources])
         domain, colon, key = resource.rpartition(":")
@@ -182,7 +182,7 @@ class Registry:
             return on if typed is on.identifier else Target(on.domain, on.resource, typed)
         if isinstance(on, Resource):
             known = self.known(type(on))
-            return Target(known.domain, known.key, on.identifier)
+            return Target(*known.kindred, on._id)
         if isinstance(on, str):
             resource_text, slash, identifier = on.partition("/")
             if slash:
@@ -233,11 +233,16 @@ class Registry:
 
     def address(self, command: Command, target: Target | None) -> str:
         """The address of a command on a target, as ``command_at`` reads it."""
-        known = self.known(type(command))
-        where = f"/{target.resource if target.domain == known.domain else f'{target.domain}:{target.resource}'}" \
-                f"/{target.identifier}" if target is not None else ""
-        return f"{known.domain}:{known.key}{where}"
+        return written(*self.known(type(command)).kindred, target)
 
     def command_line(self, command: Command, target: Target | None) -> tuple[str, dict[str, Any]]:
         """The address of a command and its data as JSON values: all that is needed to issue it again."""
         return self.address(command, target), dumped(command)
+
+
+def written(domain: str, command: str, target: Target | None) -> str:
+    """The address of a command, given by its two keys, on a target; the domain is said once."""
+    if target is None:
+        return f"{domain}:{command}"
+    resource = target.resource if target.domain == domain else f"{target.domain}:{target.resource}"
+    return f"{domain}:{command}/{resource}/{target.identifier}"

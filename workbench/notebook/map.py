@@ -42,9 +42,9 @@ def _nodes(registry: Registry, reached: set[str], seen: Seen) -> Iterator[Node]:
     """A node for all that is registered but for responses, marked."""
     for domain in registry.domains.values():
         for command in domain.commands.values():
-            yield _node("command", Known(domain.key, command), domain.command_handlers.get(command.key), leads=True)
+            yield _node("command", Known.of(domain.key, command), domain.command_handlers.get(command.key), leads=True)
         for event in domain.events.values():
-            known = Known(domain.key, event)
+            known = Known.of(domain.key, event)
             yield _node("event", known, domain.event_handlers.get(event.key),
                         leads=name_of("event", known) in reached or seen.open_to("event", known))
         for _, handler in domain.policies.values():
@@ -52,7 +52,7 @@ def _nodes(registry: Registry, reached: set[str], seen: Seen) -> Iterator[Node]:
             yield Node(name, "policy", handler.name, _note(domain.key, handler.function),
                        "" if name in reached or seen.partly else "unreachable")
         for resource in domain.resources.values():
-            known = Known(domain.key, resource)
+            known = Known.of(domain.key, resource)
             leads = name_of("resource", known) in reached or seen.open_to("resource", known)
             yield Node(name_of("resource", known), "resource", known.cls.__name__,
                        _note(f"{known.domain}:{known.key}", known.cls), "" if leads else "unreachable")

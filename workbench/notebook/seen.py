@@ -42,9 +42,9 @@ class Seen:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._domains = list(registry.domains.values())
-        self._events = [Known(domain.key, it) for domain in self._domains for it in domain.events.values()]
-        self._commands = [Known(domain.key, it) for domain in self._domains for it in domain.commands.values()]
-        self._resources = [Known(domain, it) for (domain, _), it in registry.resources.items()]
+        self._events = [Known.of(domain.key, it) for domain in self._domains for it in domain.events.values()]
+        self._commands = [Known.of(domain.key, it) for domain in self._domains for it in domain.commands.values()]
+        self._resources = [Known.of(domain, it) for (domain, _), it in registry.resources.items()]
         self._read = {handler.function: mentions([handler.function]) for domain in self._domains for handler in (
             *domain.command_handlers.values(), *domain.event_handlers.values(),
             *(policy for _, policy in domain.policies.values()))}

@@ -86,7 +86,7 @@ def merged(
         raise Invalid(f"the merge of {name!r}", faults)
     if not occurrences:
         raise NothingTo("merge", f"there is nothing to merge: what {name!r} changed is here already")
-    handling = Handling(MergeBranch(branch=name), "", None)
+    handling = Handling(MergeBranch(branch=name), "", "", None)
     handling.occurrences = occurrences
     step = Step(draft.step, handling, f"merge branch {name}", user=draft.user, at=draft.now, cell=None,
                 reads={**behind.reads, **moved}, leaned=behind.leaned, searches=behind.searches)
@@ -151,16 +151,14 @@ def _decided(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
 def _apply(
     draft: Draft, mutation: Mutation, mine: Resource | None, target: Target, cls: type[Resource], event: Event,
 ) -> None:
-    entry = draft.changed.get(target)
-    origin = mine if entry is None else entry.origin
     if isinstance(mutation, Insert):
         draft.insert(mutation, target, cls, event, cached=False)
     elif mine is None:
         raise AssertionError(f"{mutation!r} of nothing")
     elif isinstance(mutation, Delete):
-        draft.delete(mutation, mine, origin, target, event)
+        draft.delete(mutation, mine, mine, target, event)
     else:
-        draft.update(mutation, mine, origin, target, event)
+        draft.update(mutation, mine, mine, target, event)
 
 
 class _Behind(NamedTuple):

@@ -9,7 +9,6 @@ branch finds the conflict, as it does with any rival.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from uuid import UUID
 
 from workbench.domain.datadef import same
 from workbench.domain.mutation import Delete
@@ -21,10 +20,10 @@ from workbench.state.state import Entry, State
 from workbench.state.step import Step
 
 
-def carried(tip: State, committed: Collection[Step], identifiers: Callable[[], UUID]) -> Mapping[State, State]:
+def carried(tip: State, committed: Collection[Step], new_etag: Callable[[], str]) -> Mapping[State, State]:
     """For each State of the pending line that ends in ``tip``, the one it is when some of its steps are committed.
 
-    Empty when none of them is. ``committed`` must be closed, as ``part_of`` makes it; ``identifiers`` makes etags."""
+    Empty when none of them is. ``committed`` must be closed, as ``part_of`` makes it; ``new_etag`` makes versions."""
     line: list[State] = []
     walk: State | None = tip
     while walk is not None and not walk.root:
@@ -45,7 +44,7 @@ def carried(tip: State, committed: Collection[Step], identifiers: Callable[[], U
     at = base
     for state in line:
         if state.step is not None and state.step.handling not in handled:
-            at = _on(at, state, state.step, stored, entries, etags, identifiers)
+            at = _on(at, state, state.step, stored, entries, etags, new_etag)
         became[state] = at
     return became
 
@@ -61,10 +60,10 @@ def _stored(entry: Entry) -> Resource | None:
 
 def _on(
     base: State, state: State, step: Step, stored: Mapping[Target, Resource | None],
-    entries: dict[Entry, Entry | None], etags: Mapping[Target, str | None], identifiers: Callable[[], UUID],
+    entries: dict[Entry, Entry | None], etags: Mapping[Target, str | None], new_etag: Callable[[], str],
 ) -> State:
     """The State after a step on a base in which what is ``stored`` is clean."""
-    draft = Draft(base, now=step.at, user=step.user, identifiers=identifiers)
+    draft = Draft(base, step.at, step.user, new_etag)
     for target in touched(step):
         entry = state.changed.get(target)
         if entry is None and target in etags:

@@ -89,7 +89,8 @@ class Change:
     @property
     def steps(self) -> list[int]:
         """The numbers of the steps that caused it, ascending."""
-        return sorted({cause.step for cause in self.entry.causes()})
+        entry = self.entry      # nearly all have one cause
+        return [entry.step] if entry.earlier is None else sorted({cause.step for cause in entry.causes()})
 
     def __repr__(self) -> str:
         if self.kind == "update":

@@ -24,7 +24,9 @@ class Items(Protocol):
 
     now: datetime
     user: str | None
+    item: Resource | None
 
+    def looks_at(self, on: Any, domain: str) -> bool: ...
     async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]: ...
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]: ...
     def new(self, domain: str, resource: Any, identifier: Any) -> Target: ...
@@ -67,19 +69,22 @@ class Context:
             account = await context.fetch(context.target)
             both = await context.fetch(Account, [first, second])
         """
+        items, domain = self._items, self._domain
+        if identifier is None and items.looks_at(what, domain):
+            return items.item
         if isinstance(what, type):
             if isinstance(identifier, Target | Resource):
-                return (await self._items.fetch(self._domain, [identifier]))[0]
+                return (await items.fetch(domain, [identifier]))[0]
             if identifier is None:
                 raise Invalid(f"fetch of {what.__name__}", [Problem(None, None, (
                     "give an identifier or a list of them; to search by fields use find"))])
             if isinstance(identifier, str | int | UUID):
-                return (await self._items.fetch(self._domain, [self._items.new(self._domain, what, identifier)]))[0]
-            wanted = [self._items.new(self._domain, what, one) for one in identifier]
-            return await self._items.fetch(self._domain, wanted)
+                return (await items.fetch(domain, [items.new(domain, what, identifier)]))[0]
+            wanted = [items.new(domain, what, one) for one in identifier]
+            return await items.fetch(domain, wanted)
         if isinstance(what, _ONE):
-            return (await self._items.fetch(self._domain, [what]))[0]
-        return await self._items.fetch(self._domain, list(what))
+            return (await items.fetch(domain, [what]))[0]
+        return await items.fetch(domain, list(what))
 
     async def find(self, resource: type[R], /, **equals: Any) -> list[R]:
         """The items whose fields equal these values: the database's, overlaid with what is pending.

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from workbench.domain.datadef import same
 from workbench.domain.entity import Event
@@ -21,14 +20,14 @@ from workbench.state.state import Changed, Entry, State
 class Draft:
     """The ``changed`` items after ``applied`` mutations, for the step after a State.
 
-    ``now`` and ``user`` go into the stamps, ``identifiers`` makes the etags."""
+    ``now`` and ``user`` go into the stamps, ``new_etag`` makes the versions."""
 
-    __slots__ = ("applied", "changed", "identifiers", "now", "step", "user")
+    __slots__ = ("applied", "changed", "new_etag", "now", "step", "user")
 
-    def __init__(self, state: State, *, now: datetime, user: str | None, identifiers: Callable[[], UUID]) -> None:
+    def __init__(self, state: State, now: datetime, user: str | None, new_etag: Callable[[], str]) -> None:
         self.changed: Changed = state.changed
         self.applied, self.step = state.applied, state.number + 1
-        self.now, self.user, self.identifiers = now, user, identifiers
+        self.now, self.user, self.new_etag = now, user, new_etag
 
     def insert(self, mutation: Mutation, target: Target, cls: type[Resource], event: Event, *, cached: bool) -> None:
         """A new item; raises AlreadyExists, where ``cached`` says that it is known to be stored, and Invalid."""
@@ -44,28 +43,36 @@ class Draft:
             item = cls(_id=target.identifier, **stamps, **mutation.values)
         except Invalid as invalid:
             raise Invalid(f"Insert of {target}", invalid.problems) from None
-        self.record(target, origin, item, mutation, event)
+        self.record(target, origin, item, mutation, event, entry)
 
     def update(
-        self, mutation: Mutation, before: Resource, origin: Resource | None, target: Target, event: Event,
-    ) -> bool:
-        """Other values for some fields of ``before``; False, and nothing recorded, where they are equal.
+        self, mutation: Mutation, before: Resource, clean: Resource | None, target: Target, event: Event,
+    ) -> Resource | None:
+        """Other values for some fields of ``before``, as the item that they make; None, and nothing recorded, where
+        they are equal. ``clean`` is the item as fetched, where nothing was pending for it.
 
         Raises Invalid."""
+        values = mutation.values
         try:
-            after = before.set(**mutation.values) if mutation.values else before
-            if all(same(getattr(before, name), getattr(after, name)) for name in mutation.values):
-                return False
-            after = after.set(**self.stamps(type(before), before))
+            after = before.set(**values, **self.stamps(type(before), before))
         except Invalid as invalid:
             raise Invalid(f"Update of {target}", invalid.problems) from None
-        self.record(target, origin, after, mutation, event)
-        return True
+        for name in values:
+            if not same(getattr(before, name), getattr(after, name)):
+                break
+        else:
+            return None
+        entry = self.changed.get(target)
+        self.record(target, clean if entry is None else entry.origin, after, mutation, event, entry)
+        return after
 
     def delete(
-        self, mutation: Mutation, before: Resource, origin: Resource | None, target: Target, event: Event,
+        self, mutation: Mutation, before: Resource, clean: Resource | None, target: Target, event: Event,
     ) -> None:
-        """The end of an item: soft where its resource has ``_deleted``; a new one leaves nothing behind."""
+        """The end of an item: soft where its resource has ``_deleted``; a new one leaves nothing behind. ``clean`` is
+        as for ``update``."""
+        entry = self.changed.get(target)
+        origin = clean if entry is None else entry.origin
         if origin is None:
             self.changed = self.changed.discard(target)
             self.applied += 1
@@ -73,19 +80,20 @@ class Draft:
         after = None
         if "_deleted" in type(before)._fields:
             after = before.set(_deleted=self.now, **self.stamps(type(before), before))
-        self.record(target, origin, after, mutation, event)
+        self.record(target, origin, after, mutation, event, entry)
 
     def record(
         self, target: Target, origin: Resource | None, current: Resource | None, mutation: Mutation, event: Event,
+        earlier: Entry | None,
     ) -> None:
-        """Takes what a mutation made of an item."""
-        entry = Entry(origin, current, mutation, event, self.step, self.applied, self.changed.get(target))
+        """Takes what a mutation made of an item, whose entry was ``earlier``."""
+        entry = Entry(origin, current, mutation, event, self.step, self.applied, earlier)
         self.changed = self.changed.insert(target, entry)
         self.applied += 1
 
     def stamps(self, cls: type[Resource], before: Resource | None) -> dict[str, Any]:
         """The stamps of a real change; also those of making, when there was nothing ``before``."""
-        stamps: dict[str, Any] = {"_updated": self.now, "_etag": self.identifiers().hex}
+        stamps: dict[str, Any] = {"_updated": self.now, "_etag": self.new_etag()}
         if "_updater" in cls._fields:
             stamps["_updater"] = self.user
         if before is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
-from uuid import UUID
 
 from pyrsistent import plist
 
@@ -32,14 +31,14 @@ class Settled(NamedTuple):
 class History:
     """The branches by name, and ``here``, the one that is worked on. ``checkpoints`` are named pointers that stay.
 
-    ``moved`` is called after every move of the pointer; ``identifiers`` makes the etags of deletions that are carried
+    ``moved`` is called after every move of the pointer; ``new_etag`` makes the versions of deletions that are carried
     over a commit."""
 
-    def __init__(self, identifiers: Callable[[], UUID]) -> None:
+    def __init__(self, new_etag: Callable[[], str]) -> None:
         self.here = Branch(MAIN, State.empty(), switch=self.switch)
         self._branches, self._checkpoints = {MAIN: self.here}, dict[str, Branch]()
         self._commits: list[Settled] = []
-        self._identifiers = identifiers
+        self._new_etag = new_etag
         self.moved: Callable[[], None] = _nobody
 
     # -------------------------------------------------------------------------------------------- the pointer
@@ -194,7 +193,7 @@ class History:
         """Has a branch take in the commits since its last look."""
         for settled in self._commits[branch.seen:]:
             undone = list(branch.undone)
-            became = carried(undone[-1] if undone else branch.state, settled.steps, self._identifiers)
+            became = carried(undone[-1] if undone else branch.state, settled.steps, self._new_etag)
             if became:
                 branch.fork = became.get(branch.fork, branch.fork)
                 branch.state = became[branch.state]

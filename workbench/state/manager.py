@@ -7,11 +7,11 @@ identifiers and the user are its arguments, so that lessons and tests repeat exa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,27 +28,35 @@ from workbench.state.comparison import Comparison, compare
 from workbench.state.document import Made
 from workbench.state.draft import Draft
 from workbench.state.history import History
+from workbench.state.items import items_of
 from workbench.state.merge import Way, resolved
 from workbench.state.part import part_of, without
 from workbench.state.plan import Plan, plan_of
 from workbench.state.process import Unit
-from workbench.state.reader import Reader, in_order
+from workbench.state.reader import Reader
 from workbench.state.refused import RefusedCommand
 from workbench.state.replay import Issued, Rebased, replay
 from workbench.state.revert import reverted
 from workbench.state.saved_states import SavedStates
-from workbench.state.state import Cache, Entry, State
+from workbench.state.state import Cache, State
 from workbench.state.step import Step
 from workbench.state.table import Table
+from workbench.state.turn import Turn
+from workbench.state.view import Means
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-# The managers whose handlers the present code runs in: a command issued by one of them would wait for itself.
-_AT_WORK: ContextVar[tuple[StateManager, ...]] = ContextVar("managers at work", default=())
 
 
 def now() -> datetime:
     """The present moment, aware, UTC."""
     return datetime.now(UTC)
+
+
+def _versions() -> Callable[[], str]:
+    """A source of etags: 128 random bits in hexadecimal, as a UUID has them, from a generator of its own: the one that
+    all of Python shares is seeded by notebooks, and two sessions would then make the same."""
+    bits = Random().getrandbits
+    return lambda: "%032x" % bits(128)  # noqa: UP031  # twice as fast as the others
 
 
 class StateManager:
@@ -61,7 +69,9 @@ class StateManager:
         clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4, user: str | None = None,
     ) -> None:
         self.registry, self.reader, self.tables, self.user = registry, reader, tables or {}, user
-        self.history, self.cache = History(identifiers), Cache()
+        self.new_etag = _versions() if identifiers is uuid4 else lambda: identifiers().hex
+        self.history, self.cache = History(self.new_etag), Cache()
+        self._means = Means(registry, self.cache, reader, identifiers, self.new_etag)
         self.refusals: list[RefusedCommand] = []
         self._clock, self._identifiers = clock, identifiers
         self._part: State | None = None     # of the last partial plan
@@ -102,32 +112,24 @@ class StateManager:
         self.refusals.append(RefusedCommand(command, on, address, unit.now, unit.user, cell, self.history.here.name,
                                             self.state.number, type(error), str(error)))
 
-    @asynccontextmanager
-    async def hold(self, verb: str) -> AsyncIterator[None]:
+    def hold(self, verb: str) -> Turn:
         """Has the pointer to itself, one after the other; raises LoopError within a handler of this manager."""
-        if self.lock.locked() and self in _AT_WORK.get():
-            hint = ("yield an event and let a policy issue the command, so that it belongs to the same step"
-                    if verb == "issue" else f"{verb} when the command is done")
-            raise LoopError(f"a handler called {verb} by itself, which would wait for that very handler; {hint}")
-        async with self.lock:
-            token = _AT_WORK.set((*_AT_WORK.get(), self))
-            try:
-                yield
-            finally:
-                _AT_WORK.reset(token)
+        return Turn(self.lock, verb)
 
     def unit(
         self, state: State, user: str | None, *, reading: bool = False, again: Sequence[Target] = (),
     ) -> Unit:
         """A unit on a State; ``again`` are targets to be made up, ``reading`` does not look at the clock."""
         now = _NEVER if reading else self.clock()       # looking does not make a lesson's clock tick
-        return Unit(state, registry=self.registry, cache=self.cache, reader=self.reader, now=now, user=user,
-                    identifiers=self._identifiers, again=again)
+        return Unit(state, self._means, now=now, user=user, again=again)
 
     def clock(self) -> datetime:
         """The present moment by the session's clock, in UTC; raises Invalid for a clock without a time zone."""
+        moment = self._clock()
+        if type(moment) is datetime and moment.tzinfo is UTC:
+            return moment
         try:
-            return to_datetime(self._clock())
+            return to_datetime(moment)
         except Refused as refusal:
             raise Invalid("the session's clock", [Problem(None, None, str(refusal))]) from None
 
@@ -154,24 +156,7 @@ class StateManager:
 
         A deleted item is shown as it was; those that ``misfits`` lists are left out. Asks nothing of the database."""
         kindred = self.registry.kindred(resource)
-        cls = self.registry.resource(kindred)
-        shown: dict[Target, tuple[str, Resource]] = {}
-        known: dict[Target, Any] = {**self.cache.items, **dict(self.state.changed.items())}
-        for target, item in known.items():
-            if target[:2] == kindred:
-                with suppress(Invalid):
-                    shown[target] = self._shown(target, item, cls)
-        places = {id(item): place for place, item in enumerate(in_order(item for _, item in shown.values()))}
-        return sorted(((state, target, item) for target, (state, item) in shown.items()),
-                      key=lambda row: places[id(row[2])])
-
-    def _shown(self, target: Target, item: Resource | Entry, cls: type[Resource]) -> tuple[str, Resource]:
-        if not isinstance(item, Entry):
-            return "clean", refit(item, cls)
-        change = change_of(target, item, self.registry)
-        if change is None or change.kind == "delete":       # touched, but as it was; or gone
-            return "clean" if change is None else "deleted", refit(item.origin, cls)
-        return "new" if change.kind == "insert" else "changed", refit(item.current, cls)
+        return items_of(self.state, self.cache, kindred, self.registry.resource(kindred))
 
     def misfits(self) -> list[str]:
         """The cached items that no longer fit their resource as it is defined now, a sentence each."""
@@ -229,7 +214,7 @@ class StateManager:
         """Takes over what another branch changed, as one step that can be undone. To be called by who holds the
         manager; raises as ``merged`` does, and all is as before then."""
         there = self.history.named(branch)
-        draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
+        draft = Draft(self.state, self.clock(), self.user, self.new_etag)
         self.history.move(merged(self.state, there.state, there.name, ways, draft, self.registry, self.cache))
         return self.plan()
 
@@ -301,7 +286,7 @@ class StateManager:
         step, which can be undone. To be called by who holds the manager.
 
         Raises Invalid and Conflict; all is as before then."""
-        draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
+        draft = Draft(self.state, self.clock(), self.user, self.new_etag)
         self.history.move(resolved(self.state, draft, ways, self.registry))
         return self.plan()
 
@@ -311,7 +296,7 @@ class StateManager:
         ``stored`` has its items as they are stored now; the pointer is held by the caller.
 
         Raises Conflict, Invalid, NothingTo; all is as before then."""
-        draft = Draft(self.state, now=self.clock(), user=self.user, identifiers=self._identifiers)
+        draft = Draft(self.state, self.clock(), self.user, self.new_etag)
         state = reverted(self.state, draft, number, plan.changes, stored, self.registry)
         for target, item in stored.items():
             if target not in self.state.changed:

@@ -123,8 +123,8 @@ def resolved(
             draft.changed = draft.changed.discard(target)
         else:
             occurrence.mutations.append(mutation)
+            draft.changed = draft.changed.discard(target)
             if isinstance(mutation, Insert):
-                draft.changed = draft.changed.discard(target)
                 if theirs is not None:      # deleted softly: its row comes back
                     draft.delete(Delete(target), theirs, theirs, target, event)
                 draft.insert(mutation, target, cls, event, cached=False)
@@ -132,14 +132,15 @@ def resolved(
                 raise AssertionError(f"{mutation!r} of nothing")
             elif isinstance(mutation, Delete):
                 draft.delete(mutation, theirs, theirs, target, event)
-            elif not draft.update(mutation, theirs, theirs, target, event):
-                draft.changed = draft.changed.discard(target)
+            else:
+                draft.update(mutation, theirs, theirs, target, event)
             made = draft.changed.get(target)
             if made is not None:
                 made.earlier = earlier
+                made.place = made.place if earlier is None else earlier.place
         occurrences.append(occurrence)
     told_ways = "; ".join(dict.fromkeys(told(way) for _, way, _ in ways))
-    handling = Handling(ResolveConflict(way=told_ways), "", ways[0][0].target if len(ways) == 1 else None)
+    handling = Handling(ResolveConflict(way=told_ways), "", "", ways[0][0].target if len(ways) == 1 else None)
     handling.occurrences = occurrences
     step = Step(draft.step, handling, f"resolve conflict: {told_ways}", user=draft.user, at=draft.now, cell=None,
                 reads=reads)

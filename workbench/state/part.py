@@ -34,7 +34,7 @@ def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[St
         for step in by_target.get(target, ()):
             if step.number not in steps:
                 steps[step.number] = step
-                more = (touched(step) | (step.leaned & by_target.keys())) - items
+                more = (touched(step) | (by_target.keys() & step.leaned)) - items
                 items |= more
                 work += more
     if items - wanted:

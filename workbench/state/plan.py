@@ -168,7 +168,7 @@ def _changes(state: State, registry: Registry) -> tuple[list[Change], list[Targe
     """The changes, in the order in which their items were first touched, and the items whose values are equal."""
     differs: dict[Kindred, Differ] = {}
     changes, idle = [], []
-    for target, entry in sorted(_entries(state.changed), key=lambda pair: pair[1].place):
+    for target, entry in sorted(entries(state.changed), key=lambda pair: pair[1].place):
         kindred = target[:2]
         differ = differs.get(kindred)
         if differ is None:
@@ -181,7 +181,7 @@ def _changes(state: State, registry: Registry) -> tuple[list[Change], list[Targe
     return changes, idle
 
 
-def _entries(changed: Changed) -> list[tuple[Target, Entry]]:
+def entries(changed: Changed) -> list[tuple[Target, Entry]]:
     """The items of a map at once: rpds' own iterator takes each out of a copy of the map, ten times as slow as what it
     gives to pickle."""
     pairs = cast(tuple[Any, ...], changed.__reduce__())[1][0]

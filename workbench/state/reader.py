@@ -6,11 +6,15 @@ Whatever implements ``load`` and ``find`` can stand under a State: the Postgres 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 from workbench.domain.datadef import same
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Resource, Target, is_deleted
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Reader(Protocol):
@@ -47,6 +51,11 @@ def matches(item: Resource, equals: Mapping[str, Any]) -> bool:
 
 def in_order(items: Iterable[Resource]) -> list[Resource]:
     """Items as they are always shown: by ``_created`` (none first), then by identifier."""
-    return sorted(items, key=lambda item: (
-        float("-inf") if item._created is None else item._created.timestamp(),
-        item._id if isinstance(item._id, int) else -1, str(item._id)))
+    return sorted(items, key=place)
+
+
+def place(item: Resource) -> tuple[datetime, Identifier]:
+    """What the items of one resource are put in order by."""
+    identifier = item._id
+    # UUIDs by their number, which is the order of their text: their own comparison is ten times as slow.
+    return item._created or _NEVER, identifier.int if isinstance(identifier, UUID) else identifier

@@ -92,11 +92,11 @@ class _Restoring:
 
     def _step(self, command: Mapping[str, Any]) -> Step:
         address = str(command["address"])
-        domain = address.partition(":")[0]
+        domain, _, key = address.partition("/")[0].partition(":")
         on = command["on"]
         known = on is not None and target_of(on)[:2] in self._registry.resources
         message = self._recalled(Command, str(command["command"]), command["data"])
-        handling = Handling(message, domain, self._target(on) if known else None)
+        handling = Handling(message, domain, key, self._target(on) if known else None)
         handling.occurrences = self._occurrences[command["step"]] = [
             Occurrence(self._recalled(Event, str(event["event"]), event["data"])) for event in command["events"]]
         return Step(command["step"], handling, address, user=command["user"],

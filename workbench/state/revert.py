@@ -80,7 +80,7 @@ def reverted(
         raise Conflict(clashes)
     if not any(occurrence.mutations for occurrence in occurrences):
         raise NothingTo("revert", f"there is nothing to revert: what commit {number} changed is as it was before")
-    handling = Handling(RevertCommit(number=number), "", None)
+    handling = Handling(RevertCommit(number=number), "", "", None)
     handling.occurrences = occurrences
     reads = {target: None if item is None else item._etag for target, item in stored.items()
              if target not in leaned and not is_deleted(item)}
@@ -123,7 +123,7 @@ def _again(
     """Adds an item that was deleted: it is the same one again, made when and by whom it was made."""
     if origin is not None and target not in draft.changed:      # a soft delete: its row is there
         made = before.set(**_alive(cls), **draft.stamps(cls, before))    # type: ignore[union-attr]  # it was there
-        draft.record(target, origin, made, mutation, event)
+        draft.record(target, origin, made, mutation, event, None)
         return
     draft.insert(mutation, target, cls, event, cached=False)
     entry = draft.changed[target]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
+from workbench.domain.registry import written
 from workbench.domain.resource import Target
 
 
@@ -23,16 +24,18 @@ class Occurrence:
     def __init__(self, event: Event) -> None:
         self.event = event
         self.mutations: list[Mutation] = []
-        self.reactions: list[Handling] = []
+        self.reactions: Sequence[Handling] = ()
 
 
 class Handling:
     """A command, what it was on, and what its handler yielded, in order."""
 
-    __slots__ = ("command", "domain", "occurrences", "policy", "responses", "target")
+    __slots__ = ("command", "domain", "key", "occurrences", "policy", "responses", "target")
 
-    def __init__(self, command: Command, domain: str, target: Target | None, policy: str | None = None) -> None:
-        self.command, self.domain, self.target, self.policy = command, domain, target, policy
+    def __init__(
+        self, command: Command, domain: str, key: str, target: Target | None, policy: str | None = None,
+    ) -> None:
+        self.command, self.domain, self.key, self.target, self.policy = command, domain, key, target, policy
         self.occurrences: list[Occurrence] = []
         self.responses: list[Response] = []
 
@@ -56,31 +59,37 @@ class Step:
     """What ``issue`` returns: the response, the events and mutations, and who, when, which cell.
 
     ``number`` counts from 1 along the line of steps; ``at`` is aware, UTC; ``cell`` is the notebook cell's number or
-    None; ``address`` issues it again. ``reads`` maps each item read from the database to the etag it had, ``leaned``
-    are the items of which it read or changed what earlier steps had left pending, ``searches`` what it searched for,
-    ``made`` the targets whose identifiers were made up, in order: a rebase makes up the same.
+    None; ``address`` issues it again, or says what was decided. ``reads`` maps each item read from the database to the
+    etag it had, ``leaned`` are the items of which it read or changed what earlier steps had left pending, ``searches``
+    what it searched for, ``made`` the targets whose identifiers were made up, in order: a rebase makes up the same.
     ``output`` is what the response handler made of the response."""
 
-    __slots__ = ("address", "at", "cell", "handling", "leaned", "made", "number", "output", "reads", "searches", "user")
+    __slots__ = ("_address", "at", "cell", "handling", "leaned", "made", "number", "output", "reads", "searches",
+                 "user")
 
     def __init__(
-        self, number: int, handling: Handling, address: str, *, user: str | None, at: datetime, cell: int | None,
-        reads: Mapping[Target, str | None], leaned: Collection[Target] = (), searches: Sequence[Search] = (),
-        made: Sequence[Target] = (), output: Any = None,
+        self, number: int, handling: Handling, address: str | None = None, *, user: str | None, at: datetime,
+        cell: int | None, reads: Mapping[Target, str | None], leaned: Collection[Target] = (),
+        searches: Sequence[Search] = (), made: Sequence[Target] = (), output: Any = None,
     ) -> None:
-        self.number, self.handling, self.address = number, handling, address
+        self.number, self.handling, self._address = number, handling, address
         self.user, self.at, self.cell, self.reads, self.output = user, at, cell, reads, output
-        self.leaned, self.searches, self.made = frozenset(leaned), tuple(searches), tuple(made)
+        self.leaned, self.searches, self.made = tuple(leaned), tuple(searches), tuple(made)
 
     def behind(self, committed: Mapping[Target, str | None]) -> Step:
         """This step when what it leaned on was committed before it: these items count as read, by their etags."""
-        leaned = {target: etag for target, etag in committed.items() if target in self.leaned}
+        leaned = {target: committed[target] for target in self.leaned if target in committed}
         searches = [search._replace(found=search.found | {
             (target.identifier, etag) for target, etag in leaned.items() if target[:2] == search.kindred})
             for search in self.searches]
-        return Step(self.number, self.handling, self.address, user=self.user, at=self.at, cell=self.cell,
+        return Step(self.number, self.handling, self._address, user=self.user, at=self.at, cell=self.cell,
                     reads={**self.reads, **leaned}, leaned=self.leaned, searches=searches, made=self.made,
                     output=self.output)
+
+    @property
+    def address(self) -> str:
+        handling = self.handling
+        return self._address or written(handling.domain, handling.key, handling.target)
 
     @property
     def command(self) -> Command:

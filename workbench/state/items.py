@@ -1,0 +1,57 @@
+"""Items: the cached items of one resource as they are shown, each with what the pending steps made of it.
+
+The clean ones come from the Cache, the others from the Entries of a State. There may be a hundred thousand of them, and
+they are asked for after every step: what is clean is taken as it is, and only the changed ones are compared.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+from operator import lt
+from typing import Any
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Resource, Target, refit
+from workbench.errors import Invalid
+from workbench.state.change import Differ
+from workbench.state.plan import entries
+from workbench.state.reader import place
+from workbench.state.state import Cache, Entry, State
+from workbench.state.uncollected import uncollected
+
+
+def items_of(
+    state: State, cache: Cache, kindred: Kindred, cls: type[Resource],
+) -> list[tuple[str, Target, Resource]]:
+    """The items of a resource: ("clean" | "new" | "changed" | "deleted", target, item), in the order of ``in_order``.
+
+    A deleted item is shown as it was; those that do not fit ``cls``, the present definition, are left out."""
+    domain, key = kindred
+    changed = [(target, entry) for target, entry in entries(state.changed) if target[:2] == kindred]
+    # By identity: to look up each of the many clean ones by its target would take longer than all the rest.
+    hidden = {id(cache.items.get(target)) for target, _ in changed}
+    rows: list[tuple[str, Target, Any]] = []
+    with uncollected(len(cache.items) + len(changed)):
+        for target, item in cache.items.items():
+            if target[1] == key and target[0] == domain and id(item) not in hidden:
+                if type(item) is cls:
+                    rows.append(("clean", target, item))
+                else:
+                    with suppress(Invalid):
+                        rows.append(("clean", target, refit(item, cls)))
+        differ = Differ(cls)
+        for target, entry in changed:
+            with suppress(Invalid):
+                rows.append(_shown(target, entry, differ, cls))
+        made = [item._created for _, _, item in rows]
+        if None in made or not all(map(lt, made, islice(made, 1, None))):     # else they are in order already
+            rows.sort(key=lambda row: place(row[2]))
+    return rows
+
+
+def _shown(target: Target, entry: Entry, differ: Differ, cls: type[Resource]) -> tuple[str, Target, Any]:
+    change = differ.change(target, entry)
+    if change is None or change.kind == "delete":       # touched, but as it was; or gone
+        return "clean" if change is None else "deleted", target, refit(entry.origin, cls)
+    return "new" if change.kind == "insert" else "changed", target, refit(entry.current, cls)

@@ -1,0 +1,244 @@
+"""View: the items of one State as one command sees them, and the targets that it names.
+
+What is pending covers what is cached, and what is cached what is stored; a view sees one version of an item throughout,
+and remembers what was looked at: a step tells it, so that a commit can verify it. ``Means`` is what all views of a
+session share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from workbench.domain.convert import Refused
+from workbench.domain.datadef import unknown
+from workbench.domain.entity import Command
+from workbench.domain.kinds import within
+from workbench.domain.registry import Kindred, Registry
+from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted
+from workbench.errors import Conflict, Invalid, NotFound, Problem
+from workbench.state.clash import clash_of
+from workbench.state.draft import Draft
+from workbench.state.reader import Reader, in_order, matches
+from workbench.state.state import Cache, State
+from workbench.state.step import Search
+
+_NOWHERE = Target("", "", "")
+
+
+class Means(NamedTuple):
+    """What the views of a session work with; ``identifiers`` names what is new, ``new_etag`` what has changed."""
+
+    registry: Registry
+    cache: Cache
+    reader: Reader
+    identifiers: Callable[[], UUID]
+    new_etag: Callable[[], str]
+
+
+class View:
+    """The items of a State, with what is drafted on it; ``now`` and ``user`` are the command's.
+
+    ``again`` are the targets that were made up when the command ran before: the same are made up this time."""
+
+    __slots__ = ("_again", "_home", "_identifiers", "at", "cache", "draft", "item", "leaned", "made", "now", "reader",
+                 "registry", "searches", "seen", "state", "user")
+    item: Resource | None
+
+    def __init__(
+        self, state: State, means: Means, *, now: datetime, user: str | None, again: Sequence[Target] = (),
+    ) -> None:
+        self.registry, self.cache, self.reader, self._identifiers, new_etag = means
+        self.state, self.now, self.user = state, now, user
+        self.draft = Draft(state, now, user, new_etag)
+        self.seen: dict[Target, Resource] = {}      # clean items as first read
+        self.leaned: set[Target] = set()            # what earlier steps had left pending, and this one looked at
+        self.searches: list[Search] = []
+        self.made: list[Target] = []
+        self._again = again
+        # The item last looked at, where it is and for which domain: handlers mostly look at one, again and again.
+        self.at, self.item = _NOWHERE, None
+        self._home = ""
+
+    # -------------------------------------------------------------------------------------------- targets
+
+    def target_of(self, command: Command, on: Any, *, home: str) -> Target | None:
+        """What a command is on: ``on`` if given, else the target it carries; a resource alone means a new item.
+
+        Raises Invalid for another resource than the command declares."""
+        declared = self.registry.known(type(command)).definition.on
+        wanted: Kindred | None = self.registry.kindred(declared) if declared is not None else None
+        on = command._target if on is None else on
+        if type(on) is Target:
+            target = self.registry.target(on, home=home)
+        elif on is None:
+            return None if wanted is None else self._new(wanted, None)
+        if isinstance(on, type):
+            target = self._new(self.registry.kindred(on), None)
+        elif isinstance(on, str) and not isinstance(on, Target) and "/" not in on:
+            keys = {key for _, key in self.registry.resources}
+            if wanted is not None and on.rpartition(":")[2] not in keys and self._identifies(wanted, on):
+                target = self._new(wanted, on)
+            else:
+                target = self._new(self.registry.kindred(on, home=home), None)
+        elif isinstance(on, UUID | int):
+            if wanted is None:
+                raise Invalid(type(command).__name__, [Problem("on", on, (
+                    f"{on!r} names an item but not its resource; say an item, a Target or "
+                    '"account/<identifier>", or declare what the command is on: @….command(on=Account)'))])
+            target = self._new(wanted, on)
+        else:
+            target = self.registry.target(on, home=home)
+        if wanted is not None and target[:2] != wanted:
+            raise Invalid(type(command).__name__, [Problem("on", on, (
+                f"it is issued on {wanted[0]}:{wanted[1]}, not on {target}"))])
+        return target
+
+    def _identifies(self, kindred: Kindred, text: str) -> bool:
+        """Whether a text can be an identifier of a resource, rather than a misspelt name of one."""
+        try:
+            identify(self.registry.resource(kindred), text)
+        except Invalid:
+            return False
+        return True
+
+    def new(self, domain: str, resource: Any, identifier: Any) -> Target:
+        """The Target of a resource and an identifier, a fresh one when it is None."""
+        return self._new(self.registry.kindred(resource, home=domain), identifier)
+
+    def _new(self, kindred: Kindred, identifier: Any) -> Target:
+        resource = self.registry.resource(kindred)
+        if identifier is not None:
+            return Target(*kindred, identify(resource, identifier))
+        kind = resource._fields["_id"].kind
+        if kind.annotation is not UUID:
+            raise Invalid(f"a new {kindred[1]}", [Problem("_id", None, (
+                f'its identifier is {kind.name} and cannot be made up; give it, as in "{kindred[1]}/<identifier>"'))])
+        target = next((one for one in self._again if one[:2] == kindred), None)
+        if target is None:
+            target = Target(*kindred, self._identifiers())
+        else:
+            self._again = [one for one in self._again if one is not target]
+        self.made.append(target)
+        return target
+
+    # -------------------------------------------------------------------------------------------- reading
+
+    def looks_at(self, on: Any, domain: str) -> bool:
+        """Whether ``item``, at ``at``, is what this names: the last one that the domain was given or has changed."""
+        return (on is self.item or (type(on) is Target and on == self.at)) and domain == self._home
+
+    def look_at(self, target: Target, item: Resource, domain: str) -> None:
+        """Has an item at hand, as it is now."""
+        self.at, self.item, self._home = target, item, domain
+
+    def look_away(self) -> None:
+        """Has none at hand."""
+        self.at, self.item = _NOWHERE, None
+
+    def target(self, on: Any, domain: str) -> Target:
+        """The Target of what a domain names."""
+        return self.at if self.looks_at(on, domain) else self.registry.target(on, home=domain)
+
+    async def there(self, target: Target) -> Resource | None:
+        """The present item of a target, fetched where it is not cached; None where there is none."""
+        item = self._present(target)
+        if item is None:
+            await self._load([target])
+            item = self._present(target)
+        return item
+
+    async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]:
+        """The present items of targets, in their order; those not cached are one query per resource."""
+        targets = [self.registry.target(one, home=domain) for one in what]
+        for kindred in {target[:2] for target in targets}:
+            self.registry.grant(domain, kindred)
+        if len(targets) == 1 and (known := self._present(targets[0])) is not None:
+            self.look_at(targets[0], known, domain)
+            return [known]
+        await self._load(targets)
+        items: list[Resource] = []
+        missing: list[Target] = []
+        deleted: list[Target] = []
+        for target in targets:
+            item = self._present(target)
+            if item is not None:
+                items.append(item)
+            else:
+                (deleted if target in self.draft.changed else missing).append(target)
+        if missing or deleted:
+            raise NotFound(*(missing or deleted), deleted=not missing)
+        return items
+
+    def _present(self, target: Target) -> Resource | None:
+        """The item as it is seen here, of its resource's present class; None when it is not there."""
+        entry = self.draft.changed.get(target)
+        if entry is not None:
+            item = entry.current
+            self.leaned.add(target)
+        else:
+            item = self.seen.get(target)
+            if item is None and (item := self.cache.items.get(target)) is not None:
+                self.seen[target] = item
+        if item is None or is_deleted(item):
+            return None
+        return self.registry.current(item)      # type: ignore[no-any-return]  # a Resource, as it was
+
+    async def match(self, target: Target | None, etag: str) -> None:
+        """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""
+        if target is None:
+            raise Invalid("issue", [Problem("if_match", etag, "the command is on no item whose version could match")])
+        entry = self.draft.changed.get(target)
+        item = self.cache.items.get(target) if entry is None else entry.current
+        if entry is None and (item is None or item._etag != etag):
+            found = await self.reader.load(target[:2], [target.identifier])
+            if not found:
+                raise NotFound(target)
+            item = found[0]
+            self.cache.keep(target, item)
+        if item is None or item._etag != etag:
+            raise Conflict([clash_of(target, "read", None, None, item)])
+
+    async def _load(self, targets: Sequence[Target]) -> None:
+        """Takes those not yet known into the cache."""
+        wanted: dict[Kindred, dict[Identifier, None]] = {}
+        for target in targets:
+            if target not in self.draft.changed and target not in self.seen and target not in self.cache.items:
+                wanted.setdefault(target[:2], {})[target.identifier] = None
+        for kindred, identifiers in wanted.items():
+            for item in await self.reader.load(kindred, list(identifiers)):
+                self.cache.keep(Target(*kindred, item._id), item)
+
+    async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]:
+        """Items by equality of fields: stored ones overlaid with what is pending and with what this unit has read
+        already, in the order of ``in_order``."""
+        kindred = self.registry.kindred(resource, home=domain)
+        self.registry.grant(domain, kindred)
+        cls = self.registry.resource(kindred)
+        wanted, faults = {}, unknown(cls, equals)
+        for name, value in equals.items():
+            if name in cls._fields:
+                try:
+                    wanted[name] = None if value is None else cls._fields[name].kind.convert(value)
+                except Refused as refusal:
+                    faults.append(Problem(name, value, str(refusal)))
+                except Invalid as nested:
+                    faults += within(name, nested.problems)
+        if faults:
+            raise Invalid(f"the search for {kindred[0]}:{kindred[1]}", faults)
+        rows = await self.reader.find(kindred, wanted)
+        self.searches.append(Search(kindred, wanted, frozenset((row._id, row._etag) for row in rows)))
+        known = [target for target in (*self.draft.changed, *self.seen) if target[:2] == kindred]
+        found = {target: item for target in known
+                 if (item := self._present(target)) is not None and matches(item, wanted)}
+        for row in rows:
+            target = Target(*kindred, row._id)
+            if target not in self.draft.changed and target not in self.seen:
+                self.cache.keep(target, row)
+                item = self._present(target)
+                if item is not None and (item is row or matches(item, wanted)):     # it was of an earlier definition
+                    found[target] = item
+        return in_order(found.values())
+
