@@ -71,6 +71,7 @@ class Registry:
             for events, handler in domain.policies.values():
                 for event in events:
                     self._policies.setdefault(place_of(event), []).append(handler)
+        self._kindreds = {definition.cls: kindred for kindred, definition in self.resources.items()}
         self._by_uuid = frozenset(kindred for kindred, definition in self.resources.items()
                                   if definition.cls._fields["_id"].kind.annotation is UUID)
         if twice:
@@ -149,6 +150,8 @@ class Registry:
 
         A bare key is looked for in the domain ``home`` first. Raises UnknownName."""
         if isinstance(resource, type):
+            if (found := self._kindreds.get(resource)) is not None:
+                return found
             known = self.known(resource)
             if not issubclass(known.cls, Resource):
                 raise UnknownName("resource", resource.__name__, [d.cls.__name__ for d in self.resources.values()])
@@ -157,15 +160,15 @@ class Registry:
             raise UnknownName("resource", repr(resource), [f"{d}:{r}" for d, r in self.resources])
         domain, colon, key = resource.rpartition(":")
         if colon:
-            found = [(domain, key)]
+            named = [(domain, key)]
         else:
-            found = [kindred for kindred in self.resources if kindred[1] == key]
-            found = [kindred for kindred in found if kindred[0] == home] or found
-        if len(found) != 1 or found[0] not in self.resources:
+            named = [kindred for kindred in self.resources if kindred[1] == key]
+            named = [kindred for kindred in named if kindred[0] == home] or named
+        if len(named) != 1 or named[0] not in self.resources:
             names = [f"{d}:{r}" for d, r in self.resources]
             raise UnknownName("resource", resource,
                               names if len(self.domains) > 1 or colon else [r for _, r in self.resources])
-        return found[0]
+        return named[0]
 
     # -------------------------------------------------------------------------------------------- targets
 

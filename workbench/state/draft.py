@@ -54,7 +54,7 @@ class Draft:
         Raises Invalid."""
         values = mutation.values
         try:
-            after = before.set(**values, **self.stamps(type(before), before))
+            after = before.set(**self.stamps(type(before), before), **values)
         except Invalid as invalid:
             raise Invalid(f"Update of {target}", invalid.problems) from None
         for name in values:

@@ -6,7 +6,8 @@ next look: what they share with it is committed there too (``carry``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import NamedTuple
 
 from pyrsistent import plist
@@ -38,6 +39,7 @@ class History:
         self.here = Branch(MAIN, State.empty(), switch=self.switch)
         self._branches, self._checkpoints = {MAIN: self.here}, dict[str, Branch]()
         self._commits: list[Settled] = []
+        self._left: dict[str, Iterator[int]] = {}       # numbers for the lines left behind on each branch
         self._new_etag = new_etag
         self.moved: Callable[[], None] = _nobody
 
@@ -56,9 +58,8 @@ class History:
 
     def _leave(self, tip: State, fork: State) -> None:
         """Keeps the line to ``tip``, to which nothing points any more; it parts from what stays at ``fork``."""
-        number = 1
-        while (name := f"{self.here.name}~{number}") in self._branches:
-            number += 1
+        name = next(name for number in self._left.setdefault(self.here.name, count(1))
+                    if (name := f"{self.here.name}~{number}") not in self._branches)
         self._branches[name] = Branch(name, fork, state=tip, forked_from=self.here.name, named=False,
                                       seen=self.here.seen, switch=self.switch)
         self.here.undone = plist()

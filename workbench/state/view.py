@@ -71,13 +71,13 @@ class View:
         declared = self.registry.known(type(command)).definition.on
         wanted: Kindred | None = self.registry.kindred(declared) if declared is not None else None
         on = command._target if on is None else on
-        if type(on) is Target:
-            target = self.registry.target(on, home=home)
-        elif on is None:
+        if on is None:
             return None if wanted is None else self._new(wanted, None)
-        if isinstance(on, type):
+        if type(on) is Target:
+            target = self.registry.target(on)
+        elif isinstance(on, type):
             target = self._new(self.registry.kindred(on), None)
-        elif isinstance(on, str) and not isinstance(on, Target) and "/" not in on:
+        elif isinstance(on, str) and "/" not in on:
             keys = {key for _, key in self.registry.resources}
             if wanted is not None and on.rpartition(":")[2] not in keys and self._identifies(wanted, on):
                 target = self._new(wanted, on)
@@ -144,8 +144,7 @@ class View:
 
     async def there(self, target: Target) -> Resource | None:
         """The present item of a target, fetched where it is not cached; None where there is none."""
-        item = self._present(target)
-        if item is None:
+        if (item := self._present(target)) is None:
             await self._load([target])
             item = self._present(target)
         return item
@@ -155,21 +154,16 @@ class View:
         targets = [self.registry.target(one, home=domain) for one in what]
         for kindred in {target[:2] for target in targets}:
             self.registry.grant(domain, kindred)
-        if len(targets) == 1 and (known := self._present(targets[0])) is not None:
-            self.look_at(targets[0], known, domain)
-            return [known]
-        await self._load(targets)
-        items: list[Resource] = []
-        missing: list[Target] = []
-        deleted: list[Target] = []
-        for target in targets:
-            item = self._present(target)
-            if item is not None:
-                items.append(item)
-            else:
-                (deleted if target in self.draft.changed else missing).append(target)
-        if missing or deleted:
-            raise NotFound(*(missing or deleted), deleted=not missing)
+        found = {target: self._present(target) for target in targets}
+        if absent := [target for target, item in found.items() if item is None]:
+            await self._load(absent)
+            found |= {target: self._present(target) for target in absent}
+            if absent := [target for target in absent if found[target] is None]:
+                missing = [target for target in absent if target not in self.draft.changed]
+                raise NotFound(*(missing or absent), deleted=not missing)
+        items: list[Any] = [found[target] for target in targets]
+        if len(items) == 1:
+            self.look_at(targets[0], items[0], domain)
         return items
 
     def _present(self, target: Target) -> Resource | None:
