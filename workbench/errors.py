@@ -38,9 +38,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from linecache import getline
-from traceback import walk_tb
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -58,6 +56,8 @@ class WorkbenchError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: the words, and the user's own lines that led here."""
+        from traceback import walk_tb  # not at the import of all, which must be light: a traceback is here already
+
         places = [_place(*frame) for frame in walk_tb(self.__traceback__)
                   if not _MACHINERY.match(frame[0].f_globals.get("__name__", ""))]
         if len(places) > 6:
@@ -104,9 +104,15 @@ def listed(headline: str, lines: Iterable[object]) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean "deposit"?`` when something is near, and always what there is."""
     known = sorted(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f'did you mean "{close[0]}"? ' if close else ""
-    return hint + (f"There is: {', '.join(known)}" if known else "There is none yet")
+    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """``did you mean "deposit"? `` when something is near, else nothing."""
+    from difflib import get_close_matches  # not at the import of all, which must be light
+
+    close = get_close_matches(name, known, n=1)
+    return f'did you mean "{close[0]}"? ' if close else ""
 
 
 class DefinitionError(WorkbenchError):
@@ -201,11 +207,11 @@ class NothingTo(WorkbenchError):
 
 
 class StalePlan(WorkbenchError):
-    """A plan is no longer what is pending; ``moved`` says what happened since it was made."""
+    """A plan is no longer what is to be done; ``moved`` says what happened since it was made by the verb ``again``."""
 
-    def __init__(self, moved: Sequence[str]) -> None:
+    def __init__(self, moved: Sequence[str], *, again: str = "plan()") -> None:
         self.moved = tuple(moved)
-        super().__init__(listed("the plan is stale: nothing was written. Make it again with plan(); since it was made",
+        super().__init__(listed(f"the plan is stale: nothing was written. Make it again with {again}; since it was made",
                                 moved))
 
 
@@ -343,8 +349,9 @@ class TablesDiffer(DatabaseError):
     def __init__(self, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
         super().__init__(listed(
-            "the database's tables differ from the definitions (they are never altered silently); "
-            "change the table or the resource, or drop the table if its rows may go", differences))
+            "the database's tables differ from the definitions (they are never altered silently). wb.tables() shows "
+            "what would make them fit, and wb.tables().apply() does it; or define the resources as they were. To open "
+            "a workbench on such tables give it tables_differ=True", differences))
 
 
 class EmbeddedError(WorkbenchError):
@@ -360,7 +367,8 @@ class Cancelled(WorkbenchError):
 
     def __init__(self, verb: str, done: int, total: int) -> None:
         self.verb, self.done, self.total = verb, done, total
-        super().__init__(f"{verb} was cancelled at {done:,} of {total:,}: nothing was done, all is as it was before")
+        where = f" at {done:,} of {total:,}" if total else ""
+        super().__init__(f"{verb} was cancelled{where}: nothing was done, all is as it was before")
 
 
 class LoopError(WorkbenchError):

@@ -33,9 +33,9 @@ class Opening:
 
     def __init__(
         self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
-        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
+        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4, tables_differ: bool = False,
     ) -> None:
-        self.registry = Registry(domains)
+        self.registry, self._tables_differ = Registry(domains), tables_differ
         self._dsn, self._folder = dsn or os.environ.get("WORKBENCH_DSN") or None, Path(folder)
         self._arguments: dict[str, Any] = {"user": user, "clock": clock, "identifiers": identifiers}
         self._server: EmbeddedPostgres | None = None
@@ -68,12 +68,15 @@ class Opening:
             if self._dsn is None:
                 self._server = await asyncio.to_thread(EmbeddedPostgres.start, self._folder)
             self._engine = await connect(self._dsn or self._server.dsn)     # type: ignore[union-attr]  # started above
-            await self._prepare()
+            unfit = await self._prepare()
+            if unfit is not None and not self._tables_differ:
+                raise unfit
         except BaseException:
             await self.close()
             raise
         self._models.db.bind = self._engine.gino
         self._reader = PostgresReader(self._engine, self.registry, self._models.tables)
+        self._reader.unfit, self._renewed = unfit, unfit is None
         self._manager = StateManager(self.registry, self._reader, tables=self._models.tables, **self._arguments)
         return self
 
@@ -85,23 +88,28 @@ class Opening:
         if server is not None:
             await asyncio.to_thread(server.stop)
 
-    async def _prepare(self) -> None:
+    async def _prepare(self) -> TablesDiffer | None:
+        """Makes the tables that are missing, or says how those that are there do not fit."""
         async with self.engine.acquire() as connection:
-            self.created += await prepare(connection, self.models)
+            try:
+                self.created += await prepare(connection, self.models)
+            except TablesDiffer as differs:
+                return differs
+        return None
 
     async def _renew(self) -> StateManager:
         """The manager, after taking in what was defined since: new resources get their tables."""
         manager = self.manager
         async with self._renewing:      # or a verb issued meanwhile would go on before the tables are there
-            self._renewed = not self.registry.refresh() and self._renewed
+            self.registry.refresh()
+            # Not what that says: a form, a frame or a completion may have been faster and had it look already.
+            self._renewed = not self.models.refresh() and self._renewed
             if not self._renewed:       # until all of it went well, each verb tries again
-                self.models.refresh()
                 self.reader.tables = manager.tables = self.models.tables
-                try:
-                    await self._prepare()
-                    self.reader.unfit, self._renewed = None, True
-                except TablesDiffer as differs:
-                    self.reader.unfit = differs    # raised by what reads or writes; cached items can still be used
+                was, self.reader.unfit = self.reader.unfit, await self._prepare()
+                self._renewed = self.reader.unfit is None   # raised by what reads or writes; cached items can be used
+                if was is not None and self._renewed:
+                    await self.engine.expire()      # tables were altered, perhaps by others
         return manager
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,10 +19,10 @@ from uuid import UUID
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
-from workbench.opening import Opening
 from workbench.postgres.apply import apply, commit_of, nonce_of, stored_of
 from workbench.postgres.check import check
 from workbench.postgres.commit import WAIT, Commit, commit
+from workbench.postgres.ddl_plan import Altered, TablesPlan, alter, tables_plan
 from workbench.postgres.drift import Drift, drifted
 from workbench.postgres.explain import Explained, explain
 from workbench.postgres.receipt import Receipt, wait_for
@@ -29,28 +30,27 @@ from workbench.postgres.reconcile import reconciled
 from workbench.postgres.violation import Checked
 from workbench.state.batch import Batch, issue_many
 from workbench.state.branch import Branch
-from workbench.state.command_log import CommandLog, LoggedCommand
-from workbench.state.comparison import Comparison
 from workbench.state.merge import Way
 from workbench.state.plan import Plan, moved_since
 from workbench.state.progress import Progress
-from workbench.state.recorded import recorded_test
 from workbench.state.replay import Rebased
-from workbench.state.retold import script_of
 from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
+from workbench.time_travel import TimeTravel
 
 
-class Session(Opening):
+class Session(TimeTravel):
     """Domains at work on a database; opened by ``await Session(…)`` or ``async with``.
 
     ``dsn`` names a server of your own; without it the environment's ``WORKBENCH_DSN``, and without that an embedded
     Postgres whose data is in ``folder``. ``user`` is written into the stamps and steps. ``clock`` (aware, UTC) and
     ``identifiers`` can be given so that a lesson or a test repeats exactly.
 
-    Opening raises DefinitionError (all faults of the domains at once), TablesDiffer, EmbeddedError, ConnectionLost."""
+    Opening raises DefinitionError (all faults of the domains at once), TablesDiffer, EmbeddedError, ConnectionLost.
+    With ``tables_differ=True`` it opens on tables that do not fit: what reads or writes raises TablesDiffer until they
+    do; see ``tables``."""
 
-    # -------------------------------------------------------------------------------------------- the verbs
+    # -------------------------------------------------------------------------------------------- commands
 
     async def issue(
         self, command: Command | str, /, *, on: Any = None, cell: int | None = None,
@@ -92,16 +92,16 @@ class Session(Opening):
         Raises Invalid, before any command runs, for all that is no command, and what ``issue`` raises."""
         return await issue_many(await self._renew(), commands, of=of, on=on, stop=stop, progress=progress, cell=cell)
 
-    async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
+    async def fetch(self, what: Any, identifier: Any = None, /, *, progress: Progress | None = None) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier; a list for
-        several identifiers. Raises NotFound."""
+        several identifiers. ``progress(done, total)`` is called as many come. Raises NotFound."""
         manager = await self._renew()
         if identifier is None:
             return (await manager.fetch(what))[0]
         kindred = self.registry.kindred(what)
         if isinstance(identifier, str | int | UUID):
             return (await manager.fetch(Target(*kindred, identifier)))[0]
-        return await manager.fetch(*(Target(*kindred, one) for one in identifier))
+        return await manager.fetch(*(Target(*kindred, one) for one in identifier), progress=progress)
 
     async def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, what is pending included; by ``_created``."""
@@ -111,10 +111,7 @@ class Session(Opening):
         """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
         return await (await self._renew()).refresh(resource)
 
-    @property
-    def steps(self) -> list[Step]:
-        """All steps of the present line, the committed ones too, the oldest first."""
-        return self.manager.state.steps()
+    # -------------------------------------------------------------------------------------------- plan and commit
 
     def plan(self) -> Plan:
         """What a commit would write now."""
@@ -189,11 +186,12 @@ class Session(Opening):
 
     async def apply(
         self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
+        progress: Progress | None = None,
     ) -> Commit:
         """Writes a saved plan, given as itself or by its file, in one transaction: exactly what was saved, once only.
 
-        What is pending here stays; where the plan is just that, it is settled as by a commit. For ``verify_reads`` and
-        ``wait`` see ``commit``; phantoms are not looked for.
+        What is pending here stays; where the plan is just that, it is settled as by a commit. For ``verify_reads``,
+        ``wait`` and ``progress`` see ``commit``; phantoms are not looked for.
 
         Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, Conflict when the database moved since it
         was saved, and what else ``commit`` raises; nothing is written then."""
@@ -201,7 +199,8 @@ class Session(Opening):
             saved = SavedPlan.load(saved)
         manager = await self._renew()
         async with manager.hold("apply"):
-            done = await apply(self.engine, self.reader, manager, saved, verify_reads=verify_reads, wait=wait)
+            done = await apply(self.engine, self.reader, manager, saved, verify_reads=verify_reads, wait=wait,
+                               progress=progress)
         self.commits.append(done)
         return done
 
@@ -216,97 +215,27 @@ class Session(Opening):
         async with manager.hold("revert"):
             return manager.revert(number, plan, await stored_of(self.engine, self.reader, plan))
 
-    # -------------------------------------------------------------------------------------------- time
+    # -------------------------------------------------------------------------------------------- tables
 
-    def undo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` pending steps back; raises NothingTo."""
-        return self.manager.undo(n)
+    async def tables(self, *, renamed: Mapping[str, str] | None = None) -> TablesPlan:
+        """What would make the database's tables those of the definitions; nothing is changed, ``apply`` of it does so.
 
-    def redo(self, n: int = 1) -> list[Step]:
-        """Takes the next ``n`` undone steps up again; raises NothingTo."""
-        return self.manager.redo(n)
+        ``renamed`` says which columns have another name now: ``{"bank_account.owner": "holder"}``; else the one is
+        dropped and the other made. Raises Invalid for what cannot be renamed so, and DefinitionError."""
+        await self._renew()
+        return await tables_plan(self.engine, self.models, renamed=renamed or {}, run=self._alter)
 
-    def goto(self, step: Step | int) -> Step | None:
-        """Undoes or redoes until a step of the present line (or the one of that number) is the last one; 0 is before
-        all that is pending. Raises NothingTo for a step that is committed or not on this line."""
-        return self.manager.travel("goto").goto(step)
-
-    def checkpoint(self, name: str) -> Branch:
-        """Remembers under a name where we are, to ``restore`` it; a name that is taken moves here."""
-        return self.manager.travel("set a checkpoint").checkpoint(name)
-
-    def restore(self, name: str) -> Branch:
-        """Goes to a checkpoint; a line of steps that would be lost by it stays as an unnamed branch.
-
-        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed."""
-        return self.manager.travel("restore").restore(name)
-
-    def branch(self, name: str, *, replace: bool = False) -> Branch:
-        """A second State that begins here; ``with session.branch("what if"):`` works on it and comes back.
-
-        Branches share the clean items. Raises Invalid where there is one of that name, unless it is to be replaced."""
-        return self.manager.travel("branch").branch(name, replace=replace)
-
-    def switch(self, branch: Branch | str) -> Branch:
-        """Goes to a branch, and stays there; returns it. What another branch has committed is taken in.
-
-        Raises UnknownName."""
-        history = self.manager.travel("switch")
-        history.switch(branch)
-        return history.here
-
-    @property
-    def here(self) -> Branch:
-        """The branch that is worked on."""
-        return self.manager.here
-
-    @property
-    def branches(self) -> list[Branch]:
-        """All branches, ``main`` first; those left behind by an issue after an undo are not ``named``."""
-        return list(self.manager.branches.values())
-
-    def compare(self, left: Branch | str, right: Branch | str | None = None) -> Comparison:
-        """Which items and columns differ between two branches or checkpoints, by name; with one name, between where we
-        are and it. Raises UnknownName."""
-        return self.manager.compare(left, right)
-
-    async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
-        """Issues steps of another branch here as well, all of its own unless some are chosen, by themselves or by
-        number; the branch stays as it is. Returns what became of the plan, and the commands that were refused.
-
-        Raises UnknownName, and NothingTo for a step that is not on that branch."""
+    async def _alter(self, plan: TablesPlan, all: bool) -> Altered:
         manager = await self._renew()
-        async with manager.hold("pick"):
-            return await manager.again(manager.history.named(branch).chosen(steps), "picked")
-
-    @property
-    def log(self) -> CommandLog:
-        """The commands of the present line, the committed ones too: ``session.log.save(path)``, ``.load(path)``."""
-        return CommandLog.of(self.steps, self.registry)
-
-    async def replay(
-        self, log: Iterable[Step | LoggedCommand] | str | Path, *, on: Branch | str | None = None,
-    ) -> Rebased:
-        """Issues commands again: steps of any session, a CommandLog, or the file of a saved one; here, or on another
-        branch. By the same users, with the same identifiers for what they make.
-
-        Returns what became of the plan, and the commands that were refused. Raises LogError, UnknownName."""
-        manager = await self._renew()
-        commands = self.log.load(log) if isinstance(log, str | Path) else list(log)
-        async with manager.hold("replay"):
-            with manager.history.named(on or manager.here):
-                return await manager.again(commands, "replayed")
-
-    def script(self, *, module: str | None = None) -> str:
-        """The session as Python cells (``# %%``) that reproduce it. ``module`` is where the classes that were defined
-        in the notebook are to be imported from."""
-        return script_of(self.manager.state, self.registry, module=module)
-
-    def as_test(self, name: str = "session", *, module: str | None = None) -> str:
-        """The session as a pytest module: given / when / then with the events, responses, refusals and the plan that it
-        came to; it passes when it is run. For ``module`` see ``script``."""
-        return recorded_test(self.here, self.manager.refusals, [done.plan for done in self.commits],
-                             self.manager.cache, self.registry, name=name, module=module)
+        async with manager.hold("tables().apply"):
+            self._renewed = False       # whatever becomes of it, the tables are looked at again
+            altered = await alter(self.engine, self.models, plan, all=all)
+        await self._renew()
+        if self.reader.unfit is None:       # rows that are there got values, or other ones
+            for kindred in sorted({it.kindred for it in altered.done}):
+                with suppress(Invalid):     # a row that fits no more is told when it is asked for
+                    await manager.refresh(":".join(kindred))
+        return altered
 
     # -------------------------------------------------------------------------------------------- rivals
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -116,3 +117,18 @@ async def test_a_load_tells(session: Session) -> None:
     with pytest.raises(KeyError, match="enough"):
         await session.reader.load(("desk", "note"), names, progress=fail)
     assert len(await session.reader.load(("desk", "note"), names[:5])) == 5
+
+
+async def test_a_fetch_and_an_applied_plan_tell(session: Session, tmp_path: Path) -> None:
+    """The verbs of a session tell as well: a saved plan that is applied, and a fetch of many items."""
+    names = await pend(session, 3)
+    path = tmp_path / "notes.plan.json"
+    session.plan().save(path)
+    session.undo(len(session.steps))
+    told: list[tuple[int, int]] = []
+    await session.apply(path, progress=lambda *pair: told.append(pair))
+    assert told[-1] == (3, 3)
+    session.manager.cache.items.clear()
+    told.clear()
+    items = await session.fetch(Note, names, progress=lambda *pair: told.append(pair))
+    assert ([item._id for item in items], told[-1]) == (names, (3, 3))

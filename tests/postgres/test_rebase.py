@@ -148,25 +148,23 @@ async def test_a_rebase_on_what_is_gone_or_there(session: Session, rival: Sessio
     assert await notes(admin) == {"b": ("mine", 0), "c": ("theirs", 0)}
 
 
-async def test_a_rebase_without_a_database(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+async def test_a_rebase_without_a_database(
+    session: Session, rival: Session, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A database that fails in the middle of a rebase refuses no command: it is raised, and all stays pending."""
     await written(session, Insert(A), Insert(B))
     await edit(session, Update(A, text="mine"))
     await edit(session, Update(B, text="mine"))
     before = repr(session.plan())
-    real = session.manager.reader
-
-    class Failing:
-        async def load(self, *_: Any) -> Any:
-            raise ConnectionLost("reading")
-
-        find = load
-
     await written(rival, Delete(A))
-    session.manager.reader = Failing()
+
+    async def failing(*_: Any, **__: Any) -> Any:
+        raise ConnectionLost("reading")
+
+    for verb in ("load", "find"):
+        monkeypatch.setattr(session.reader, verb, failing)
     with pytest.raises(DatabaseError):
         await session.rebase()
-    session.manager.reader = real
     assert repr(session.plan()) == before
 
 

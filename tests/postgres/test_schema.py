@@ -21,8 +21,9 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import DatabaseError, TablesDiffer
+from workbench.postgres.catalogue import CATALOGUE, literals
 from workbench.postgres.model import Models
-from workbench.postgres.schema import CATALOGUE, literals, prepare
+from workbench.postgres.schema import prepare
 
 
 class Kind(Enum):

@@ -14,6 +14,7 @@ from workbench import Command, Domain, Event, Insert, Resource, Target, field
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier
 from workbench.state.manager import StateManager
+from workbench.state.progress import Progress
 from workbench.state.reader import MemoryReader
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -49,7 +50,9 @@ class RecordingReader(MemoryReader):
         self.loads: list[tuple[Kindred, tuple[Identifier, ...]]] = []
         self.finds: list[tuple[Kindred, dict[str, Any]]] = []
 
-    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
+    async def load(
+        self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
+    ) -> list[Resource]:
         self.loads.append((kindred, tuple(identifiers)))
         return await super().load(kindred, identifiers)
 

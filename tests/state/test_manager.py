@@ -52,7 +52,7 @@ async def test_a_seed_does_not_repeat_etags() -> None:
 class SlowReader(RecordingReader):
     """A Reader that gives way to other tasks before it answers."""
 
-    async def load(self, kindred: Any, identifiers: Any) -> Any:
+    async def load(self, kindred: Any, identifiers: Any, *, progress: Any = None) -> Any:
         for _ in range(3):
             await asyncio.sleep(0)
         return await super().load(kindred, identifiers)

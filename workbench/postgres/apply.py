@@ -17,12 +17,14 @@ from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, refuse_again
 from workbench.state.manager import StateManager
 from workbench.state.plan import Plan
+from workbench.state.progress import Progress
 from workbench.state.restored import restored
 from workbench.state.saved import SavedPlan
 
 
 async def apply(
     engine: Engine, reader: PostgresReader, manager: StateManager, saved: SavedPlan, *, verify_reads: bool, wait: float,
+    progress: Progress | None = None,
 ) -> Commit:
     """Writes a saved plan, once only, and has the manager take notice; the manager is held by the caller.
 
@@ -39,7 +41,7 @@ async def apply(
     plan = restored(saved, manager.registry, manager.tables)
     manager.saved.check_apart(nonce, manager.state)
     statements, attempts = await commit(
-        engine, reader, plan, verify_reads=verify_reads, wait=wait,
+        engine, reader, plan, verify_reads=verify_reads, wait=wait, progress=progress,
         receipts=[Receipt(nonce, saved.hash, manager.clock(), manager.user)])
     manager.applied(plan, nonce)
     return Commit(plan, statements, manager.clock(), manager.user, attempts, nonce)

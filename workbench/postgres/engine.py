@@ -117,6 +117,10 @@ class Engine:
             except DRIVER_ERRORS as error:
                 raise translate(error, doing=doing, committed=None) from error
 
+    async def expire(self) -> None:
+        """Has every connection made anew before it is used again: after DDL, what they know of types is stale."""
+        await self._pool.expire()
+
     async def close(self) -> None:
         """Close all connections; those in use get 5 seconds. A second call does nothing."""
         if not self.closed:
@@ -162,6 +166,9 @@ class _Pool(Pool):  # type: ignore[misc]  # gino has no types
             if _is_closed(error):       # the pool's own connection broke while it was handed out; the next one is new
                 raise ConnectionLost(doing) from error
             raise _unreachable(self._dsn, error) from error
+
+    async def expire(self) -> None:
+        await self._pool.expire_connections()
 
     async def close(self) -> None:
         self._check_loop()

@@ -33,6 +33,7 @@ from workbench.state.merge import Way, resolved
 from workbench.state.part import part_of, without
 from workbench.state.plan import Plan, plan_of
 from workbench.state.process import Unit
+from workbench.state.progress import Progress
 from workbench.state.reader import Reader
 from workbench.state.refused import RefusedCommand
 from workbench.state.replay import Issued, Rebased, replay
@@ -135,14 +136,16 @@ class StateManager:
 
     # -------------------------------------------------------------------------------------------- reading
 
-    async def fetch(self, *targets: Any) -> list[Resource]:
-        """The present items of some targets, as the next command would see them. Raises NotFound."""
+    async def fetch(self, *targets: Any, progress: Progress | None = None) -> list[Resource]:
+        """The present items of some targets, as the next command would see them. Raises NotFound.
+
+        ``progress(done, total)`` is called as they come, for each resource anew."""
         unit = self.unit(self.state, self.user, reading=True)
         wanted = [self.registry.target(target) for target in targets]
         found: dict[Target, Resource] = {}
         for domain in dict.fromkeys(target.domain for target in wanted):
             of_domain = [target for target in wanted if target.domain == domain]
-            found.update(zip(of_domain, await unit.fetch(domain, of_domain), strict=True))
+            found.update(zip(of_domain, await unit.fetch(domain, of_domain, progress), strict=True))
         return [found[target] for target in wanted]
 
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:

@@ -13,6 +13,7 @@ from uuid import UUID
 from workbench.domain.datadef import same
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Resource, Target, is_deleted
+from workbench.state.progress import Progress
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -20,8 +21,11 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Reader(Protocol):
     """Reads items as they are stored now. Soft-deleted ones are never among them."""
 
-    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
-        """The items of these identifiers that exist, in any order; one query however many there are."""
+    async def load(
+        self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
+    ) -> list[Resource]:
+        """The items of these identifiers that exist, in any order, as they were at one moment; ``progress(done,
+        total)`` may be called now and then."""
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
         """The items whose fields equal all these values (None equals None), in any order."""
@@ -33,7 +37,9 @@ class MemoryReader:
     def __init__(self, items: Mapping[Target, Resource] | None = None) -> None:
         self.items = dict(items or {})
 
-    async def load(self, kindred: Kindred, identifiers: Sequence[Identifier]) -> list[Resource]:
+    async def load(
+        self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
+    ) -> list[Resource]:
         found = (self.items.get(Target(*kindred, identifier)) for identifier in identifiers)
         return [item for item in found if item is not None and not is_deleted(item)]
 

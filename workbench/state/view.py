@@ -21,6 +21,7 @@ from workbench.domain.resource import Identifier, Resource, Target, identify, is
 from workbench.errors import Conflict, Invalid, NotFound, Problem
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
+from workbench.state.progress import Progress
 from workbench.state.reader import Reader, in_order, matches
 from workbench.state.state import Cache, State
 from workbench.state.step import Search
@@ -149,14 +150,14 @@ class View:
             item = self._present(target)
         return item
 
-    async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]:
+    async def fetch(self, domain: str, what: Sequence[Any], progress: Progress | None = None) -> list[Resource]:
         """The present items of targets, in their order; those not cached are one query per resource."""
         targets = [self.registry.target(one, home=domain) for one in what]
         for kindred in {target[:2] for target in targets}:
             self.registry.grant(domain, kindred)
         found = {target: self._present(target) for target in targets}
         if absent := [target for target, item in found.items() if item is None]:
-            await self._load(absent)
+            await self._load(absent, progress)
             found |= {target: self._present(target) for target in absent}
             if absent := [target for target in absent if found[target] is None]:
                 missing = [target for target in absent if target not in self.draft.changed]
@@ -195,14 +196,14 @@ class View:
         if item is None or item._etag != etag:
             raise Conflict([clash_of(target, "read", None, None, item)])
 
-    async def _load(self, targets: Sequence[Target]) -> None:
+    async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> None:
         """Takes those not yet known into the cache."""
         wanted: dict[Kindred, dict[Identifier, None]] = {}
         for target in targets:
             if target not in self.draft.changed and target not in self.seen and target not in self.cache.items:
                 wanted.setdefault(target[:2], {})[target.identifier] = None
         for kindred, identifiers in wanted.items():
-            for item in await self.reader.load(kindred, list(identifiers)):
+            for item in await self.reader.load(kindred, list(identifiers), progress=progress):
                 self.cache.keep(Target(*kindred, item._id), item)
 
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]:

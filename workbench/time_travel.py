@@ -1,0 +1,117 @@
+"""TimeTravel: the verbs of a Session that move in time: undo, goto, checkpoints, branches; and the log of what was.
+
+Moving copies nothing and asks nothing of the database: a State is a value. Only ``pick`` and ``replay`` issue commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from workbench.opening import Opening
+from workbench.state.branch import Branch
+from workbench.state.command_log import CommandLog, LoggedCommand
+from workbench.state.comparison import Comparison
+from workbench.state.recorded import recorded_test
+from workbench.state.replay import Rebased
+from workbench.state.retold import script_of
+from workbench.state.step import Step
+
+
+class TimeTravel(Opening):
+    """What a session can do with the line of its steps."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps of the present line, the committed ones too, the oldest first."""
+        return self.manager.state.steps()
+
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` pending steps back; raises NothingTo."""
+        return self.manager.undo(n)
+
+    def redo(self, n: int = 1) -> list[Step]:
+        """Takes the next ``n`` undone steps up again; raises NothingTo."""
+        return self.manager.redo(n)
+
+    def goto(self, step: Step | int) -> Step | None:
+        """Undoes or redoes until a step of the present line (or the one of that number) is the last one; 0 is before
+        all that is pending. Raises NothingTo for a step that is committed or not on this line."""
+        return self.manager.travel("goto").goto(step)
+
+    def checkpoint(self, name: str) -> Branch:
+        """Remembers under a name where we are, to ``restore`` it; a name that is taken moves here."""
+        return self.manager.travel("set a checkpoint").checkpoint(name)
+
+    def restore(self, name: str) -> Branch:
+        """Goes to a checkpoint; a line of steps that would be lost by it stays as an unnamed branch.
+
+        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed."""
+        return self.manager.travel("restore").restore(name)
+
+    def branch(self, name: str, *, replace: bool = False) -> Branch:
+        """A second State that begins here; ``with session.branch("what if"):`` works on it and comes back.
+
+        Branches share the clean items. Raises Invalid where there is one of that name, unless it is to be replaced."""
+        return self.manager.travel("branch").branch(name, replace=replace)
+
+    def switch(self, branch: Branch | str) -> Branch:
+        """Goes to a branch, and stays there; returns it. What another branch has committed is taken in.
+
+        Raises UnknownName."""
+        history = self.manager.travel("switch")
+        history.switch(branch)
+        return history.here
+
+    @property
+    def here(self) -> Branch:
+        """The branch that is worked on."""
+        return self.manager.here
+
+    @property
+    def branches(self) -> list[Branch]:
+        """All branches, ``main`` first; those left behind by an issue after an undo are not ``named``."""
+        return list(self.manager.branches.values())
+
+    def compare(self, left: Branch | str, right: Branch | str | None = None) -> Comparison:
+        """Which items and columns differ between two branches or checkpoints, by name; with one name, between where we
+        are and it. Raises UnknownName."""
+        return self.manager.compare(left, right)
+
+    async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
+        """Issues steps of another branch here as well, all of its own unless some are chosen, by themselves or by
+        number; the branch stays as it is. Returns what became of the plan, and the commands that were refused.
+
+        Raises UnknownName, and NothingTo for a step that is not on that branch."""
+        manager = await self._renew()
+        async with manager.hold("pick"):
+            return await manager.again(manager.history.named(branch).chosen(steps), "picked")
+
+    @property
+    def log(self) -> CommandLog:
+        """The commands of the present line, the committed ones too: ``session.log.save(path)``, ``.load(path)``."""
+        return CommandLog.of(self.steps, self.registry)
+
+    async def replay(
+        self, log: Iterable[Step | LoggedCommand] | str | Path, *, on: Branch | str | None = None,
+    ) -> Rebased:
+        """Issues commands again: steps of any session, a CommandLog, or the file of a saved one; here, or on another
+        branch. By the same users, with the same identifiers for what they make.
+
+        Returns what became of the plan, and the commands that were refused. Raises LogError, UnknownName."""
+        manager = await self._renew()
+        commands = self.log.load(log) if isinstance(log, str | Path) else list(log)
+        async with manager.hold("replay"):
+            with manager.history.named(on or manager.here):
+                return await manager.again(commands, "replayed")
+
+    def script(self, *, module: str | None = None) -> str:
+        """The session as Python cells (``# %%``) that reproduce it. ``module`` is where the classes that were defined
+        in the notebook are to be imported from."""
+        return script_of(self.manager.state, self.registry, module=module)
+
+    def as_test(self, name: str = "session", *, module: str | None = None) -> str:
+        """The session as a pytest module: given / when / then with the events, responses, refusals and the plan that it
+        came to; it passes when it is run. For ``module`` see ``script``."""
+        return recorded_test(self.here, self.manager.refusals, [done.plan for done in self.commits],
+                             self.manager.cache, self.registry, name=name, module=module)
