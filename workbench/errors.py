@@ -211,8 +211,8 @@ class StalePlan(WorkbenchError):
 
     def __init__(self, moved: Sequence[str], *, again: str = "plan()") -> None:
         self.moved = tuple(moved)
-        super().__init__(listed(f"the plan is stale: nothing was written. Make it again with {again}; since it was made",
-                                moved))
+        super().__init__(listed(
+            f"the plan is stale: nothing was written. Make it again with {again}; since it was made", moved))
 
 
 class NotClosed(WorkbenchError):

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.pages import NotebookPage
-from tests.browser.servers import LAB, served
+from tests.browser.servers import served
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -37,8 +37,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def lab(root: Path, tmp_path_factory: pytest.TempPathFactory, server_dsn: str) -> Iterator[str]:
-    """The address of a running JupyterLab."""
-    with served(LAB, root, tmp_path_factory.mktemp("jupyter"), server_dsn) as address:
+    """The address of a running server: JupyterLab, and beside it, at ``at``, Notebook 7 and Voila."""
+    with served(root, tmp_path_factory.mktemp("jupyter"), server_dsn) as address:
         yield address
 
 
@@ -47,13 +47,13 @@ async def open_page(browser: Browser, root: Path) -> AsyncIterator[OpenPage]:
     """Opens a notebook, given as its file's text, on a server; the page has the width and is closed after the test."""
     pages = []
 
-    async def opening(address: str, name: str, notebook: str, *, width: int = 1280, lab: bool = True) -> NotebookPage:
+    async def opening(address: str, name: str, notebook: str, *, width: int = 1280, at: str = "") -> NotebookPage:
         (root / name).write_text(notebook, encoding="utf-8")
         page = await browser.new_page(viewport={"width": width, "height": 1600})
         page.set_default_timeout(30_000)
         pages.append(page)
         opened = NotebookPage(page)
-        await opened.open(address, name, lab=lab)
+        await opened.open(address, name, at=at)
         return opened
 
     yield opening

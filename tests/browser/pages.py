@@ -1,4 +1,4 @@
-"""NotebookPage: one notebook open in JupyterLab or Notebook 7, as somebody sees and clicks it."""
+"""NotebookPage: one notebook open in JupyterLab, Notebook 7 or Voila, as somebody sees and clicks it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ READY = """async () => {
   await context.ready; await context.sessionContext.ready;
   const kernel = context.sessionContext.session.kernel;
   await kernel.info;
+  // Behind all that was sent, and what it shows: idle the kernel is for a moment between two cells as well.
+  await kernel.requestExecute({code: "", silent: true, store_history: false}).done;
   while (kernel.status !== "idle") await new Promise(later => setTimeout(later, 50));
 }"""
+ERRORS = """() => [...(window.jupyterapp || window.jupyterlab).shell.currentWidget.context.model.cells]
+  .filter(cell => cell.type === "code").flatMap(cell => cell.outputs.toJSON())
+  .filter(output => output.output_type === "error").map(output => `${output.ename}: ${output.evalue}`)"""
 RUN_ALL = "(window.jupyterapp || window.jupyterlab).commands.execute('notebook:run-all-cells')"
 # Faults of our own output only: JupyterLab's are not ours to mend.
 AXE = "async (chosen) => (await axe.run(chosen, {resultTypes: ['violations']})).violations"
@@ -39,12 +44,18 @@ class NotebookPage:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    async def open(self, address: str, name: str, *, lab: bool = True) -> None:
-        """Opens a notebook of the server's and waits until its kernel is idle."""
-        where = f"doc/workspaces/w{uuid.uuid4().hex[:8]}/tree/{name}?reset" if lab else f"notebooks/{name}"
-        await self.page.goto(f"{address}/{where}")
-        if lab:
+    async def open(self, address: str, name: str, *, at: str = "") -> None:
+        """Opens a notebook of the server's and waits until its kernel is idle; Voila, until it has run.
+
+        ``at`` is where the server has its notebooks: "notebooks" in Notebook 7, "voila/render" in Voila; nothing is
+        JupyterLab."""
+        place = at or f"doc/workspaces/w{uuid.uuid4().hex[:8]}/tree"
+        await self.page.goto(f"{address}/{place}/{name}{'' if at else '?reset'}")
+        if not at:
             await self.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
+        if at.startswith("voila"):
+            await self.page.wait_for_selector(".jupyter-widgets", timeout=60_000)
+            return
         await self.page.wait_for_selector(".jp-Cell", timeout=60_000)
         await self.page.evaluate(READY)
 
@@ -55,6 +66,11 @@ class NotebookPage:
 
     async def run(self, source: str) -> None:
         """Runs some code in a new last cell."""
+        await self.start(source)
+        await self.idle()
+
+    async def start(self, source: str) -> None:
+        """Has some code run in a new last cell, and does not wait for it."""
         await self.page.evaluate(
             """async source => {
               const app = window.jupyterapp || window.jupyterlab;
@@ -62,8 +78,30 @@ class NotebookPage:
               notebook.activeCellIndex = notebook.widgets.length - 1;
               await app.commands.execute("notebook:insert-cell-below");
               notebook.activeCell.model.sharedModel.setSource(source);
-              await app.commands.execute("notebook:run-cell");
             }""", source)
+        await self._run_active()
+
+    async def run_cell(self, number: int) -> None:
+        """Runs a cell again, the first one is 0."""
+        await self.page.evaluate("""number => {
+          (window.jupyterapp || window.jupyterlab).shell.currentWidget.content.activeCellIndex = number }""", number)
+        await self._run_active()
+        await self.idle()
+
+    async def _run_active(self) -> None:
+        # Until it was sent, and not until it has ended: the kernel is busy from then on.
+        await self.page.evaluate("""async () => {
+          const app = window.jupyterapp || window.jupyterlab;
+          const kernel = app.shell.currentWidget.context.sessionContext.session.kernel;
+          const busy = new Promise(done => kernel.statusChanged.connect((_, status) => status === "busy" && done()));
+          app.commands.execute("notebook:run-cell");
+          await busy;
+        }""")
+
+    async def restart(self) -> None:
+        """Restarts the kernel, as the menu does when it was asked and answered."""
+        await self.page.evaluate("""() => (window.jupyterapp || window.jupyterlab)
+          .shell.currentWidget.context.sessionContext.session.kernel.restart()""")
         await self.idle()
 
     async def idle(self) -> None:
@@ -73,14 +111,27 @@ class NotebookPage:
     def find(self, css: str) -> Locator:
         return self.page.locator(css)
 
+    async def printed(self) -> str:
+        """What the last cell shows below its code."""
+        return await self.page.locator(".jp-Cell").last.locator(".jp-OutputArea").inner_text()
+
     async def errors(self) -> list[str]:
-        """The tracebacks that cells have ended in."""
-        return await self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
-                                       ).all_inner_texts()
+        """The errors that cells have ended in."""
+        found: list[str] = await self.page.evaluate(ERRORS)
+        return found
+
+    async def tab_to(self, css: str, *, back: bool = False) -> None:
+        """Presses Tab until the keyboard is at an element."""
+        for _ in range(60):
+            if await self.page.evaluate("css => document.activeElement.matches(css)", css):
+                return
+            await self.page.keyboard.press("Shift+Tab" if back else "Tab")
+        raise AssertionError(f"the keyboard does not come to {css}")
 
     async def faults(self, *css: str) -> list[str]:
         """The serious faults that axe-core finds in some parts of the page, a line each."""
-        await self.page.add_script_tag(path=AXE_FILE_PATH)
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.add_script_tag(path=AXE_FILE_PATH)
         violations = await self.page.evaluate(AXE, {"include": [[one] for one in css]})
         return [f"{fault['id']}: {fault['help']}: {node['html'][:200]}" for fault in violations
                 if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]

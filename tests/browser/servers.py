@@ -1,4 +1,4 @@
-"""Jupyter servers under the hand of a test: JupyterLab, Notebook and Voila, each a process of its own on loopback.
+"""A Jupyter server under the hand of a test, on loopback: JupyterLab, with Notebook 7 and Voila as its extensions.
 
 All Jupyter folders lie in the folder given, so that nothing of the machine's own settings is read or written.
 """
@@ -10,23 +10,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMON = ("--no-browser", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--allow-root", "--IdentityProvider.token=",
-          "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True")
-LAB = ("lab", *COMMON, "--expose-app-in-browser", "--LabApp.extension_manager=readonly")
-NOTEBOOK = ("notebook", *COMMON, "--expose-app-in-browser", "--JupyterNotebookApp.extension_manager=readonly")
+ARGUMENTS = (
+    "lab", "--no-browser", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--allow-root", "--IdentityProvider.token=",
+    "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True", "--LabApp.extension_manager=readonly",
+    "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True")
 # No news from the network, and all cells drawn, those out of sight too.
 SETTINGS = {"apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
             "notebook-extension/tracker": '{"windowingMode": "none"}'}
 
 
 @contextmanager
-def served(arguments: Sequence[str], root: Path, folder: Path, dsn: str) -> Iterator[str]:
-    """The address of a Jupyter server on the notebooks in ``root``; its kernels open workbenches on ``dsn``."""
+def served(root: Path, folder: Path, dsn: str) -> Iterator[str]:
+    """The address of a server on the notebooks in ``root``; its kernels open workbenches on ``dsn``."""
     for name, setting in SETTINGS.items():
         file = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -36,9 +36,9 @@ def served(arguments: Sequence[str], root: Path, folder: Path, dsn: str) -> Iter
     environment = {**os.environ, **{name: str(folder / value) for name, value in variables.items()},
                    "PYTHONPATH": str(REPOSITORY), "WORKBENCH_DSN": dsn}
     port = _free_port()
-    with (folder / f"{arguments[0]}.log").open("wb") as log:
+    with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter", *arguments, f"--port={port}", *_root(arguments, root)],
+            [sys.executable, "-m", "jupyter", *ARGUMENTS, f"--port={port}", f"--ServerApp.root_dir={root}"],
             env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=root)
         try:
             _wait_for(port, process, Path(log.name))
@@ -46,10 +46,6 @@ def served(arguments: Sequence[str], root: Path, folder: Path, dsn: str) -> Iter
         finally:
             process.terminate()
             process.wait(20)
-
-
-def _root(arguments: Sequence[str], root: Path) -> list[str]:
-    return [str(root)] if arguments[0] == "voila" else [f"--ServerApp.root_dir={root}"]
 
 
 def _free_port() -> int:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import ipywidgets as widgets
 import pytest
 
 from workbench.domain.convert import Refused
-from workbench.domain.datadef import MISSING, Datadef, field
-from workbench.notebook.controls import Control
+from workbench.domain.datadef import MISSING, Datadef, field, invariant
+from workbench.notebook.controls import control_of
+from workbench.notebook.desk import Desk
+from workbench.notebook.inputs import at_zone
 
 
 class Colour(Enum):
@@ -25,20 +27,50 @@ class Line(Datadef):
     count = field(int)
 
 
+class Span(Datadef):
+    first = field(int, initial=1)
+    last = field(int)
+    name = field(str | None)
+
+    @invariant
+    def ends(self) -> bool:
+        """the last is not before the first"""
+        return bool(self.first <= self.last)
+
+
 SAMPLES: dict[Any, Any] = {
-    str: "Ada", int: 12, float: 1.5, bool: True, Decimal: Decimal("10.50"), UUID: UUID(int=7),
-    datetime: datetime(2013, 1, 1, 5, tzinfo=UTC), date: date(2013, 1, 31), time: time(5, 30),
+    str: "Ada", int: 12, float: 1.5, bool: True, Decimal: Decimal("10.50"), UUID: UUID(int=7), bytes: b"\x00a",
+    datetime: datetime(2013, 1, 1, 5, 7, 9, 11, tzinfo=UTC), date: date(2013, 1, 31), time: time(5, 30),
     timedelta: timedelta(hours=2, minutes=30), Colour: Colour.BLUE, dict: {"a": [1]}, list: ["a", 1],
-    list[int]: [1, 2], Line: Line(count=3), bool | None: False, int | None: 0, Colour | None: Colour.RED,
+    list[int]: [1, 2], Line: Line(count=3), list[Line]: [Line(count=1), Line(count=2)], bool | None: False,
+    int | None: 0, Colour | None: Colour.RED, str | None: "", list[str] | None: ["a"], Line | None: Line(count=3),
+    list[int | None]: [1, None, 2], list[list[int]]: [[1, 2], [], [3]], list[Colour]: [Colour.BLUE, Colour.RED],
 }
 
 
-def control(annotation: Any, **more: Any) -> Control:
-    """The control of a field of that type."""
+class Heard:
+    """A desk's callbacks, counted; what one of them raises is raised."""
+
+    changes = entered = 0
+
+    def run(self, deed: Any) -> None:
+        deed()
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def enter(self) -> None:
+        self.entered += 1
+
+
+def control(annotation: Any, heard: Heard | None = None, **more: Any) -> Any:
+    """The control of a field of that type, named ``it``; no resource is opened."""
     class Filled(Datadef):
         it = field(annotation, **more)
 
-    return Control(Filled._fields["it"])
+    heard = heard or Heard()
+    no_finder = cast(Any, None)
+    return Desk(control_of, no_finder, heard.run, heard.changed, heard.enter, "shop").control(Filled._fields["it"])
 
 
 @pytest.mark.parametrize("annotation", SAMPLES, ids=str)
@@ -50,7 +82,17 @@ def test_what_is_set_comes_out(annotation: Any) -> None:
     assert filled.check()
 
 
-@pytest.mark.parametrize("annotation", [kind for kind in SAMPLES if kind is not bool], ids=str)
+@pytest.mark.parametrize("annotation", SAMPLES, ids=str)
+def test_what_was_typed_is_handed_on(annotation: Any) -> None:
+    """The draft of a control makes another one of the same kind say the same."""
+    filled, other = control(annotation), control(annotation)
+    filled.set(SAMPLES[annotation])
+    other.redraft(filled.draft())
+    assert other.field.accept(other.value) == filled.field.accept(filled.value)
+
+
+@pytest.mark.parametrize(
+    "annotation", [kind for kind in SAMPLES if kind not in (bool, Line) and "list[" not in str(kind)], ids=str)
 def test_an_empty_one_is_missing(annotation: Any) -> None:
     """Nothing filled in is no value; that is a problem exactly where the field is required."""
     empty = control(annotation)
@@ -59,30 +101,151 @@ def test_an_empty_one_is_missing(annotation: Any) -> None:
     assert (empty.problem == "is required") is empty.field.required
 
 
+def test_an_initial_value_stands_there() -> None:
+    """A form begins with what a field says; an optional one that is emptied is None, a text is empty."""
+    for annotation, initial, emptied in ((int, 3, MISSING), (int | None, 3, None), (str, "a", "")):
+        filled = control(annotation, initial=initial)
+        assert filled.field.accept(filled.value) == initial
+        filled.input.value = ""
+        assert filled.value == emptied
+    assert control(list[int], initial=[1, 2]).value == ["1", "2"]
+    assert control(Line, initial=Line(count=3)).value == {"count": "3"}
+    assert control(UUID, initial=lambda: UUID(int=1)).input.placeholder == "made anew if left empty"
+
+
+def test_no_text_and_an_empty_one_are_told_apart() -> None:
+    """A tick says that there is none: to type is to untick it, to tick it empties the text."""
+    heard = Heard()
+    note = control(str | None, heard, check=lambda text: (text != "", "not empty"))
+    assert (note.value, note.tick.value) == (MISSING, True)
+    note.within.input.value = "a"
+    assert (note.value, note.tick.value, heard.changes) == ("a", False, 1)
+    note.within.input.value = ""
+    assert (note.value, note.check(), note.problem) == ("", False, "'' failed its check: not empty")
+    note.tick.value = True
+    assert (note.value, note.check(), note.problem, note.within.beneath.widget.value) == (MISSING, True, "", "")
+    other = control(str | None, initial="b")
+    other.tick.value = True
+    assert other.value is None
+
+
 def test_a_problem_is_told_as_text_and_taken_back() -> None:
     """What the field refuses is told in its words, escaped; a right value takes them away."""
     number = control(int)
     number.input.value = "<script>"
     assert not number.check()
-    assert "&lt;script&gt;" in number.told.value
-    assert "<script>" not in number.told.value
+    assert "&lt;script&gt;" in number.beneath.widget.value
+    assert "<script>" not in number.beneath.widget.value
     number.input.value = "3"
-    assert number.check()
-    assert (number.problem, number.told.value) == ("", "")
+    assert (number.problem, number.beneath.widget.value) == ("", "")
 
 
 def test_choices_are_offered() -> None:
     """A field with choices offers those, and refuses to be set to another."""
-    chosen = control(str, choices=["a", "b"])
+    chosen = control(str, choices=["a", "<b>"])
     assert isinstance(chosen.input, widgets.Dropdown)
-    assert [label for label, _ in chosen.input.options] == ["", "a", "b"]
+    assert [label for label, _ in chosen.input.options] == ["", "a", "<b>"]
     with pytest.raises(Refused, match="not among the choices"):
         chosen.set("c")
 
 
 def test_text_that_is_no_json_is_refused() -> None:
-    """What is typed for a mapping must be JSON: otherwise the field says what would do."""
+    """What is typed for a mapping must be JSON: otherwise it says where it is not, and what would do."""
     mapping = control(dict)
-    mapping.input.value = "{a"
+    mapping.input.value = '{"a":\n1,}'
+    assert not mapping.check()
+    assert "this is not JSON in line 2, column 3: " in mapping.problem
+    mapping.input.value = "[1]"
     assert not mapping.check()
     assert "is not a mapping" in mapping.problem
+
+
+def test_a_moment_is_on_the_clock_of_a_zone() -> None:
+    """A day and a time are on the clock of the zone beside them, and a wrong zone says which would do."""
+    moment = control(datetime)
+    clock, zone = moment._valued
+    clock.value, zone.value = datetime(2013, 7, 1, 5), "Europe/Berlin"
+    assert moment.field.accept(moment.value) == datetime(2013, 7, 1, 3, tzinfo=UTC)
+    zone.value = "-05:30"
+    assert moment.field.accept(moment.value) == datetime(2013, 7, 1, 10, 30, tzinfo=UTC)
+    for wrong, words in (("Europe/Berln", 'did you mean "Europe/Berlin"'), ("../etc", "give one such as Europe/Berlin"),
+                         ("+xx", "there is no time zone")):
+        zone.value = wrong
+        assert not moment.check()
+        assert words in moment.problem
+    with pytest.raises(Refused, match="clocks in Europe/Berlin never show 2013-03-31 02:30"):
+        at_zone(datetime(2013, 3, 31, 2, 30), "Europe/Berlin")
+
+
+def test_a_datadef_within() -> None:
+    """A nested Datadef tells beneath each of its fields, and beneath all what is wrong with it as a whole."""
+    span = control(Span)
+    assert not span.check()
+    assert (span.group.controls["last"].problem, span.value) == ("is required", {"first": "1"})
+    span.group.controls["last"].input.value = "0"
+    assert not span.check()
+    assert "the last is not before the first" in span.group.beneath.widget.value
+    span.group.controls["last"].input.value = "2"
+    assert (span.problem, span.group.beneath.widget.value) == ("", "")
+    assert span.field.accept(span.value) == Span(last=2)
+
+
+def test_no_datadef_is_out_of_sight() -> None:
+    """An optional Datadef is none until it is asked for; what is typed in it stays when it is put away."""
+    maybe = control(Span | None)
+    assert (maybe.value, maybe.body.layout.display, maybe.check()) == (MISSING, "none", True)
+    maybe.tick.value = False
+    assert (maybe.body.layout.display, maybe.check(), maybe.problem) == ("", False, "is required")
+    maybe.within.group.controls["last"].input.value = "4"
+    assert maybe.check()
+    maybe.tick.value = True
+    assert (maybe.value, maybe.problem) == (MISSING, "")
+    maybe.tick.value = False
+    assert maybe.field.accept(maybe.value) == Span(last=4)
+
+
+def test_rows() -> None:
+    """Rows are added, moved and removed; each tells what is wrong with it, and all of them what is wrong with them."""
+    heard = Heard()
+    numbers = control(list[int], heard, check=lambda them: (len(them) > 1, "two at least"))
+    numbers.adder.click()
+    assert (numbers.check(), numbers.rows[0].control.problem) == (False, "is required")
+    numbers.rows[0].control.input.value = "1"
+    assert not numbers.check()
+    assert "two at least" in numbers.beneath.widget.value
+    numbers.adder.click()
+    assert (numbers.rows[1].control.problem, numbers.problem) == ("", "")     # it is about to be filled in
+    numbers.rows[1].control.input.value = "2"
+    assert (numbers.check(), heard.changes) == (True, 4)
+    first, second = numbers.rows
+    assert [(row.up.disabled, row.down.disabled) for row in (first, second)] == [(True, False), (False, True)]
+    second.up.click()
+    assert numbers.value == ["2", "1"]
+    assert [row.control.input.description for row in numbers.rows] == ["1", "2"]
+    assert [row.remove.tooltip for row in numbers.rows] == ["remove 1", "remove 2"]
+    assert numbers.within.children == (second.widget, first.widget)
+    second.down.click()
+    second.remove.click()
+    assert (numbers.value, numbers.check()) == (["1"], False)
+
+
+def test_enter_is_heard_within_rows() -> None:
+    """Enter in a line of text is heard, however deep it stands."""
+    heard = Heard()
+    rows = control(list[Line], heard)
+    rows.adder.click()
+    rows.rows[0].control.group.controls["count"].input._handle_custom_msg({"event": "submit"}, [])
+    assert heard.entered == 1
+
+
+def test_what_was_typed_fits_as_far_as_it_can() -> None:
+    """A draft of another kind of control changes nothing; of a text the choices take what they have."""
+    text, rows = control(str), control(list[int])
+    text.input.value = "blue"
+    rows.redraft(text.draft())
+    assert rows.value == []
+    chosen = control(str, choices=["red", "blue"])
+    chosen.redraft(text.draft())
+    assert chosen.value == "blue"
+    chosen.redraft(("green",))
+    assert chosen.value == "blue"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -15,7 +17,14 @@ import pytest
 from tests.state.domains import START, Copy, Note, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Resource, Target, Update, field
 from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.notebook import columns, frames
+from workbench.notebook.batch_frames import causes_frame, refusals_frame
+from workbench.notebook.check_frames import explain_frame
 from workbench.notebook.frames import items_frame, pending_frame, plan_frame
+from workbench.notebook.rival_frames import conflict_frame, drift_frame
+from workbench.notebook.shown_saved_plan import history_frame
+from workbench.notebook.time_frames import branches_frame, comparison_frame, events_frame, steps_frame
+from workbench.state.batch import Batch
 from workbench.state.reader import MemoryReader
 
 
@@ -169,7 +178,7 @@ async def test_a_story() -> None:
     plan = plan_frame(manager.plan()).set_index("identifier")
     assert dtypes(plan_frame(manager.plan())) == PLAN
     assert plan.loc["old"].tolist() == [
-        "update", "notes:note", ["text", "number"], {"text": "", "number": 0}, {"text": "y", "number": 3}, "e1", [2]]
+        "update", "notes:note", ("text", "number"), {"text": "", "number": 0}, {"text": "y", "number": 3}, "e1", (2,)]
     assert plan.loc["gone", "old"] == {"text": "bye", "number": 0}
     assert (plan.loc["gone", "new"], pd.isna(plan.loc["new", "etag"])) == ({}, True)
 
@@ -188,8 +197,49 @@ async def test_what_policies_issued_is_among_the_pending() -> None:
     assert (pd.isna(frame.loc[1, "policy"]), frame.loc[2, "policy"]) == (True, "by_policy")
 
 
+def documented(of: Callable[..., Any]) -> set[str]:
+    """The names in a docstring that stand as code."""
+    return set(re.findall(r"``(\w+)``", of.__doc__ or ""))
+
+
+def test_columns_are_documented() -> None:
+    """The docstring of whatever makes a frame names its columns, all of them."""
+    manager = manage(notes())
+    main = manager.here
+    assert set(pending_frame(manager.state)) <= documented(pending_frame)
+    assert set(plan_frame(manager.plan())) <= documented(plan_frame)
+    assert set(steps_frame(main)) <= documented(steps_frame)
+    assert set(branches_frame([], main)) <= documented(branches_frame)
+    assert set(comparison_frame(manager.compare("main"))) <= documented(comparison_frame)
+    empty: tuple[Any, ...] = ()
+    for of in (events_frame, conflict_frame, drift_frame, explain_frame, history_frame):
+        assert set(of(empty)) <= documented(of)
+    batch = Batch([])
+    for of in (refusals_frame, causes_frame):
+        assert set(of(batch)) <= documented(of)
+    assert "state" in documented(items_frame)
+    assert set(DTYPES.values()) - {"object"} <= set(re.findall(r"``(.+?)``", columns.__doc__ or ""))
+
+
+def test_values_of_any_kind_stay_what_they_are() -> None:
+    """A column that may hold anything, as what a comparison or a conflict tells of, holds the very objects."""
+    values = {"money": Decimal("1.10"), "link": UUID(int=7), "moment": MOMENT, "facts": FrozenDict({"a": 1})}
+    rows = [tuple(values.values()), (None,) * 4]
+    frame = frames.frame_of(rows, dict.fromkeys(values, object))
+    assert [frame.loc[1, name] is value for name, value in values.items()] == [True] * 4
+    assert frame.loc[2].tolist() == [None] * 4
+    assert set(dtypes(frame).values()) == {"object"}
+
+
+def test_a_frame_is_known_as_one() -> None:
+    """Only a DataFrame is one; a column or a list of rows is none."""
+    frame = frames.frame_of([(1,)], {"a": int})
+    assert [frames.is_frame(value) for value in (frame, frame["a"], [{"a": 1}], None)] == [True, False, False, False]
+
+
 def test_many_rows() -> None:
-    """A hundred thousand items make a frame as a few do; how long it took is printed, not judged."""
+    """A hundred thousand items make a frame as a few do, and a page of it is shown; how long it took is printed, not
+    judged."""
     items = [note(str(number), text="t", number=number) for number in range(100_000)]
     rows = [("clean", Target("notes", "note", item._id), item) for item in items]
     begun = perf_counter()
@@ -197,3 +247,7 @@ def test_many_rows() -> None:
     print(f"{(perf_counter() - begun) * 1000:.0f} ms for {len(frame):,} items")  # noqa: T201  # to be seen with -s
     assert frame["number"].sum() == sum(range(100_000))
     assert frame.loc["99999", "number"] == 99_999
+    html = frame._repr_html_()      # type: ignore[operator]  # pandas' own
+    assert html.count("<tr") < 100
+    assert "100000 rows" in html
+    assert len(repr(frame)) < 20_000

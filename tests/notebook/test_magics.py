@@ -16,6 +16,7 @@ from workbench import Command, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
 from workbench.examples.bank import bank
 from workbench.notebook.magics import load_ipython_extension
+from workbench.notebook.offers import IDENTIFIERS
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def offered(shell: Any, text: str) -> list[str]:
     """The lines that Tab at the end of a text would make of it."""
     with provisionalcompleter():
         return [text[:one.start] + one.text for one in shell.Completer.completions(text, len(text))
-                if one.type == "workbench"]
+                if one._origin == "workbench"]
 
 
 def line(shell: Any, name: str, text: str = "") -> Any:
@@ -118,6 +119,54 @@ def test_tab_offers_addresses_fields_and_identifiers(shell: Any, wb: Workbench) 
     assert offered(shell, "%items a") == ["%items account"]
     assert offered(shell, "%issue bank:nothing/") == []
     assert offered(shell, 'other.issue("bank:dep') == []
+
+
+def test_tab_offers_more_places(shell: Any, wb: Workbench) -> None:
+    """Behind an assignment, over several lines, for ``on=``, in the other verbs and for ``%workbench`` as well."""
+    ada = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier
+    assert offered(shell, "step = %issue bank:dep") == ["step = %issue bank:deposit"]
+    assert offered(shell, 'wb.issue("bank:pay",\n         amount=1,\n         t') == [
+        'wb.issue("bank:pay",\n         amount=1,\n         to=']
+    assert offered(shell, 'wb.issue("bank:pay", on=\'acc') == ["wb.issue(\"bank:pay\", on='account/'"]
+    assert offered(shell, 'wb.issue("bank:pay", on=\'account/') == [f"wb.issue(\"bank:pay\", on='account/{ada}'"]
+    assert offered(shell, "wb.form('bank:dep") == ["wb.form('bank:deposit"]
+    assert offered(shell, "wb.items('a") == ["wb.items('account"]
+    assert offered(shell, "wb.find('a") == ["wb.find('account"]
+    assert offered(shell, "wb.fetch('a") == ["wb.fetch('account/"]
+    assert offered(shell, "wb.fetch('account/") == [f"wb.fetch('account/{ada}"]
+    assert offered(shell, "%workbench w") == ["%workbench wb"]
+
+
+def test_tab_tells_what_an_identifier_is(shell: Any, wb: Workbench) -> None:
+    """An identifier is offered with what its item is called; one that is begun is found among however many."""
+    first = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier
+    for number in range(IDENTIFIERS):
+        line(shell, "issue", f"bank:open-account/account owner=other{number}")
+    text = "%issue bank:deposit/account/"
+    with provisionalcompleter():
+        kinds = {one.type for one in shell.Completer.completions(text, len(text))}
+    assert kinds == {f"other{number}" for number in range(IDENTIFIERS)}
+    assert offered(shell, text + str(first)[:13]) == [text + str(first)]
+
+
+def test_tab_in_a_json_body(shell: Any, wb: Workbench) -> None:
+    """In a body of JSON the names of fields and their values are offered as JSON writes them."""
+    ada = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier
+    assert offered(shell, '%%issue bank:pay\n{"am') == ['%%issue bank:pay\n{"amount": ']
+    assert offered(shell, '%%issue bank:pay\n{"amount": 1,\n "t') == ['%%issue bank:pay\n{"amount": 1,\n "to": ']
+    assert offered(shell, '%%issue bank:pay\n{"to": ') == [f'%%issue bank:pay\n{{"to": "{ada}"']
+    assert offered(shell, '%%issue bank:pay\n{"to": "') == [f'%%issue bank:pay\n{{"to": "{ada}"']
+    assert offered(shell, '%%issue bank:pay\n{"amount": ') == []
+
+
+def test_help(shell: Any, wb: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+    """A question mark behind a command shows its fields; behind a magic, how it is written."""
+    shell.run_cell("from workbench.examples.bank import Pay\nPay?\n%issue?")
+    told = capsys.readouterr().out
+    assert "Pay(amount=…, to=…)" in told
+    assert "Sends money to another account." in told
+    assert "to      a UUID, required: the account that gets it" in told
+    assert "``%issue bank:deposit/account/<id> amount=10``" in told
 
 
 def test_tab_offers_the_values_that_a_field_admits(shell: Any, dsn: str) -> None:

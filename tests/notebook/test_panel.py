@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from types import SimpleNamespace
+from threading import Event, Thread, current_thread
 from typing import Any
 
 import ipywidgets as widgets
 import pytest
 
+from tests.notebook.panels import click, found, go, status, visible, with_rival
 from tests.notebook.test_display import Tags, words
-from workbench import Workbench
-from workbench.errors import Conflict, Invalid, StalePlan, WorkbenchError
-from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, Withdraw, bank
+from workbench import Domain, Resource, Workbench, field
+from workbench.errors import Invalid, StalePlan, WorkbenchError
+from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.notebook.items_view import PAGE
-from workbench.notebook.panel import TABS, Panel
+from workbench.notebook.panel import Panel
 
 
 @pytest.fixture
@@ -29,36 +30,6 @@ def panel(wb: Workbench) -> Iterator[Panel]:
     panel = Panel(wb)
     yield panel
     panel.close()
-
-
-def found(panel: Panel, name: str) -> list[Any]:
-    """The widgets of a class, in the order in which they stand."""
-    inside: list[Any] = []
-
-    def walk(widget: Any) -> None:
-        if name in getattr(widget, "_dom_classes", ()):
-            inside.append(widget)
-        for child in getattr(widget, "children", ()):
-            walk(child)
-
-    walk(panel.widget)
-    return inside
-
-
-def click(panel: Panel, name: str) -> None:
-    found(panel, name)[0].click()
-
-
-def go(panel: Panel, tab: str) -> None:
-    panel.tabs.selected_index = TABS.index(tab)
-
-
-def status(panel: Panel) -> str:
-    return words(panel.status.line.value)
-
-
-def visible(widget: Any) -> bool:
-    return widget.layout.display != "none"
 
 
 def test_a_cells_issue_is_seen_at_once(wb: Workbench, panel: Panel) -> None:
@@ -118,13 +89,6 @@ def test_a_check_that_finds_something(wb: Workbench, panel: Panel) -> None:
     assert "The check found violations: 1." in words(panel.plan.question.value)
 
 
-def with_rival(wb: Workbench, step: Any, amount: int = 5) -> None:
-    """Somebody else pays into the account of a step."""
-    rival = wb.rival("Bob")
-    rival.issue(Deposit(amount=amount), on=str(step.target).partition(":")[2])
-    rival.commit()
-
-
 def test_what_moved_is_asked_about_anew(wb: Workbench, panel: Panel) -> None:
     """A cell that issues while a commit is asked about withdraws the question: only what was shown is written."""
     wb.issue(OpenAccount(owner="Ada"))
@@ -137,72 +101,6 @@ def test_what_moved_is_asked_about_anew(wb: Workbench, panel: Panel) -> None:
     assert isinstance(panel.last_error, StalePlan)
     assert status(panel).startswith("✗ StalePlan:")
     assert len(wb.pending) == 2
-
-
-@pytest.mark.parametrize("way, balance", [("wb-mine", 1), ("wb-theirs", 5), ("wb-rebase", 6)])
-def test_the_ways_out_of_a_conflict(wb: Workbench, panel: Panel, way: str, balance: int) -> None:
-    """A commit that ends in a conflict shows base, mine and theirs, and each button is a way out of it."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    wb.commit()
-    wb.issue(Deposit(amount=1), on=ada)
-    with_rival(wb, ada)
-    assert not visible(panel.conflict.widget)
-    click(panel, "wb-commit")
-    click(panel, "wb-confirm")
-    assert isinstance(panel.last_error, Conflict)
-    assert visible(panel.conflict.widget)
-    assert "✗ balance 0 1 5" in words(panel.conflict.items.children[0].children[0].value)
-    click(panel, way)
-    assert panel.last_error is None, status(panel)
-    assert not visible(panel.conflict.widget)
-    if wb.pending.shape[0]:
-        wb.commit()
-    assert wb.fetch(ada.target).balance == balance
-
-
-def test_a_merge_that_cannot_be(wb: Workbench, panel: Panel) -> None:
-    """A merge of one column that both changed says so and leaves the conflict open; a cell's way out closes it."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    wb.commit()
-    wb.issue(Deposit(amount=1), on=ada)
-    with_rival(wb, ada)
-    with pytest.raises(Conflict):
-        wb.commit()
-    assert visible(panel.conflict.widget)       # a cell's conflict as well
-    click(panel, "wb-merge")
-    assert isinstance(panel.last_error, Conflict)
-    assert visible(panel.conflict.widget)
-    wb.resolve(ada, {"balance": 6})
-    assert not visible(panel.conflict.widget)
-
-
-def test_a_conflict_on_what_was_read(wb: Workbench, panel: Panel) -> None:
-    """An item that was only read has no columns to merge; rebase closes the conflict."""
-    ada, bob = wb.issue(OpenAccount(owner="Ada")), wb.issue(OpenAccount(owner="Bob"))
-    wb.issue(Deposit(amount=9), on=ada)
-    wb.commit()
-    wb.issue(Pay(amount=1, to=bob.target.identifier), on=ada)
-    wb.drop(ada)        # what Bob gets stays, what Ada has was read only
-    with_rival(wb, ada)
-    with pytest.raises(Conflict):
-        wb.commit()
-    assert visible(panel.conflict.widget)
-    click(panel, "wb-rebase")
-    assert panel.last_error is None
-    assert not visible(panel.conflict.widget)
-
-
-def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
-    """A merge that must ask offers no ways out of a conflict with the database; its error says what decides it."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    with wb.branch("what if"):
-        wb.issue(Deposit(amount=1), on=ada)
-    wb.issue(Deposit(amount=2), on=ada)
-    with pytest.raises(Conflict, match="decide each: merge..what if., ways="):
-        wb.merge("what if")
-    assert not visible(panel.conflict.widget)
-    wb.merge("what if", ways={ada: "theirs"})
-    assert panel.last_error is None
 
 
 def test_items(wb: Workbench, panel: Panel) -> None:
@@ -232,6 +130,22 @@ def test_items(wb: Workbench, panel: Panel) -> None:
     assert view.place.value == "no items (filtered of 25)"
     view.filter.value, view.sort.value, view.descending.value = "", "in the order of making", True
     assert "owner 24" in words(view.table.value)
+
+
+def test_items_of_a_resource_that_came_later(dsn: str) -> None:
+    """A panel that was opened before any resource was defined shows the first one from when it is."""
+    later = Domain("later")
+    with Workbench(later, dsn=dsn) as wb:
+        panel = wb.panel()
+        go(panel, "Items")
+        assert "There is no resource yet." in words(panel.items.table.value)
+
+        @later.resource
+        class Thing(Resource):
+            name = field(str)
+
+        panel.refresh()
+        assert (panel.items.resource.value, panel.items.place.value) == ("later:thing", "no items")
 
 
 def test_steps(wb: Workbench, panel: Panel) -> None:
@@ -285,18 +199,19 @@ def test_commands_are_searched(wb: Workbench, panel: Panel) -> None:
 
 
 def test_what_a_command_is_on_is_chosen(wb: Workbench, panel: Panel) -> None:
-    """The item is chosen among those cached, by its first field, the last made first; or typed; empty is a new one."""
-    view = panel.commands
+    """The form offers the items to issue on by what they are called, those that were just made as well."""
     ada = wb.issue(OpenAccount(owner="Ada"))
-    bob = wb.issue(OpenAccount(owner="Bob"))
-    assert [option.split("  ")[1] for option in view.on.options] == ["Bob", "Ada"]
-    view._form = SimpleNamespace(on=None)
-    view.on.value = view.on.options[1]
-    assert view._form.on == f"account/{ada.target.identifier}"
-    view.on.value = f" account/{bob.target.identifier}"
-    assert view._form.on == f"account/{bob.target.identifier}"
-    view.on.value = ""
-    assert view._form.on is None
+    wb.issue(OpenAccount(owner="Bob"))
+    panel.commands.command.value = "bank:deposit"
+    [on] = [one.children[0].children[0] for one in found(panel, "wb-on")]
+    assert [option.partition(" · ")[0] for option in on.options] == ["Bob", "Ada"]
+    wb.issue(OpenAccount(owner="Cid"))
+    assert on.options[0].startswith("Cid · ")
+    on.value = "ada"
+    [amount] = [one.children[0].children[0] for one in found(panel, "wb-field-amount")]
+    amount.value = "5"
+    click(panel, "wb-issue")
+    assert wb.fetch(ada).balance == 5
 
 
 def test_a_closed_workbench_is_said(wb: Workbench, panel: Panel) -> None:
@@ -333,16 +248,65 @@ def test_what_fails_in_a_callback_is_shown(wb: Workbench, panel: Panel, monkeypa
     click(panel, "wb-confirm")
     assert status(panel) == "✗ interrupted; nothing was written, everything pending is kept"
     monkeypatch.undo()
+    click(panel, "wb-confirm")      # the second click of two
+    assert len(wb.pending) == 2
     click(panel, "wb-commit")
     click(panel, "wb-confirm")
     assert (panel.last_error, len(wb.pending)) == (None, 0)
 
 
-def test_the_bundle_of_a_panel(panel: Panel) -> None:
-    """A panel is shown as its widget; its text says what to do where the widget is dead."""
+def test_a_panel_out_of_sight_sleeps(wb: Workbench, panel: Panel) -> None:
+    """When its cell ran again nobody sees a panel, and it follows no more; shown again, it is as things are by then."""
+    panel.widget._view_count = 1        # as the front end counts
+    panel.widget._view_count = 2        # the same one in a second cell
+    panel.widget._view_count = 1
+    assert panel.watches
+    panel.widget._view_count = 0
+    assert not panel.watches
+    wb.issue(OpenAccount(owner="Ada"))
+    assert "0 steps pending" in words(panel.head.value)
+    panel.widget._view_count = 1
+    assert panel.watches
+    assert "1 step pending" in words(panel.head.value)
+    panel.close()
+    assert not panel.watches
+
+
+def test_a_click_and_a_cell_at_the_same_time(wb: Workbench, panel: Panel) -> None:
+    """What ends while another thread is telling of its own is told all the same."""
+    told: list[str] = []
+    at_work, go_on = Event(), Event()
+
+    def slowly() -> None:
+        told.append(current_thread().name)
+        if current_thread().name == "click":
+            at_work.set()
+            go_on.wait(10)
+
+    wb.watch(slowly)
+    clicked = Thread(target=lambda: wb.issue(OpenAccount(owner="Ada")), name="click")
+    clicked.start()
+    at_work.wait(10)
+    wb.issue(OpenAccount(owner="Bob"))
+    go_on.set()
+    clicked.join(10)
+    assert "click" in told
+    assert current_thread().name in told
+    assert "2 steps pending" in words(panel.head.value)
+
+
+def test_the_bundle_of_a_panel(wb: Workbench, panel: Panel) -> None:
+    """A panel is shown as its widget; on a page without a kernel as what was pending and done; its text says what to
+    do where the widget is dead."""
     bundle = panel._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"] == repr(panel)
+    wb.issue(OpenAccount(owner="Ada <i>"))
+    still = panel._repr_mimebundle_()["text/html"]
+    assert "1 to add, 0 to change, 0 to delete" in words(still)
+    assert "1 ~ pending" in words(still)
+    assert "as it was when its cell ran" in words(still)
+    assert Tags(still).open == []
     assert "the kernel was restarted or is gone: open it again with wb.panel()" in repr(panel)
 
 

@@ -35,6 +35,43 @@ async def long(bar, count):
         raise
     bar(count, count)
     return "whole"
+
+async def silent(bar):
+    try:
+        while bar.face is None:
+            await asyncio.sleep(0.01)
+        print("button", bar.face.button.model_id, flush=True)
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        log.append("cancelled")
+        raise
+    finally:
+        log.append(bar.face.label.value)
+"""
+SILENT = """
+log.clear()
+with ProgressBar("load", delay=0.05) as bar:
+    bridge.run(silent(bar), begun=bar.begin)
+"""
+CLICKED = """
+import signal
+import ipywidgets as widgets
+from workbench.errors import Cancelled
+from workbench.notebook.progress_widget import shown_in
+
+place, start = widgets.VBox(), widgets.Button()
+
+def clicked(_):
+    log.clear()
+    try:
+        with shown_in(place), ProgressBar("load", delay=0.05) as bar:
+            bridge.run(silent(bar), begun=bar.begin)
+    except Cancelled as cancelled:
+        log.append(str(cancelled))
+
+start.on_click(clicked)
+start.comm._reply_subshell_for = lambda data, chosen: chosen        # or ipykernel 7.4 takes the click to the main shell
+start.model_id
 """
 RUN = """
 log.clear()
@@ -74,6 +111,37 @@ def test_the_interrupt_cancels_as_well(running: Kernel) -> None:
     running.interrupt()
     assert running.wait(sent).error == "KeyboardInterrupt"
     assert running.execute("log").value == "['shown', 'cancelled']"
+
+
+def test_what_never_says_how_far_it_is(running: Kernel) -> None:
+    """A verb that is not known to be long has its bar and its button too, after half a second."""
+    shell = running.subshell()
+    sent = running.send(SILENT)
+    running.send_click(running.until(sent, "button").text.split()[-1], subshell=shell)
+    ended = running.wait(sent)
+    assert ended.error == "Cancelled"
+    assert "load was cancelled: nothing was done, all is as it was before" in ended.traceback
+    assert running.execute("log").value == "['cancelled', 'cancelling …']"
+
+
+@pytest.mark.parametrize("by", ["button", "interrupt"])
+def test_what_a_click_started_is_cancelled(running: Kernel, by: str) -> None:
+    """What runs in a subshell is cancelled by its button, whose click goes to the main shell, and by the kernel's
+    interrupt, of which ipykernel tells cells only; afterwards interrupts are ignored between cells as ever."""
+    shell = running.subshell()
+    model = (running.execute(CLICKED).value or "").strip("'")
+    sent = running.send_click(model, subshell=shell)
+    button = running.until(sent, "button").text.split()[-1]
+    assert running.execute("len(place.children)").value == "1"
+    if by == "button":
+        routed = running.execute("import ipykernel; ipykernel.version_info >= (7, 4)").value == "True"
+        running.click(button, subshell=shell if routed else None)
+    else:
+        running.interrupt()
+    running.wait(sent)
+    assert running.execute("log[-1]").value == "'load was cancelled: nothing was done, all is as it was before'"
+    assert running.execute("len(place.children)").value == "0"
+    assert running.execute("get_ipython().kernel.saved_sigint_handler is signal.SIG_IGN").value == "True"
 
 
 def test_what_is_shown_is_gone_at_the_end(running: Kernel) -> None:

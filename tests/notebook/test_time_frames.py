@@ -80,6 +80,7 @@ def test_the_events_of_a_session(wb: Workbench) -> None:
 
 def test_the_branches_of_a_session(wb: Workbench) -> None:
     """Branches and checkpoints are frames; what an issue after an undo left behind is not named."""
+    assert dtypes(wb.checkpoints) == BRANCHES
     ada = wb.issue(OpenAccount(owner="Ada"))
     wb.checkpoint("opened")
     with wb.branch("what if"):

@@ -6,7 +6,7 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from workbench.domain.handler import place_of
 from workbench.domain.wiring import Mentions, mentions
@@ -27,12 +27,18 @@ _NO_PAST = (
     "succeed weed")
 
 
+Weight = Literal["fault", "doubt", "advice"]
+
+
 class Finding(NamedTuple):
-    """``where`` is the kind and key of a definition, ``what`` is found there, ``why`` one should care."""
+    """``where`` is the kind and key of a definition, ``what`` is found there, ``why`` one should care.
+
+    With a ``fault`` the domain cannot do its work; a ``doubt`` is what seems so; ``advice`` may be left."""
 
     where: str
     what: str
     why: str
+    weight: Weight = "doubt"
 
     def __repr__(self) -> str:
         return f"{self.where}: {self.what}\n    {self.why}"
@@ -64,10 +70,11 @@ def _commands(domain: Domain) -> list[Finding]:
     for key, known in domain.commands.items():
         where = f'command "{key}"'
         if key not in domain.command_handlers:
-            found.append(Finding(where, "has no handler", "it cannot be issued; a session does not open such a domain"))
+            found.append(Finding(where, "has no handler", "it cannot be issued; a session does not open such a domain",
+                                 "fault"))
         if known.on is not None and place_of(known.on) not in own | granted:
             found.append(Finding(where, f"is on {known.on.__name__}, which is no resource of {domain.key} nor granted "
-                                 "by uses=", "it cannot be issued: what it is on is not known"))
+                                 "by uses=", "it cannot be issued: what it is on is not known", "fault"))
     return found
 
 
@@ -77,7 +84,7 @@ def _events(domain: Domain, yielding: Mentions) -> list[Finding]:
         where = f'event "{key}"'
         if key not in domain.event_handlers:
             found.append(Finding(where, "has no handler",
-                                 "it would change nothing; a session does not open such a domain"))
+                                 "it would change nothing; a session does not open such a domain", "fault"))
         if not yielding.partly and not yielding.name(known.cls):
             found.append(Finding(where, "seems unused: no command handler names it",
                                  "what never happens is code to read and keep; yield it or forget it"))
@@ -108,7 +115,8 @@ def _resources(domain: Domain, all_named: Mentions) -> list[Finding]:
                                  "no item of it can come to be here"))
         if _unguarded(known):
             found.append(Finding(where, "has neither an invariant nor a field with check= or choices=",
-                                 "every value of the right type is taken; what must never be is best said here, once"))
+                                 "every value of the right type is taken; what must never be is best said here, once",
+                                 "advice"))
     return found
 
 

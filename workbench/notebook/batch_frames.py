@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.domain.entity import Command
 from workbench.domain.kinds import OptionalKind
-from workbench.notebook.frames import frame_of
+from workbench.notebook.frames import frame_of, is_frame
 from workbench.state.batch import Batch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def rows_of(commands: Iterable[Any], of: type[Command] | None) -> Iterable[Any]:
@@ -19,7 +20,7 @@ def rows_of(commands: Iterable[Any], of: type[Command] | None) -> Iterable[Any]:
     What is missing (NaN, NA, NaT, None) is left out, so that the field's own ``initial`` holds, and a row without
     ``on`` is on what is given for all. Whole numbers that pandas holds as floats, beside missing ones, are whole again
     where the field is one. Anything else than a DataFrame is returned as it is."""
-    if not isinstance(commands, pd.DataFrame):
+    if not is_frame(commands):
         return commands
     rows: list[dict[str, Any]] = [{} for _ in range(len(commands))]
     for place, name in enumerate(commands.columns):
@@ -43,12 +44,11 @@ def refusals_frame(batch: Batch) -> pd.DataFrame:
     """What a batch refused, one a row; the index is the ``place`` in what was given, from 0, as ``DataFrame.iloc``.
 
     Columns: ``command`` (None where what was given was none), ``error`` and ``message``, ``given``."""
-    frame = frame_of(
+    return frame_of(
         [(None if one.command is None else type(one.command).__name__, one.error, one.message, one.given)
          for one in batch.refusals],
-        {"command": str | None, "error": str, "message": str, "given": object}, start=0)
-    frame.index = pd.Index([one.place for one in batch.refusals], name="place", dtype="int64")
-    return frame
+        {"command": str | None, "error": str, "message": str, "given": object},
+        index=("place", [one.place for one in batch.refusals], int))
 
 
 def causes_frame(batch: Batch) -> pd.DataFrame:
@@ -59,4 +59,4 @@ def causes_frame(batch: Batch) -> pd.DataFrame:
     return frame_of(
         [(cause.times, cause.command, cause.error, cause.words, cause.first.place, cause.first.message)
          for cause in batch.causes],
-        {"times": int, "command": str, "error": str, "words": str, "place": int, "example": str}, start=1)
+        {"times": int, "command": str, "error": str, "words": str, "place": int, "example": str})

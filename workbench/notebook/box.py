@@ -25,7 +25,7 @@ STYLE = """<style>
      white-space: nowrap; font-size: inherit; line-height: 1.5}
 .wb.wb tr > .told {white-space: normal; overflow-wrap: anywhere; min-width: 12em}
 .wb .insert {color: color-mix(in srgb, var(--jp-success-color1, #2e7d32) 75%, var(--wb-text))}
-.wb .update {color: color-mix(in srgb, var(--jp-warn-color1, #b26a00) 75%, var(--wb-text))}
+.wb .update {color: color-mix(in srgb, var(--jp-warn-color1, #b26a00) 65%, var(--wb-text))}
 .wb .delete {color: color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, var(--wb-text))}
 .wb .dim {opacity: .75} .wb b {font-weight: 600} .wb summary {cursor: pointer}
 .wb .in {margin-left: 1.4em} .wb.wb pre {margin: .2em 0 .2em 1.4em; padding: 0; white-space: pre-wrap; background: none;

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.display import box, safely, value_html
 from workbench.notebook.frames import frame_of
 from workbench.postgres.explain import Explained
 from workbench.postgres.violation import Checked, Violation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOWN = 200        # violations in an output; the frame has them all
 
@@ -37,7 +38,7 @@ def check_frame(checked: Checked) -> pd.DataFrame:
             None if cause is None else type(cause.command).__name__, None if cause is None else cause.cell))
     return frame_of(rows, {"kind": str, "constraint": str, "resource": str | None, "identifier": object,
                          "columns": object, "values": object, "detail": str, "step": int | None, "event": str | None,
-                         "command": str | None, "cell": int | None}, start=1)
+                         "command": str | None, "cell": int | None})
 
 
 def explain_frame(explained: Iterable[Explained]) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def explain_frame(explained: Iterable[Explained]) -> pd.DataFrame:
     rows = [(one.operation, one.table, one.items, one.rows, one.startup_cost, one.total_cost, one.runs,
              list(one.nodes), one.statement) for one in explained]
     return frame_of(rows, {"operation": str, "table": str, "items": int, "rows": int, "startup_cost": float,
-                         "total_cost": float, "runs": int, "nodes": object, "statement": str}, start=1)
+                         "total_cost": float, "runs": int, "nodes": object, "statement": str})
 
 
 class ShownCheck:

@@ -1,7 +1,8 @@
-"""Completion: what the Tab key offers in the workbench's magics and inside ``wb.issue("…``.
+"""Completion: what the Tab key offers in the workbench's magics and inside ``wb.issue("…`` and its kin.
 
-``Completion`` is a matcher of IPython's completer: it reads the line up to the cursor, finds the workbench that is
-meant, and answers from the registry and the cache alone; the database is never asked.
+``Completion`` is a matcher of IPython's completer: it reads the cell up to the cursor, finds the workbench that is
+meant, and answers from the registry and the cache alone; the database is never asked. Which addresses, fields and
+values there are is said by ``offers``.
 """
 
 from __future__ import annotations
@@ -13,124 +14,99 @@ from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from workbench.domain.datadef import Field
-from workbench.domain.kinds import EnumKind, OptionalKind
-from workbench.domain.registry import Registry
 from workbench.errors import WorkbenchError
+from workbench.notebook.offers import Offer, addresses, names, resources, targets, values
 from workbench.notebook.workbench import Workbench
 
-IDENTIFIERS = 50        # at most, of one resource
-_MAGIC = re.compile(r"^\s*%{1,2}(\w+)\s+(.*)$")
-_ADDRESS = re.compile(r"""(\w+)(?:\.aio)?\.issue\(\s*(["'])([^"']*)$""")
-_FIELDS = re.compile(r"""(\w+)(?:\.aio)?\.issue\(\s*(["'])([^"']*)\2\s*,(?:.*,)?\s*([^,]*)$""")
+_MAGIC = re.compile(r"^\s*(?:[\w, ]+=\s*)?%{1,2}(\w+)\s+(.*)$")
+_STRING = re.compile(r"""(\w+)(?:\.aio)?\.(issue|form|items|find|refresh|fetch)\(\s*(["'])([^"'\n]*)$""")
+_FIELDS = re.compile(r"""(\w+)(?:\.aio)?\.(?:issue|form)\(\s*(["'])([^"'\n]*)\2\s*,(?:.*,)?\s*([^,]*)$""", re.DOTALL)
+_JSON_NAME = re.compile(r'[{,]\s*"(\w*)$')
+_JSON_VALUE = re.compile(r'"(\w+)"\s*:\s*([^,{}]*)$')
 
 Find = Callable[[str | None], Workbench | None]     # the workbench of a name, or the one the magics use
+Offered = tuple[str, Iterable[Offer]]       # the text before the cursor that is completed, and what may stand there
 
 
 class Completion:
-    """Offers addresses, resources, identifiers, fields and their values; ``find`` gives the workbench that is meant."""
+    """Offers what may come next; ``find`` gives the workbench that is meant, ``there`` the names of the open ones."""
 
-    def __init__(self, find: Find) -> None:
-        self._find = find
+    def __init__(self, find: Find, there: Callable[[], Iterable[str]]) -> None:
+        self._find, self._there = find, there
 
     @context_matcher(identifier="workbench", priority=200)    # type: ignore[untyped-decorator,unused-ignore]
     def match(self, context: Any) -> dict[str, Any]:
         """What fits before the cursor, and the text that it takes the place of; others are asked where nothing does."""
+        line: str = context.text_until_cursor
+        above = context.full_text.split("\n")[:context.cursor_line]
         try:
-            fragment, offered = self._offered(context.text_until_cursor, context.full_text)
+            fragment, offered = self._offered(line, "\n".join([*above, line]))
         except WorkbenchError:      # a name that is not there yet: there is nothing to offer for it
             fragment, offered = "", []
-        fitting = [text for text in offered if text.startswith(fragment)]
-        return {"completions": [SimpleCompletion(text=text, type="workbench") for text in fitting],
-                "matched_fragment": fragment, "suppress": bool(fitting)}
+        fitting = [SimpleCompletion(text=one.text, type=one.kind) for one in offered if one.text.startswith(fragment)]
+        return {"completions": fitting, "matched_fragment": fragment, "suppress": bool(fitting)}
 
-    def _offered(self, line: str, whole: str) -> tuple[str, Iterable[str]]:
-        if magic := _MAGIC.match(line):
-            name, rest = magic.groups()
-            if name == "issue" and (wb := self._find(None)):
-                *before, fragment = re.split(r"\s+", rest)
-                return (_value(wb, before[0], fragment, quote) if before
-                        else (fragment, _addresses(wb, fragment)))
-            if name == "items" and (wb := self._find(None)):
-                return rest, _resources(wb.session.registry)
-        elif string := _ADDRESS.search(line):
-            if wb := self._find(string[1]):
-                return string[3], _addresses(wb, string[3])
-        elif call := _FIELDS.search(line):
-            if wb := self._find(call[1]):
-                return _value(wb, call[3], call[4], repr)
-        elif (head := re.match(r"\s*%%issue\s+(\S+)", whole)) and (wb := self._find(None)):
-            name, equals, value = line.partition("=")
-            fragment, offered = _value(wb, head[1], f"{name.strip()}={value.lstrip()}" if equals else name, _toml)
-            return fragment, [text.replace("=", " = ") for text in offered] if not equals else offered
-        return "", []
+    def _offered(self, line: str, text: str) -> Offered:
+        """For a line up to the cursor, and the cell up to there."""
+        if (magic := _MAGIC.match(line)) and line == text:
+            return self._in_magic(*magic.groups())
+        if string := _STRING.search(line):
+            name, verb, _, typed = string.groups()
+            return (typed, self._in_string(verb, typed, wb)) if (wb := self._find(name)) else ("", [])
+        if call := _FIELDS.search(text):
+            return _field(wb, call[3], call[4], repr) if (wb := self._find(call[1])) else ("", [])
+        head = re.match(r"\s*%%issue\s+(\S+)[^\n]*\n(.*)$", text, re.DOTALL)
+        wb = self._find(None) if head else None
+        return _in_body(wb, head[1], head[2], line) if head and wb else ("", [])
+
+    def _in_magic(self, magic: str, rest: str) -> Offered:
+        if magic == "workbench":
+            return rest, [Offer(name, "workbench") for name in self._there()]
+        wb = self._find(None)
+        if wb is None or magic not in ("issue", "items"):
+            return "", []
+        if magic == "items":
+            return rest, resources(wb.session.registry)
+        *before, fragment = re.split(r"\s+", rest)
+        return _field(wb, before[0], fragment, quote) if before else (fragment, addresses(wb, fragment))
+
+    @staticmethod
+    def _in_string(verb: str, typed: str, wb: Workbench) -> Iterable[Offer]:
+        if verb in ("issue", "form"):
+            return addresses(wb, typed)
+        return targets(wb, typed) if verb == "fetch" else resources(wb.session.registry)
+
+
+def _field(wb: Workbench, address: str, typed: str, written: Callable[[str], str]) -> Offered:
+    """The names of fields, or behind ``name=`` the values that are known of one, as they are ``written``."""
+    name, equals, fragment = typed.partition("=")
+    if equals:
+        return fragment, [_written(one, written) for one in values(wb, address, name.strip(), fragment.strip("'\""))]
+    called = names(wb, address) if written is not repr else [*names(wb, address), Offer("on", "on")]
+    return typed.strip(), [Offer(f"{one.text}=", one.kind) for one in called]
+
+
+def _in_body(wb: Workbench, address: str, body: str, line: str) -> Offered:
+    """In the cell of ``%%issue``, as JSON or as TOML."""
+    if body.lstrip().startswith("{"):
+        if value := _JSON_VALUE.search(body):
+            offered = values(wb, address, value[1], value[2].strip().strip('"'))
+            return value[2], [_written(one, _toml) for one in offered]
+        name = _JSON_NAME.search(body)
+        return (name[1], [Offer(f'{one.text}": ', one.kind) for one in names(wb, address)]) if name else ("", [])
+    key, equals, fragment = line.partition("=")
+    if not equals:
+        return line.strip(), [Offer(f"{one.text} = ", one.kind) for one in names(wb, address)]
+    fragment = fragment.lstrip()
+    return fragment, [_written(one, _toml) for one in values(wb, address, key.strip(), fragment.strip('"'))]
+
+
+def _written(offer: Offer, written: Callable[[str], str]) -> Offer:
+    """A value as the place wants it: truth stands without quotes, in Python with a capital letter."""
+    if offer.text not in ("True", "False"):
+        return Offer(written(offer.text), offer.kind)
+    return Offer(offer.text.lower() if written is _toml else offer.text, offer.kind)
 
 
 def _toml(text: str) -> str:
-    return text.lower() if text in ("True", "False") else f'"{text}"'
-
-
-def _resources(registry: Registry, home: str | None = None) -> list[str]:
-    """The resources as they are typed: with their domain where there are several and it is not ``home``."""
-    alone = len(registry.domains) == 1
-    return [key if alone or domain == home else f"{domain}:{key}" for domain, key in registry.resources]
-
-
-def _identifiers(wb: Workbench, resource: Any) -> list[str]:
-    return [str(target.identifier) for state, target, _ in wb.session.manager.items(resource)
-            if state != "deleted"][:IDENTIFIERS]
-
-
-def _addresses(wb: Workbench, typed: str) -> list[str]:
-    """The next part of an address: ``bank:deposit``, ``bank:deposit/account/``, ``bank:deposit/account/<id>``."""
-    registry = wb.session.registry
-    registry.refresh()
-    head, slash, rest = typed.partition("/")
-    if not slash:
-        whole = [(domain.key, key) for domain in registry.domains.values() for key in domain.commands]
-        keys = [key for _, key in whole]
-        bare = [key for key in keys if head and keys.count(key) == 1]
-        return [f"{domain}:{key}" for domain, key in whole] + bare
-    home, command = _command(registry, head)
-    resource, slash, _ = rest.partition("/")
-    if slash:
-        return [f"{head}/{resource}/{identifier}"
-                for identifier in _identifiers(wb, ":".join(registry.kindred(resource, home=home)))]
-    if command.on is not None:
-        domain, key = registry.kindred(command.on)
-        return [f"{head}/{key if domain == home else f'{domain}:{key}'}/"]
-    return [f"{head}/{resource}/" for resource in _resources(registry, home)]
-
-
-def _command(registry: Registry, head: str) -> tuple[str, Any]:
-    """The domain's key and the definition of the command that an address begins with."""
-    domain, colon, key = head.partition("/")[0].rpartition(":")
-    for known in registry.domains.values():
-        if (not colon or known.key == domain) and key in known.commands:
-            return known.key, known.commands[key]
-    raise WorkbenchError(f'there is no command "{head}"')
-
-
-def _value(wb: Workbench, address: str, typed: str, written: Callable[[str], str]) -> tuple[str, list[str]]:
-    """The names of fields, or behind ``name=`` the values that are known of one, as they are ``written``."""
-    wb.session.registry.refresh()
-    _, definition = _command(wb.session.registry, address)
-    fields = {name: field for name, field in definition.cls._fields.items() if not name.startswith("_")}
-    name, equals, fragment = typed.partition("=")
-    if not equals:
-        return typed.strip(), [f"{name}=" for name in fields]
-    values = _values(wb, fields[name.strip()]) if name.strip() in fields else []
-    return fragment, [text if text in ("True", "False") and written is repr else written(text) for text in values]
-
-
-def _values(wb: Workbench, field: Field) -> list[str]:
-    kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
-    if field.choices is not None:
-        return [str(kind.dump(choice)) for choice in field.choices if choice is not None]
-    if isinstance(kind, EnumKind):
-        return list(kind.members)
-    if kind.annotation is bool:
-        return ["True", "False"]
-    if isinstance(field.references, type):
-        return _identifiers(wb, field.references)
-    return []
+    return f'"{text}"'

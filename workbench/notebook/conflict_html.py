@@ -1,4 +1,4 @@
-"""Conflict as HTML: the items on which a plan and the database disagree, by column: base, mine, theirs."""
+"""Conflict as HTML: the items on which a plan and the database, or two branches, disagree: base, mine, theirs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from workbench.notebook.box import LIMIT, box, value_html
 from workbench.state.clash import Clash
 
 
-def conflict_html(clashes: Sequence[Clash]) -> str:
-    """The clashes of a Conflict (its ``items``): who did what, and the columns that differ.
+def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None) -> str:
+    """The clashes of a Conflict (its ``items`` and ``branch``): who did what, and the columns that differ.
 
     A value is marked where a side changed it; where both did, to different values, the column is marked ✗."""
-    parts = [f"<b>Conflict on {len(clashes)} item{'' if len(clashes) == 1 else 's'}; nothing was written, everything "
-             "pending is kept</b>"]
-    parts += map(_item, clashes[:LIMIT])
+    parts = [conflict_head(len(clashes), branch), *map(clash_html, clashes[:LIMIT])]
     if len(clashes) > LIMIT:
         parts.append(f'<div class="dim">… and {len(clashes) - LIMIT} more; wb.conflict has them all</div>')
     return box(*parts)
 
 
-def _item(clash: Clash) -> str:
+def conflict_head(count: int, branch: str | None) -> str:
+    """What the conflict is with, and that nothing was lost by it."""
+    items = f"{count} item{'' if count == 1 else 's'}"
+    if branch is None:
+        return f"<b>Conflict on {items}; nothing was written, everything pending is kept</b>"
+    told = "mine is what it is here, theirs what it is on that branch"
+    return (f"<b>Conflict with the branch {escape(repr(branch))} on {items}; nothing was merged</b>"
+            f'<div class="dim">{told}; where all are decided, it is merged</div>')
+
+
+def clash_html(clash: Clash) -> str:
+    """One item of a conflict, without a frame of its own."""
     told = escape(str(clash).splitlines()[0])
     sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]
     if clash.kind.startswith(("read", "search")):       # what it was is not kept, and mine it is not

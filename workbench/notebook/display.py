@@ -6,9 +6,12 @@ The frame and the values of all HTML are in ``box``, each noun's own in ``plan_h
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from typing import Any
 
+from workbench.domain.lint import Findings
 from workbench.errors import Conflict
 from workbench.notebook.box import LIMIT as LIMIT
 from workbench.notebook.box import STYLE as STYLE
@@ -17,8 +20,11 @@ from workbench.notebook.box import safely as safely
 from workbench.notebook.box import value_html as value_html
 from workbench.notebook.conflict_html import conflict_html
 from workbench.notebook.plan_html import plan_html as plan_html
+from workbench.notebook.shown_findings import findings_html
+from workbench.notebook.shown_tables import altered_html
 from workbench.notebook.step_html import step_html
 from workbench.postgres.commit import Commit
+from workbench.postgres.ddl_plan import Altered
 from workbench.state.step import Step
 
 
@@ -28,14 +34,20 @@ def commit_html(done: Commit) -> str:
 
 
 def register() -> None:
-    """Has the running IPython, if there is one, show steps, commits and conflicts as HTML; a second time changes
-    nothing."""
+    """Has the running IPython, if there is one, show steps, findings, commits, altered tables and conflicts as HTML;
+    a second time changes nothing."""
     shell = _shell()
     if shell is not None:
         html = shell.display_formatter.formatters["text/html"]
         html.for_type(Step, lambda step: safely(step_html, step))
+        html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
-        html.for_type(Conflict, lambda conflict: safely(conflict_html, conflict.items))
+        html.for_type(Altered, lambda altered: safely(altered_html, altered))
+        html.for_type(Conflict, lambda conflict: safely(_conflict_html, conflict))
+
+
+def _conflict_html(conflict: Conflict) -> str:
+    return conflict_html(conflict.items, branch=conflict.branch)
 
 
 def cell() -> int | None:
@@ -50,6 +62,31 @@ def cell() -> int | None:
     # Not shell.execution_count: some IPythons count up before the cell runs, some after it.
     number: int | None = running.execution_count
     return number
+
+
+def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
+    """Has a callback called at the end of every cell; returns what ends that. Outside of IPython it does nothing."""
+    shell = _shell()
+    if shell is None:
+        return lambda: None
+
+    def ran(_: Any) -> None:
+        callback()
+
+    def unhook() -> None:
+        with suppress(ValueError):      # a second time
+            shell.events.unregister("post_run_cell", ran)
+
+    shell.events.register("post_run_cell", ran)
+    return unhook
+
+
+def called(value: Any) -> str | None:
+    """The name by which the notebook knows an object, the last one that it was given; None where it knows none."""
+    shell = _shell()
+    names = [] if shell is None else [
+        name for name, known in shell.user_ns.items() if known is value and not name.startswith("_")]
+    return names[-1] if names else None
 
 
 def _shell() -> Any:

@@ -28,7 +28,7 @@ def error_html(error: BaseException) -> str:
     if isinstance(error, Invalid):
         parts.append(_problems(error.problems))
     elif isinstance(error, Conflict):
-        parts.append(conflict_html(error.items))
+        parts.append(conflict_html(error.items, branch=error.branch))
     else:
         parts += [f'<div class="in">{escape(line)}</div>' for line in lines]
     if isinstance(error, Rejected) and error.facts:

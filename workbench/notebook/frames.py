@@ -1,20 +1,19 @@
 """Frames: items, mutations and changes as DataFrames.
 
-Columns are built one by one with the dtype of their field, never inferred: text is ``str``, whole numbers ``int64`` (or
-``Int64`` where None may stand), bools ``bool`` (``boolean``), floats ``float64``, moments ``datetime64[us, UTC]``, and
-in these None is pandas' missing value; Decimals, UUIDs, dates, times and nested values stay the objects that they are.
+Rows are made here, and the columns of them in columns.py, whose docstring says which dtype each kind of value has:
+what pandas has no type for is the very Python object. Only there is pandas imported, once a frame is asked for: from
+opening a session to a commit nothing needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-import numpy as np
-import pandas as pd
-
-from workbench.domain.kinds import Kind, OptionalKind, kind_of
+from workbench.domain.kinds import kind_of
 from workbench.domain.resource import Resource, Target
 from workbench.state.change import Change
 from workbench.state.plan import Plan
@@ -22,19 +21,27 @@ from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.uncollected import uncollected
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]]) -> pd.DataFrame:
     """Cached items, one a row: ``state`` ("clean", "new", "changed", "deleted"), the fields, then the stamps.
 
     The index, ``_id``, holds the identifiers as the resource types them. Where a resource has a field of its own named
     ``state``, the first column is ``_state``."""
+    from workbench.notebook.columns import framed
+
     names = [name for name in cls._fields if not name.startswith("_")]
     names += [name for name in cls._fields if name.startswith("_") and name != "_id"]
     items = [item for _, _, item in rows]
-    columns = {"_state" if "state" in names else "state": _column([state for state, _, _ in rows], kind_of(str))}
-    columns |= {name: _column([getattr(item, name) for item in items], cls._fields[name].kind) for name in names}
-    index = pd.Index(_column([item._id for item in items], cls._fields["_id"].kind), name="_id")
-    return _framed(columns, index)
+
+    def of(name: str) -> tuple[list[Any], Any]:
+        return list(map(attrgetter(name), items)), cls._fields[name].kind
+
+    state = [state for state, _, _ in rows], kind_of(str)
+    return framed({"_state" if "state" in names else "state": state, **{name: of(name) for name in names}},
+                  ("_id", *of("_id")))
 
 
 def pending_frame(state: State) -> pd.DataFrame:
@@ -60,63 +67,63 @@ def pending_frame(state: State) -> pd.DataFrame:
         of(step.handling, step)
     return frame_of(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
                          "command": str, "policy": str | None, "step": int, "cell": int | None, "user": str | None,
-                         "at": datetime}, start=1)
+                         "at": datetime})
 
 
 def plan_frame(plan: Plan) -> pd.DataFrame:
     """A plan's changes, one item a row, in the order in which they are written.
 
     Columns: ``change`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``columns`` (the names of the
-    fields set), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (numbers)."""
-    told: dict[tuple[str, ...], list[str]] = {}     # of a hundred thousand changes few set other columns
-    with uncollected(len(plan.changes)):
-        return frame_of(
-            [_change_row(change, told) for change in plan.changes],
-            {"change": str, "resource": str, "identifier": object, "columns": object, "old": object, "new": object,
-             "etag": str | None, "steps": object}, start=1)
+    fields set, a tuple), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (their
+    numbers, a tuple). The index counts from 1."""
+    changes = plan.changes
+    with uncollected(len(changes)):
+        columns = [change.columns for change in changes]
+        # Of a hundred thousand changes few set other columns or have another cause: what they share is one object.
+        told = {names: tuple(name for name in names if not name.startswith("_")) for names in set(columns)}
+        steps = [tuple(change.steps) for change in changes]
+        causes = {numbers: numbers for numbers in steps}
+        sides = [_sides(change, told[names]) for change, names in zip(changes, columns, strict=True)]
+        return _frame({
+            "change": ([change.kind for change in changes], str),
+            "resource": ([f"{change.target.domain}:{change.target.resource}" for change in changes], str),
+            "identifier": ([change.target.identifier for change in changes], object),
+            "columns": ([told[names] for names in columns], object),
+            "old": ([old for old, _ in sides], object),
+            "new": ([new for _, new in sides], object),
+            "etag": ([change.etag for change in changes], str | None),
+            "steps": ([causes[numbers] for numbers in steps], object)}, range(1, len(changes) + 1))
 
 
-def _change_row(change: Change, told: dict[tuple[str, ...], list[str]]) -> tuple[Any, ...]:
-    target, before, after = change.target, change.before, change.after
-    names = told.get(change.columns)
-    if names is None:
-        names = told[change.columns] = [name for name in change.columns if not name.startswith("_")]
+def _sides(change: Change, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values before and after; as ``old`` and ``new`` of the change, but with the names at hand."""
+    before, after = change.before, change.after
     if change.kind == "delete" or not isinstance(after, Resource):      # a saved one has mappings
-        old, new = change.old, change.new
-    else:
-        old = {} if before is None else {name: getattr(before, name, None) for name in names}
-        new = {name: getattr(after, name) for name in names}
-    return (change.kind, f"{target.domain}:{target.resource}", target.identifier, names.copy(), old, new, change.etag,
-            change.steps)
+        return change.old, change.new
+    return ({} if before is None else {name: getattr(before, name, None) for name in names},
+            {name: getattr(after, name) for name in names})
 
 
-def frame_of(rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, start: int) -> pd.DataFrame:
-    """Rows as a frame whose columns have the dtypes of the given types; its index counts from ``start``."""
+def frame_of(
+    rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
+) -> pd.DataFrame:
+    """Rows as a frame whose columns have the dtypes of the given types; its index counts from 1, or is given by its
+    name, values and type."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    return _framed(
-        {name: _column(list(values), kind_of(annotation))
-         for (name, annotation), values in zip(types.items(), columns, strict=True)},
-        pd.RangeIndex(start, start + len(rows)))
+    return _frame({name: (values, types[name]) for name, values in zip(types, columns, strict=True)},
+                  range(1, len(rows) + 1) if index is None else index)
 
 
-def _framed(columns: dict[str, Any], index: pd.Index) -> pd.DataFrame:
-    # Of a bare array of objects pandas infers a dtype, and a column of texts would differ from an empty one.
-    return pd.DataFrame({name: pd.Series(column, index=index, dtype=column.dtype, copy=False)
-                         for name, column in columns.items()}, copy=False)
+def _frame(
+    columns: Mapping[str, tuple[Sequence[Any], Any]], index: range | tuple[str, Sequence[Any], Any],
+) -> pd.DataFrame:
+    """Columns as a frame, each given by its values and their type; the index too, with its name."""
+    from workbench.notebook.columns import framed
+
+    along = index if isinstance(index, range) else (index[0], index[1], kind_of(index[2]))
+    return framed({name: (values, kind_of(annotation)) for name, (values, annotation) in columns.items()}, along)
 
 
-def _column(values: list[Any], kind: Kind) -> Any:
-    """The values of one field as an array of its dtype."""
-    optional = isinstance(kind, OptionalKind)
-    annotation = kind.inner.annotation if isinstance(kind, OptionalKind) else kind.annotation
-    if annotation is str:
-        return pd.array(values, dtype="str")
-    if annotation is int:
-        return pd.array(values, dtype="Int64") if optional else np.array(values, dtype="int64")
-    if annotation is bool:
-        return pd.array(values, dtype="boolean") if optional else np.array(values, dtype="bool")
-    if annotation is float:
-        return np.array(values, dtype="float64")
-    if annotation is datetime:
-        return pd.DatetimeIndex(values, dtype="datetime64[us, UTC]")
-    return np.fromiter(values, dtype=object, count=len(values))
+def is_frame(value: Any) -> TypeGuard[pd.DataFrame]:
+    """Whether a value is a DataFrame: it can be one only when whoever made it has brought pandas."""
+    return isinstance(value, getattr(sys.modules.get("pandas"), "DataFrame", ()))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import ipywidgets as widgets
 
 from workbench.domain.resource import Resource, Target
-from workbench.notebook.box import box, value_html
+from workbench.notebook.box import box, scrolled, value_html
 from workbench.notebook.status_view import StatusView, button
 from workbench.state.manager import StateManager
 
@@ -59,6 +59,8 @@ class ItemsView:
         names = [f"{domain}:{key}" for domain, key in manager.registry.resources]
         if list(self.resource.options) != names:        # a cell defined one more
             self.resource.options = names
+        if self.resource.value is None and names:       # a chooser that had nothing chooses nothing by itself
+            self.resource.value = names[0]
         if self.resource.value is None:
             self.table.value = box('<div class="dim">There is no resource yet.</div>')
             return
@@ -122,7 +124,7 @@ class ItemsView:
 def _table(name: str, rows: list[Row], columns: list[str]) -> str:
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in ("state", "identifier", *columns))
     body = "".join(_row(row, columns) for row in rows)
-    return box(f'<table aria-label="{escape(name)}"><tr>{heads}</tr>{body}</table>')
+    return scrolled(box(f'<table aria-label="{escape(name)}"><tr>{heads}</tr>{body}</table>'), f"items of {name}")
 
 
 def _row(row: Row, columns: list[str]) -> str:

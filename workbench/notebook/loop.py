@@ -21,14 +21,15 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Coroutine
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import nest_asyncio
 
 from workbench.errors import LoopError
 
 T = TypeVar("T")
+Begun: TypeAlias = Callable[["asyncio.Task[Any]"], None]
 
 GRACE = 5.0     # seconds that a cancelled task is given to clean up after itself
 # A wait without a timeout cannot be interrupted on Windows: there it is cut into slices.
@@ -54,8 +55,8 @@ class _Loop(asyncio.SelectorEventLoop):
 class _Call(Generic[T]):
     """One coroutine: made on the caller's side, a task on the loop's, `ended` seen from both."""
 
-    def __init__(self, loop: _Loop, coroutine: Coroutine[Any, Any, T]) -> None:
-        self.loop, self.coroutine = loop, coroutine
+    def __init__(self, loop: _Loop, coroutine: Coroutine[Any, Any, T], begun: Begun | None = None) -> None:
+        self.loop, self.coroutine, self.begun = loop, coroutine, begun
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.task: asyncio.Task[T] | None = None
 
@@ -64,6 +65,8 @@ class _Call(Generic[T]):
         self.loop.calls.add(self)
         self.task = self.loop.create_task(self.coroutine)
         self.task.add_done_callback(self._end)
+        if self.begun is not None:
+            self.begun(self.task)
         return self.task
 
     def _end(self, task: asyncio.Task[T]) -> None:
@@ -112,8 +115,10 @@ class Bridge:
         """Whether the caller is on the bridge's own thread."""
         return threading.get_ident() == self._thread.ident and os.getpid() == self._pid and self._thread.is_alive()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], *, begun: Begun | None = None) -> T:
         """The coroutine's result, or the very exception it raised; blocks until then.
+
+        ``begun`` is called with its task, on the loop's thread, in the caller's context.
 
         On KeyboardInterrupt, or whatever else ends the wait, the task is cancelled, given 5 seconds to clean up, and
         the interrupt goes on. Raises LoopError when the bridge is closed, after a fork, for anything but a coroutine.
@@ -121,7 +126,7 @@ class Bridge:
             bridge.run(session.commit())
         """
         __tracebackhide__ = True    # IPython and pytest leave out such frames
-        call = self._call(coroutine)
+        call = self._call(coroutine, begun)
         if self.on_loop:
             self._nest(call)
         else:
@@ -163,7 +168,7 @@ class Bridge:
         if finalizer:
             _leave(self._loop, self._thread)
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> _Call[T]:
+    def _call(self, coroutine: Coroutine[Any, Any, T], begun: Begun | None = None) -> _Call[T]:
         __tracebackhide__ = True
         if not asyncio.iscoroutine(coroutine):
             name = getattr(coroutine, "__name__", "…")
@@ -177,7 +182,7 @@ class Bridge:
         if reason:
             coroutine.close()       # or Python warns that it was never awaited
             raise LoopError(reason)
-        return _Call(self._loop, coroutine)
+        return _Call(self._loop, coroutine, begun)
 
     def _send(self, call: _Call[T]) -> None:
         __tracebackhide__ = True

@@ -17,16 +17,19 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
 from workbench.notebook.completion import Completion
+from workbench.notebook.display import register
 from workbench.notebook.workbench import Workbench
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """``%load_ext workbench``: the magics and their completion; a second time they take the place of the first."""
+    """``%load_ext workbench``: the magics and their completion, and objects shown as HTML; a second time they take the
+    place of the first."""
+    register()
     magics = WorkbenchMagics(shell)
     shell.register_magics(magics)
     others = [matcher for matcher in shell.Completer.custom_matchers
               if getattr(matcher, "matcher_identifier", None) != "workbench"]
-    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find).match]
+    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find, magics.there).match]
 
 
 @magics_class       # type: ignore[untyped-decorator,unused-ignore]
@@ -37,15 +40,15 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
 
     def find(self, name: str | None = None) -> Workbench | None:
         """The open workbench of a name, or without one that which the magics use; None where there is none."""
-        there = self._open()
+        there = self.there()
         name = name or self.chosen
         return there.get(name) if name else next(reversed(there.values()), None)
 
-    def _open(self) -> dict[str, Workbench]:
+    def there(self) -> dict[str, Workbench]:
         """The open workbenches under the user's names, the newest name last; ``_`` and ``_3`` are IPython's own."""
         shell: Any = self.shell
         return {name: value for name, value in shell.user_ns.items()
-                if isinstance(value, Workbench) and not name.startswith("_") and not value._bridge.closed}
+                if isinstance(value, Workbench) and not name.startswith("_") and not value.closed}
 
     @property
     def _used(self) -> Workbench:
@@ -53,15 +56,15 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
         if found is not None:
             return found
         if self.chosen is not None:
-            raise UnknownName("open workbench", self.chosen, self._open(), where="this notebook")
+            raise UnknownName("open workbench", self.chosen, self.there(), where="this notebook")
         raise WorkbenchError("there is no open workbench in this notebook; open one first: wb = Workbench(bank)")
 
     @line_magic     # type: ignore[untyped-decorator,unused-ignore]
     def workbench(self, line: str) -> Workbench:
         """``%workbench wb``: the one that the magics use from now on; without a name, the one they use now."""
         name = line.strip()
-        if name and name not in self._open():
-            raise UnknownName("open workbench", name, self._open(), where="this notebook")
+        if name and name not in self.there():
+            raise UnknownName("open workbench", name, self.there(), where="this notebook")
         self.chosen = name or self.chosen
         return self._used
 

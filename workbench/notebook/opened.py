@@ -22,9 +22,11 @@ from workbench.errors import Conflict, WorkbenchError, nearest
 from workbench.notebook.display import cell, register
 from workbench.notebook.loop import Bridge
 from workbench.notebook.output import kept
+from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.commit import Commit
+from workbench.postgres.ddl_plan import TablesPlan
 from workbench.postgres.explain import Explained
 from workbench.postgres.violation import Checked
 from workbench.session import Session, behind
@@ -41,9 +43,10 @@ class Opened:
 
     def __init__(
         self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
-        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4,
+        clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4, tables_differ: bool = False,
     ) -> None:
-        self.session = Session(*domains, dsn=dsn, folder=folder, user=user, clock=clock, identifiers=identifiers)
+        self.session = Session(*domains, dsn=dsn, folder=folder, user=user, clock=clock, identifiers=identifiers,
+                               tables_differ=tables_differ)
         self._bridge = Bridge()
         self._watchers = Watchers(self._bridge)
         self._conflict: Conflict | None = None
@@ -75,9 +78,19 @@ class Opened:
         self._finalizer()
         self._watchers.tell()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed: then nothing can be done with it any more."""
+        return self._bridge.closed
+
+    @property
+    def last_conflict(self) -> Conflict | None:
+        """What the last commit, merge or revert ended in, if that was a Conflict; ``conflict`` is its table."""
+        return self._conflict
+
     def _at_work(self) -> Session:
         """The session, while it is open."""
-        if self._bridge.closed:
+        if self.closed:
             raise WorkbenchError("this workbench is closed, and what was pending went with it; "
                                  f"open another one: Workbench({', '.join(self.session.registry.domains)})")
         return self.session
@@ -115,19 +128,25 @@ class Opened:
         """Has ``callback()`` called after every verb that may have changed what is seen; returns what ends that."""
         return self._watchers.add(callback)
 
-    def _run(self, verb: Coroutine[Any, Any, T]) -> T:
+    def _wait_for(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
+        """Runs a verb, with a bar and its Cancel button if it takes long."""
+        __tracebackhide__ = True
+        with bar or ProgressBar(getattr(verb, "__name__", "the verb")) as bar:
+            return self._bridge.run(verb, begun=bar.begin)
+
+    def _run(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
         """Runs a verb, and tells whoever watches."""
         __tracebackhide__ = True
         try:
-            return self._bridge.run(verb)
+            return self._wait_for(verb, bar)
         finally:
             self._watchers.tell()
 
-    def _decide(self, verb: Coroutine[Any, Any, T]) -> T:
+    def _decide(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
         """Runs a verb that may end in a Conflict, which is kept to be looked at."""
         self._conflict = None
         try:
-            return self._bridge.run(verb)
+            return self._wait_for(verb, bar)
         except Conflict as conflict:
             self._conflict = conflict
             raise
@@ -136,10 +155,10 @@ class Opened:
 
     def _shown(self, plan: Plan) -> ShownPlan:
         def check(plan: Plan, **how: Any) -> Checked:
-            return self._bridge.run(self._at_work().check(plan, **how))
+            return self._wait_for(self._at_work().check(plan, **how))
 
         def explain(plan: Plan) -> list[Explained]:
-            return self._bridge.run(self._at_work().explain(plan))
+            return self._wait_for(self._at_work().explain(plan))
 
         return ShownPlan(plan, check=check, explain=explain)
 
@@ -154,7 +173,7 @@ def _close(session: Session, bridge: Bridge) -> None:
 def _disconnect(opened: weakref.ref[Opened], pid: int) -> None:
     """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
     open_one = opened()
-    if open_one is not None and not open_one._bridge.closed and os.getpid() == pid:     # in a fork it is the parent's
+    if open_one is not None and not open_one.closed and os.getpid() == pid:     # in a fork it is the parent's
         open_one._bridge.run(open_one.session.engine.close())
 
 
@@ -188,6 +207,10 @@ class Awaited:
         elif after is not None:
             await behind(after)
         return await self._run(self._session.commit(given, **arguments))
+
+    async def tables(self, **arguments: Any) -> TablesPlan:
+        """Session.tables; ``apply`` of the plan is awaitable from any loop as well."""
+        return (await self._run(self._session.tables(**arguments))).run_by(self._run)
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         verb = getattr(self._session, name, None)

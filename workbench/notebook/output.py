@@ -15,14 +15,16 @@ from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import pandas as pd
 
 from workbench.domain.file import File
 from workbench.notebook.box import value_html
+from workbench.notebook.frames import is_frame
 from workbench.state.step import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HELD = 1_000_000        # bytes in a link
 FOLDER = "workbench-files"
@@ -43,8 +45,10 @@ async def kept(issuing: Awaitable[Step]) -> Step:
 
 def output_html(output: Any) -> str:
     """An output as HTML; nothing is read that could be read once only."""
-    if isinstance(output, pd.DataFrame):
-        counted = isinstance(output.index, pd.RangeIndex)       # it says nothing of its own
+    if is_frame(output):
+        from pandas import RangeIndex  # it is there
+
+        counted = isinstance(output.index, RangeIndex)      # it says nothing of its own
         frame = output if counted else output.reset_index(allow_duplicates=True)
         return _table(frame) + _link(File("table.csv", frame.to_csv(index=False)))
     if isinstance(output, bytes):

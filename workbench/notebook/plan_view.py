@@ -5,6 +5,7 @@ What is confirmed is written, and nothing else: the plan that was asked about, w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Protocol
 
@@ -24,10 +25,10 @@ class Committing(Protocol):
 
 
 class PlanView:
-    """The pending plan and its two buttons."""
+    """The pending plan and its two buttons; ``refused`` is called when a commit was."""
 
-    def __init__(self, wb: Committing, status: StatusView) -> None:
-        self._wb, self._status = wb, status
+    def __init__(self, wb: Committing, status: StatusView, refused: Callable[[], None]) -> None:
+        self._wb, self._status, self._refused = wb, status, refused
         self.shown: ShownPlan | None = None
         self._asked: ShownPlan | None = None
         self.html = widgets.HTML()
@@ -90,16 +91,16 @@ class PlanView:
         return self.shown
 
     def _commit(self) -> None:
-        def deed() -> str:
-            assert self._asked is not None
-            plan = self._asked
-            return repr(self._wb.commit(plan)).splitlines()[0]
-
-        self._status.work("committing", deed)
+        plan = self._asked
         self._withdraw()
+        if plan is None:        # it was pressed twice
+            return
+        if not self._status.work("committing", lambda: repr(self._wb.commit(plan)).splitlines()[0]):
+            self._refused()
 
     def _not_now(self) -> None:
         self._withdraw()
+        self.commit.focus()
         self._status.tell("nothing was written")
 
     def _withdraw(self) -> None:

@@ -1,18 +1,20 @@
 """ProgressBar: how far a long verb is, with a button that cancels it.
 
     with ProgressBar("issue_many") as bar:
-        bridge.run(session.issue_many(commands, progress=bar))
+        bridge.run(session.issue_many(commands, progress=bar), begun=bar.begin)
 
-The verb calls it as ``bar(done, total)`` from within its task, on the loop's thread. Nothing is shown before half a
-second is over. In a kernel it is a widget, below the cell, that is gone at the end; in a terminal a line that is
-written over; elsewhere nothing. JupyterLab sends the click to a subshell, so that it comes in while the cell runs;
-where a front end sends it behind the cell, the kernel's interrupt does the same.
+The verb calls it as ``bar(done, total)`` from within its task, on the loop's thread; one that does not say how far it
+is can be cancelled all the same. Nothing is shown before half a second is over. In a kernel it is a widget, below the
+cell or in the panel that was clicked, that is gone at the end; in a terminal a line that is written over; elsewhere
+nothing. A kernel has one thread for cells and one, a subshell, for what is clicked: the click on Cancel goes to the one
+that is free. Where a front end or a kernel knows no such way, the kernel's interrupt does the same.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -26,7 +28,7 @@ PAUSE = 0.1     # seconds from one look to the next
 class Face(Protocol):
     """Where progress is shown."""
 
-    def show(self, done: int, total: int) -> None: ...
+    def show(self, done: int, total: int, words: str) -> None: ...
     def close(self) -> None: ...
 
 
@@ -38,6 +40,7 @@ class ProgressBar:
         self.verb, self.done, self.total = verb, 0, 0
         self.face: Face | None = None
         self.cancelled = False
+        self.by_click = threading.current_thread() is not threading.main_thread()     # whether in a subshell
         self._due = monotonic() + delay
         self._task: asyncio.Task[Any] | None = None
 
@@ -45,16 +48,34 @@ class ProgressBar:
         """Takes how far the verb is; called from within its task."""
         self._task, self.done, self.total = asyncio.current_task(), done, total
         if monotonic() >= self._due and done < total:
-            if self.face is None:
-                self.face = face(self)
-            self.face.show(done, total)
-            self._due = monotonic() + PAUSE
+            self._show()
+
+    def begin(self, task: asyncio.Task[Any]) -> None:
+        """Takes the verb's task, on its loop: it is shown and can be cancelled even where it never calls."""
+        self._task = task
+        late = task.get_loop().call_later(max(0.0, self._due - monotonic()), self._late)
+        task.add_done_callback(lambda _: late.cancel())
+
+    def _late(self) -> None:
+        if self.face is None and self._task is not None and self.can_cancel:
+            self._show()
+
+    def _show(self) -> None:
+        if self.face is None:
+            self.face = face(self)
+        self.face.show(self.done, self.total, words(self.done, self.total))
+        self._due = monotonic() + PAUSE
+
+    @property
+    def can_cancel(self) -> bool:
+        """Not when all is done: what is left of a commit then is its very end, which nobody could say of that it was
+        not done."""
+        return self.total == 0 or self.done < self.total
 
     def cancel(self) -> None:
-        """Cancels the task that the verb runs in; from any thread. Before the first call nothing, nor when all is done:
-        what is left of a commit then is its very end, which nobody could say of that it was not done."""
+        """Cancels the task that the verb runs in; from any thread. Before it began nothing, nor when all is done."""
         task = self._task
-        if task is not None and not task.done() and self.done < self.total:
+        if task is not None and not task.done() and self.can_cancel:
             self.cancelled = True
             task.get_loop().call_soon_threadsafe(task.cancel)
 
@@ -77,47 +98,15 @@ def face(bar: ProgressBar) -> Face:
     ipython: Any = sys.modules.get("IPython")       # not imported here: without it there is no notebook
     shell = ipython and ipython.get_ipython()
     if getattr(shell, "kernel", None) is not None:
-        return Widget(bar)
+        from workbench.notebook.progress_widget import ProgressWidget  # not for those whose verbs are short
+
+        return ProgressWidget(bar.verb, bar.cancel, clicked=bar.by_click)
     return Line(bar.verb) if sys.stderr.isatty() else Nowhere()
 
 
 def words(done: int, total: int) -> str:
     """How far, for people."""
-    return f"{done:,} of {total:,}"
-
-
-class Widget:
-    """A bar, a label and a Cancel button, as the output of a cell."""
-
-    def __init__(self, bar: ProgressBar) -> None:
-        import ipywidgets  # not for those whose verbs are short
-        from IPython.display import display
-
-        self.bar = ipywidgets.IntProgress(description=bar.verb, style={"description_width": "initial"})
-        self.label = ipywidgets.Label()
-        self.button = ipywidgets.Button(description="Cancel", tooltip=f"Cancel {bar.verb}; nothing will be half done")
-        self.button.on_click(lambda _: self._cancel(bar))
-        # ipykernel 7.4 sends a click to the shell that the widget last spoke from: to this one, where it would wait
-        # for the end of the cell that it is to cancel. The front end's own choice, a subshell, is what others take.
-        self.button.comm._reply_subshell_for = lambda data, chosen: chosen
-        self.box = ipywidgets.HBox([self.bar, self.label, self.button]).add_class("wb-progress")
-        self.handle = display(self.box, display_id=True)  # type: ignore[no-untyped-call]  # IPython's own
-
-    def _cancel(self, bar: ProgressBar) -> None:
-        self.button.disabled = True
-        self.label.value = "cancelling …"
-        bar.cancel()
-
-    def show(self, done: int, total: int) -> None:
-        self.bar.max, self.bar.value = total, done
-        if not self.button.disabled:
-            self.label.value = words(done, total)
-
-    def close(self) -> None:
-        """Takes it away, so that no bar without its model is saved with the notebook."""
-        self.handle.update({"text/plain": ""}, raw=True)
-        for widget in (self.box, self.bar, self.label, self.button):
-            widget.close()
+    return f"{done:,} of {total:,}" if total else "working …"
 
 
 class Line:
@@ -126,8 +115,8 @@ class Line:
     def __init__(self, verb: str) -> None:
         self.verb, self.width = verb, 0
 
-    def show(self, done: int, total: int) -> None:
-        text = f"{self.verb}: {words(done, total)}"
+    def show(self, done: int, total: int, words: str) -> None:
+        text = f"{self.verb}: {words}"
         self.width = max(self.width, len(text))
         sys.stderr.write(f"\r{text:<{self.width}}")
         sys.stderr.flush()
@@ -140,7 +129,7 @@ class Line:
 class Nowhere:
     """Where nobody looks."""
 
-    def show(self, done: int, total: int) -> None:
+    def show(self, done: int, total: int, words: str) -> None:
         """Shows nothing: what a script prints is its own."""
 
     def close(self) -> None:

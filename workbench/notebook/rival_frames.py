@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import same
 from workbench.domain.resource import is_deleted
 from workbench.notebook.frames import frame_of
 from workbench.postgres.drift import Drift
 from workbench.state.clash import Clash
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def conflict_frame(clashes: Sequence[Clash]) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def conflict_frame(clashes: Sequence[Clash]) -> pd.DataFrame:
         rows += [(resource, clash.target.identifier, clash.kind, name, *(side.get(name) for side in sides))
                  for name in told] or [(resource, clash.target.identifier, clash.kind, None, None, None, None)]
     return frame_of(rows, {"resource": str, "identifier": object, "kind": str, "column": str | None, "base": object,
-                           "mine": object, "theirs": object}, start=1)
+                           "mine": object, "theirs": object})
 
 
 def drift_frame(drifts: Sequence[Drift]) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def drift_frame(drifts: Sequence[Drift]) -> pd.DataFrame:
              "deleted" if is_deleted(drift.stored) else "added" if drift.cached is None else "changed",
              list(drift.columns), _values(drift, drift.cached), _values(drift, drift.stored)) for drift in drifts]
     return frame_of(rows, {"resource": str, "identifier": object, "drift": str, "columns": object, "cached": object,
-                           "stored": object}, start=1)
+                           "stored": object})
 
 
 def _values(drift: Drift, item: Any) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.batch_frames import causes_frame, refusals_frame
 from workbench.notebook.box import LIMIT, box, safely
 from workbench.state.batch import Batch
 from workbench.state.step import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ShownBatch:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import MISSING, same
 from workbench.notebook.box import LIMIT, box, safely, value_html
 from workbench.notebook.time_frames import comparison_frame
 from workbench.state.change import SIGNS
 from workbench.state.comparison import Comparison, Difference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ShownComparison:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.domain.resource import Resource, Target
 from workbench.errors import WorkbenchError
@@ -22,6 +20,9 @@ from workbench.postgres.statements import Statement, compiled
 from workbench.postgres.violation import Checked
 from workbench.state.change import Change
 from workbench.state.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ShownPlan:

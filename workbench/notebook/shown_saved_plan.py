@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.display import box, plan_html, safely, value_html
 from workbench.notebook.frames import frame_of, plan_frame
 from workbench.postgres.commit import Commit
 from workbench.state.saved import SavedPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ShownSavedPlan(SavedPlan):
@@ -66,6 +67,6 @@ def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:
     rows = [(done.at, done.user, *done.plan.counts.values(), done.statements, done.attempts,
              [step.number for step in done.plan.steps], done.nonce) for done in commits]
     frame = frame_of(rows, {"at": datetime, "user": str | None, "added": int, "changed": int, "deleted": int,
-                            "statements": int, "attempts": int, "steps": object, "nonce": str | None}, start=1)
+                            "statements": int, "attempts": int, "steps": object, "nonce": str | None})
     frame.index.name = "number"
     return frame

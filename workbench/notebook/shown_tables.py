@@ -75,7 +75,7 @@ def tables_frame(plan: TablesPlan) -> pd.DataFrame:
              "additive" if it.additive else "blocked" if it.blocked else "other", it.reason or None, it.hint or None,
              it.sql) for it in plan.alterations]
     return frame_of(rows, {"change": str, "table": str, "resource": str, "what": str, "costs": str,
-                           "reason": str | None, "hint": str | None, "sql": str}, start=1)
+                           "reason": str | None, "hint": str | None, "sql": str})
 
 
 def tables_html(plan: TablesPlan) -> str:

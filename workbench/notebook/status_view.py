@@ -12,19 +12,20 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Conflict, WorkbenchError
 from workbench.notebook.box import box
+from workbench.notebook.progress_widget import shown_in
 
 
 class StatusView:
     """A line of text under a panel's head; ``run`` does what a click asks for, ``work`` what may take a while.
 
-    Below it is the place where the progress bar of a long verb appears."""
+    Below it is the place for the bar of a verb that takes long, and for what else is displayed meanwhile."""
 
     def __init__(self) -> None:
         self.line = widgets.HTML().add_class("wb-status")
-        self.output = widgets.Output()
-        self.widget = widgets.VBox([self.line, self.output])
+        self.bars, self.output = widgets.VBox(), widgets.Output()
+        self.widget = widgets.VBox([self.line, self.bars, self.output])
         self.last_error: BaseException | None = None
         self._failures = 0
 
@@ -37,7 +38,9 @@ class StatusView:
         """Says what went wrong: our errors are words, of others the traceback is folded beneath."""
         self.last_error = error
         self._failures += 1
-        if isinstance(error, WorkbenchError):
+        if isinstance(error, Conflict):     # its items stand below, with their ways out
+            self._show("delete", "✗", f"Conflict: {str(error).splitlines()[0]}", "alert")
+        elif isinstance(error, WorkbenchError):
             self._show("delete", "✗", f"{type(error).__name__}: {error}", "alert")
         elif isinstance(error, KeyboardInterrupt):
             self._show("delete", "✗", "interrupted; nothing was written, everything pending is kept", "alert")
@@ -71,7 +74,7 @@ class StatusView:
         """Does as ``run`` does what may take a while, and says meanwhile what it is."""
         self.output.outputs = ()
         self._show("dim", "…", text, "status")
-        with self.output:       # what a verb displays, such as its bar, would be seen nowhere from a callback
+        with shown_in(self.bars), self.output:      # what is displayed from a callback would be seen nowhere
             went = self.run(deed)
         return went
 

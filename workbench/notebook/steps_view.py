@@ -1,4 +1,4 @@
-"""StepsView: the steps of the present branch, with undo, redo, goto, and the branches to switch to or to make."""
+"""StepsView: the steps of the present branch, with undo, redo, goto, and the branches to switch to, make or merge."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Travelling(Protocol):
     def goto(self, step: int) -> Step | None: ...
     def branch(self, name: str) -> Branch: ...
     def switch(self, branch: str) -> Branch: ...
+    def merge(self, branch: str) -> Any: ...
 
 
 class StepsView:
@@ -38,15 +39,20 @@ class StepsView:
         self.redo = button("↷ Redo", "wb-redo", lambda: self._move(wb.redo, "redone"))
         self.goto = widgets.Dropdown(description="go to").add_class("wb-goto")
         self.branch = widgets.Dropdown(description="branch").add_class("wb-branch")
-        self.name = widgets.Text(description="new branch", placeholder="its name").add_class("wb-branch-name")
+        # Sent when it is left: of what is sent while one types, the last part may come after a click on the button.
+        self.name = widgets.Text(description="new branch", placeholder="its name", continuous_update=False)
+        self.name.add_class("wb-branch-name")
         self.make = button("Branch from here", "wb-branch-make", self._branch)
+        self.other = widgets.Dropdown(description="merge").add_class("wb-other")
+        self.merge = button("Merge into this one", "wb-branch-merge", self._merge)
+        row = widgets.Layout(flex_flow="row wrap", align_items="center")
+        self.merging = widgets.Box([self.other, self.merge], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.table = widgets.HTML()
         self.goto.observe(self._goto, "value")
         self.branch.observe(self._switch, "value")
-        row = widgets.Layout(flex_flow="row wrap", align_items="center")
         self.widget = widgets.VBox([
             widgets.Box([self.undo, self.redo, self.goto], layout=row),
-            widgets.Box([self.branch, self.name, self.make], layout=row), self.table])
+            widgets.Box([self.branch, widgets.HBox([self.name, self.make])], layout=row), self.merging, self.table])
         self.widget.add_class("wb-steps")
 
     def refresh(self) -> None:
@@ -66,6 +72,11 @@ class StepsView:
             self.goto.value, self.branch.value = steps[-1].number if steps else 0, here.name
         finally:
             self._own = False
+        others = [name for name in manager.branches if name != here.name]
+        if list(self.other.options) != others:
+            self.other.options = others
+            self.other.value = others[0] if others else None    # a chooser that had nothing chooses nothing by itself
+        self.merging.layout.display = "" if others else "none"
         states = {**dict.fromkeys(pending, "pending"), **dict.fromkeys(undone, "undone")}
         line = [*steps, *undone]
         rows = [_row(step, states.get(step, "committed"), bool(steps) and step is steps[-1])
@@ -104,6 +115,16 @@ class StepsView:
             return f"on {self._wb.switch(made.name)!r}"
 
         self._status.run(deed)
+
+
+    def _merge(self) -> None:
+        name = self.other.value
+
+        def deed() -> str:
+            self._wb.merge(name)
+            return f"merged {name!r} into {self._manager().here.name!r}; one step, which undo takes back"
+
+        self._status.work("merging", deed)
 
 
 def _row(step: Step, state: str, here: bool) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import MISSING, values_of
 from workbench.notebook.frames import frame_of
@@ -15,6 +13,9 @@ from workbench.state.comparison import Comparison
 from workbench.state.part import touched
 from workbench.state.refused import RefusedCommand
 from workbench.state.step import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.DataFrame:
@@ -32,12 +33,12 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
     present = branch.state.steps()
     undone = [state.step for state in branch.undone if state.step is not None]
     states = {**dict.fromkeys(branch.state.pending(), "pending"), **dict.fromkeys(undone, "undone")}
-    numbers: list[Any] = []
+    numbers: list[int | None] = []
     rows: list[tuple[Any, ...]] = []
 
     def tell_refused(number: int) -> None:
         for one in refused.pop(number, ()):
-            numbers.append(pd.NA)
+            numbers.append(None)
             on = None if one.on is None else str(one.on)
             rows.append((one.at, one.user, one.cell, type(one.command).__name__, on, [], 0, 0, None,
                          f"{one.error}: {one.message}", "refused", False))
@@ -50,12 +51,10 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
                      [type(event).__name__ for event in step.events], len(step.mutations), len(touched(step)),
                      step.output, None, states.get(step, "committed"), bool(present) and step is present[-1]))
         tell_refused(step.number)
-    frame = frame_of(rows, {
+    return frame_of(rows, {
         "at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
         "events": object, "mutations": int, "items": int, "response": object, "refusal": str | None, "state": str,
-        "here": bool}, start=0)
-    frame.index = pd.Index(numbers, name="number", dtype="Int64")
-    return frame
+        "here": bool}, index=("number", numbers, int | None))
 
 
 def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
@@ -69,7 +68,7 @@ def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
             for step in steps for handling in step.handling.walk()
             for occurrence in handling.occurrences for event in [occurrence.event]]
     return frame_of(rows, {"event": str, "target": str | None, "values": object, "mutations": int, "command": str,
-                           "policy": str | None, "step": int, "user": str | None, "at": datetime}, start=1)
+                           "policy": str | None, "step": int, "user": str | None, "at": datetime})
 
 
 def branches_frame(branches: Iterable[Branch], here: Branch) -> pd.DataFrame:
@@ -80,10 +79,8 @@ def branches_frame(branches: Iterable[Branch], here: Branch) -> pd.DataFrame:
     branches = list(branches)
     rows = [(branch is here, branch.named, branch.forked_from, len(branch.steps()), len(branch.state.pending()),
              len(branch.undone), len(branch.state.changed)) for branch in branches]
-    frame = frame_of(rows, {"here": bool, "named": bool, "forked_from": str | None, "steps": int, "pending": int,
-                            "undone": int, "items": int}, start=0)
-    frame.index = pd.Index([branch.name for branch in branches], name="name", dtype="str")
-    return frame
+    return frame_of(rows, {"here": bool, "named": bool, "forked_from": str | None, "steps": int, "pending": int,
+                           "undone": int, "items": int}, index=("name", [branch.name for branch in branches], str))
 
 
 def comparison_frame(comparison: Comparison) -> pd.DataFrame:
@@ -96,6 +93,6 @@ def comparison_frame(comparison: Comparison) -> pd.DataFrame:
              *(None if value is MISSING else value for value in one.sides(column)))
             for one in comparison for column in one.columns]
     frame = frame_of(rows, {"change": str, "resource": str, "identifier": object, "column": str, "base": object,
-                            "left": object, "right": object}, start=1)
+                            "left": object, "right": object})
     frame.attrs.update(left=comparison.left, right=comparison.right)
     return frame

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from workbench.notebook.opened import Opened
 from workbench.notebook.shown_comparison import ShownComparison
@@ -15,6 +14,9 @@ from workbench.state.branch import Branch
 from workbench.state.command_log import CommandLog, LoggedCommand
 from workbench.state.replay import Rebased
 from workbench.state.step import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Travelling(Opened):
@@ -66,7 +68,7 @@ class Travelling(Opened):
         history = self._at_work().manager.history
         frame = branches_frame(history.checkpoints.values(), history.here)
         frame["here"] = [checkpoint.state is history.state for checkpoint in history.checkpoints.values()]
-        return frame
+        return frame.astype({"here": bool})     # also of none
 
     def compare(self, left: Branch | str, right: Branch | str | None = None) -> ShownComparison:
         """Which items and columns differ between two branches or checkpoints, by name; with one name, between where we

@@ -6,6 +6,7 @@ midst of a verb, is told when the verb is back.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from traceback import format_exc
@@ -19,7 +20,7 @@ class Watchers:
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._callbacks: dict[object, Callable[[], object]] = {}
-        self._telling = False
+        self._telling: set[int] = set()     # the threads that are at it: a click and a cell may end at the same time
 
     def add(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Has a callback called from now on; returns what ends that."""
@@ -40,9 +41,10 @@ class Watchers:
         """Calls all; what one of them raises is a warning, for the verb itself went well.
 
         A verb that is called by a callback is not told again."""
-        if self._telling:
+        thread = threading.get_ident()
+        if thread in self._telling:
             return
-        self._telling = True
+        self._telling.add(thread)
         try:
             for callback in list(self._callbacks.values()):
                 try:
@@ -51,4 +53,4 @@ class Watchers:
                     warnings.warn(f"somebody who watches the workbench failed:\n{format_exc()}", RuntimeWarning,
                                   stacklevel=3)
         finally:
-            self._telling = False
+            self._telling.discard(thread)

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
 from workbench.notebook.batch_frames import rows_of
@@ -25,6 +23,7 @@ from workbench.notebook.shown_batch import ShownBatch
 from workbench.notebook.shown_diagram import ShownDiagram
 from workbench.notebook.shown_plan import ShownPlan
 from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.shown_tables import ShownTables
 from workbench.notebook.step_diagram import step_diagram
 from workbench.notebook.time_frames import events_frame, steps_frame
 from workbench.notebook.timeline import timeline_of
@@ -39,6 +38,8 @@ from workbench.state.saved import SavedPlan
 from workbench.state.step import Step
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.notebook.form import Form
     from workbench.notebook.panel import Panel
 
@@ -64,7 +65,8 @@ class Workbench(Travelling):
         """
         __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
         return self._run(kept(
-            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields)))
+            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields)),
+            ProgressBar("issue"))
 
     def issue_many(
         self, commands: Iterable[Any] | pd.DataFrame, /, *, of: type[Command] | None = None, on: Any = None,
@@ -76,15 +78,16 @@ class Workbench(Travelling):
 
         See Session.issue_many for what is taken and raised. With ``stop=False`` what is refused is told at the end, by
         cause, and the rest goes on."""
-        with ProgressBar("issue_many") as bar:
-            return ShownBatch(self._run(self._at_work().issue_many(
-                rows_of(commands, of), of=of, on=on, stop=stop, progress=bar, cell=cell())))
+        bar = ProgressBar("issue_many")
+        return ShownBatch(self._run(self._at_work().issue_many(
+            rows_of(commands, of), of=of, on=on, stop=stop, progress=bar, cell=cell()), bar))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
 
         Raises NotFound."""
-        return self._run(self._at_work().fetch(what, identifier))
+        bar = ProgressBar("fetch")
+        return self._run(self._at_work().fetch(what, identifier, progress=bar), bar)
 
     def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
         """The items whose fields equal these values, what is pending included; they are cached from now on."""
@@ -107,10 +110,17 @@ class Workbench(Travelling):
         ``after`` is a saved plan (or its nonce) that somebody else applies first. See Session.commit for the rest and
         for what is raised; the last Conflict is in ``wb.conflict``."""
         given = plan.plan if isinstance(plan, ShownPlan) else plan
-        with ProgressBar("commit") as bar:
-            return self._decide(self._at_work().commit(
-                given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait, after=after,
-                progress=bar))
+        bar = ProgressBar("commit")
+        return self._decide(self._at_work().commit(
+            given, only=only, verify_reads=verify_reads, serializable=serializable, wait=wait, after=after,
+            progress=bar), bar)
+
+    def tables(self, *, renamed: Mapping[str, str] | None = None) -> ShownTables:
+        """What would make the database's tables those of the definitions; ``wb.tables().apply()`` makes what loses
+        nothing, ``wb.tables().apply(all=True)`` the rest too.
+
+        For ``renamed`` and what is raised see Session.tables."""
+        return ShownTables(self._run(self._at_work().tables(renamed=renamed)), self._run)
 
     # -------------------------------------------------------------------------------------------- saved plans
 
@@ -126,7 +136,8 @@ class Workbench(Travelling):
         """Writes a saved plan, given as itself or by its file, exactly and once only.
 
         See Session.apply for what is raised; the last Conflict is in ``wb.conflict``."""
-        return self._decide(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait))
+        bar = ProgressBar("apply")
+        return self._decide(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait, progress=bar), bar)
 
     def history(self) -> pd.DataFrame:
         """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce."""
@@ -143,11 +154,15 @@ class Workbench(Travelling):
 
     @property
     def conflict(self) -> pd.DataFrame:
-        """The last commit's conflict, one column of an item a row: base, mine, theirs; empty when there was none."""
-        return conflict_frame(() if self._conflict is None else self._conflict.items)
+        """The last commit's conflict, one column of an item a row: base, mine, theirs; empty when there was none.
+
+        See ``rival_frames.conflict_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items)
 
     def drift(self) -> pd.DataFrame:
-        """What changed in the database since each item was cached, one item a row; nothing is taken over."""
+        """What changed in the database since each item was cached, one item a row; nothing is taken over.
+
+        See ``rival_frames.drift_frame`` for its columns, ``notebook.columns`` for their dtypes."""
         return drift_frame(self._run(self._at_work().drift()))
 
     def rebase(self) -> Rebased:
@@ -178,7 +193,10 @@ class Workbench(Travelling):
     def items(self, resource: Any) -> pd.DataFrame:
         """The cached items of a resource, one a row, indexed by identifier; asks nothing of the database.
 
-        Columns: ``state`` ("clean", "new", "changed", "deleted"), the fields, the stamps; in the order of making."""
+        Columns: ``state`` ("clean", "new", "changed", "deleted"), the fields, the stamps; in the order of making. Text
+        is of dtype ``str``, whole numbers ``int64`` (``Int64`` where None may stand), bools ``bool`` (``boolean``),
+        floats ``float64``, moments ``datetime64[us, UTC]``; UUIDs, Decimals, dates and all else stay objects.
+        ``.loc`` takes an identifier. All items are in the frame; shown are its head and tail."""
         session = self._at_work()
         session.registry.refresh()
         kindred = session.registry.kindred(resource)
@@ -186,19 +204,24 @@ class Workbench(Travelling):
 
     @property
     def pending(self) -> pd.DataFrame:
-        """The mutations that a commit would write, one a row, each with its event, command, step and cell."""
+        """The mutations that a commit would write, one a row, each with its event, command, step and cell.
+
+        See ``frames.pending_frame`` for its columns, ``notebook.columns`` for their dtypes."""
         return pending_frame(self._at_work().manager.state)
 
     @property
     def steps(self) -> pd.DataFrame:
-        """The steps of the present branch, one a row, those undone and what was refused among them; see
-        ``time_frames.steps_frame`` for its columns."""
+        """The steps of the present branch, one a row, those undone and what was refused among them.
+
+        See ``time_frames.steps_frame`` for its columns, ``notebook.columns`` for their dtypes."""
         manager = self._at_work().manager
         return steps_frame(manager.here, manager.refusals)
 
     @property
     def events(self) -> pd.DataFrame:
-        """The events of the present branch, one a row, the committed ones too, in the order in which they happened."""
+        """The events of the present branch, one a row, the committed ones too, in the order in which they happened.
+
+        See ``time_frames.events_frame`` for its columns, ``notebook.columns`` for their dtypes."""
         return events_frame(self._at_work().steps)
 
     def map(self) -> ShownDiagram:
@@ -221,10 +244,11 @@ class Workbench(Travelling):
     def form(self, command: type[Command] | str, /, *, on: Any = None, **initial: Any) -> Form:
         """A form for a command, or its address ``bank:deposit``: filled in and issued by mouse or keyboard.
 
-        ``on`` is what it is issued on, ``initial`` what stands in its fields. Raises UnknownName."""
+        ``on`` is what it is issued on, ``initial`` what stands in its fields. Items are chosen by what they are called:
+        the field in their Resource's ``_label``, else its first text. Raises UnknownName, Invalid."""
         from workbench.notebook.form import Form  # ipywidgets bring IPython: a script does without
 
-        return Form(self.issue, self._at_work().registry, command, on=on, **initial)
+        return Form(self, command, on=on, **initial)
 
     def panel(self) -> Panel:
         """The workbench to click: commands, plan, items, steps, branches, conflicts. Open as many as you like: they all
@@ -235,7 +259,7 @@ class Workbench(Travelling):
 
     def __repr__(self) -> str:
         domains = ", ".join(self.session.registry.domains)
-        if self._bridge.closed:
+        if self.closed:
             return f"<workbench on {domains}: closed>"
         state = self.session.manager.state
         steps, items = len(state.pending()), len(state.changed)

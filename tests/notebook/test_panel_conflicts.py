@@ -1,0 +1,197 @@
+"""Conflicts in the panel: the ways out of one with the database and of one with a branch, by every button."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tests.notebook.panels import click, found, go, status, visible, with_rival
+from tests.notebook.test_display import words
+from workbench import Workbench
+from workbench.domain.resource import Target
+from workbench.errors import Conflict
+from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
+from workbench.notebook.panel import Panel
+from workbench.state.clash import Clash
+
+
+@pytest.fixture
+def wb(dsn: str) -> Iterator[Workbench]:
+    with Workbench(bank, dsn=dsn, user="ada") as opened:
+        yield opened
+
+
+@pytest.fixture
+def panel(wb: Workbench) -> Iterator[Panel]:
+    panel = Panel(wb)
+    yield panel
+    panel.close()
+
+
+@pytest.mark.parametrize("way, balance", [("wb-mine", 1), ("wb-theirs", 5), ("wb-rebase", 6)])
+def test_the_ways_out_of_a_conflict(wb: Workbench, panel: Panel, way: str, balance: int) -> None:
+    """A commit that ends in a conflict shows base, mine and theirs, and each button is a way out of it."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=1), on=ada)
+    with_rival(wb, ada)
+    assert not visible(panel.conflict.widget)
+    click(panel, "wb-commit")
+    click(panel, "wb-confirm")
+    assert isinstance(panel.last_error, Conflict)
+    assert status(panel) == "✗ Conflict: conflict on 1 item: nothing was written, everything pending is kept"
+    assert visible(panel.conflict.widget)
+    assert "✗ balance 0 1 5" in words(panel.conflict.items.children[0].children[0].value)
+    click(panel, way)
+    assert panel.last_error is None, status(panel)
+    assert not visible(panel.conflict.widget)
+    if wb.pending.shape[0]:
+        wb.commit()
+    assert wb.fetch(ada.target).balance == balance
+
+
+def test_a_merge_that_cannot_be(wb: Workbench, panel: Panel) -> None:
+    """Where both changed one column there is no merging, and the button says what does it; a cell's way out closes the
+    conflict."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=1), on=ada)
+    with_rival(wb, ada)
+    with pytest.raises(Conflict):
+        wb.commit()
+    assert visible(panel.conflict.widget)       # a cell's conflict as well
+    merge = found(panel, "wb-merge")[0]
+    assert merge.disabled
+    assert "both changed the same column, or one deleted bank:account/" in merge.tooltip
+    assert "wb.resolve(item, {column: value}) sets it by hand" in merge.tooltip
+    wb.resolve(ada, {"balance": 6})
+    assert not visible(panel.conflict.widget)
+
+
+async def test_a_merge_of_other_columns(wb: Workbench, panel: Panel, dsn: str) -> None:
+    """Where each changed other columns, Merge keeps both."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=1), on=ada)
+    await elsewhere(dsn, "UPDATE bank_account SET owner = 'Eve', _etag = 'moved'")
+    click(panel, "wb-commit")
+    click(panel, "wb-confirm")
+    click(panel, "wb-merge")
+    assert panel.last_error is None, status(panel)
+    account = wb.fetch(ada.target)
+    assert (account.owner, account.balance) == ("Eve", 1)
+
+
+async def elsewhere(dsn: str, sql: str) -> None:
+    """Somebody's SQL on the test's database."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+def test_a_conflict_is_put_off(wb: Workbench, panel: Panel) -> None:
+    """Not now takes the conflict out of sight and changes nothing; the next commit meets it again."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=1), on=ada)
+    with_rival(wb, ada)
+    for _ in range(2):
+        with pytest.raises(Conflict):
+            wb.commit()
+        assert visible(panel.conflict.widget)
+        click(panel, "wb-put-off")
+        assert not visible(panel.conflict.widget)
+        assert len(wb.pending) == 1
+
+
+def test_a_conflict_on_what_was_read(wb: Workbench, panel: Panel) -> None:
+    """An item that was only read has no columns to merge; rebase closes the conflict."""
+    ada, bob = wb.issue(OpenAccount(owner="Ada")), wb.issue(OpenAccount(owner="Bob"))
+    wb.issue(Deposit(amount=9), on=ada)
+    wb.commit()
+    wb.issue(Pay(amount=1, to=bob.target.identifier), on=ada)
+    wb.drop(ada)        # what Bob gets stays, what Ada has was read only
+    with_rival(wb, ada)
+    with pytest.raises(Conflict):
+        wb.commit()
+    assert visible(panel.conflict.widget)
+    assert found(panel, "wb-mine") == []        # mine it is not
+    assert found(panel, "wb-theirs")[0].description == "Accept"
+    click(panel, "wb-rebase")
+    assert panel.last_error is None
+    assert not visible(panel.conflict.widget)
+
+
+def test_a_search_that_would_find_more(wb: Workbench, panel: Panel) -> None:
+    """What somebody added that a search would find now has one way out, rebase: "mine" would delete it."""
+    wb.issue(OpenAccount(owner="Ada"))
+    search = Clash(Target("bank", "account", uuid4()), "search-insert", None, None, {"owner": "Bob"})
+
+    async def refused() -> None:
+        raise Conflict([search])
+
+    with pytest.raises(Conflict):
+        wb._decide(refused())
+    assert visible(panel.conflict.widget)
+    assert found(panel, "wb-theirs") + found(panel, "wb-mine") == []
+    assert "here a step searched and did not find it" in words(panel.conflict.items.children[0].children[0].value)
+    wb.issue(OpenAccount(owner="Eve"))
+    assert not visible(panel.conflict.widget)       # that plan is no more
+
+
+def parted(wb: Workbench) -> tuple[Any, Any]:
+    """Two accounts that the branch "what if" and main changed differently."""
+    ada, bob = wb.issue(OpenAccount(owner="Ada")), wb.issue(OpenAccount(owner="Bob"))
+    with wb.branch("what if"):
+        for account in (ada, bob):
+            wb.issue(Deposit(amount=1), on=account)
+    for account in (ada, bob):
+        wb.issue(Deposit(amount=2), on=account)
+    return ada, bob
+
+
+def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
+    """A merge that must ask is decided item by item; with the last one it is done, as one step that undo takes back."""
+    ada, bob = parted(wb)
+    go(panel, "Steps")
+    assert panel.steps.other.options == ("what if",)
+    click(panel, "wb-branch-merge")
+    assert isinstance(panel.last_error, Conflict)
+    assert visible(panel.conflict.widget)
+    assert "Conflict with the branch 'what if' on 2 items; nothing was merged" in words(panel.conflict.head.value)
+    assert (visible(panel.conflict.rebase), found(panel, "wb-merge")) == (False, [])
+    first = panel.conflict.items.children[0].children[0].value
+    one, other = (ada, bob) if str(ada.target) in first else (bob, ada)
+    click(panel, "wb-theirs")
+    assert status(panel).endswith("theirs; 1 more to decide")
+    assert "on 1 item; nothing was merged" in words(panel.conflict.head.value)
+    assert "1 decided" in words(panel.conflict.head.value)
+    assert wb.fetch(one).balance == 2       # not before all are decided
+    click(panel, "wb-mine")
+    assert status(panel) == "✓ merged 'what if', as decided; one step, which undo takes back"
+    assert not visible(panel.conflict.widget)
+    assert (wb.fetch(one).balance, wb.fetch(other).balance) == (1, 2)
+    wb.undo()
+    assert wb.fetch(one).balance == 2
+
+
+def test_a_conflict_with_a_branch_that_is_left(wb: Workbench, panel: Panel) -> None:
+    """Where we went to another branch, or the other one is dropped, there is nothing to decide any more."""
+    parted(wb)
+    with pytest.raises(Conflict):
+        wb.merge("what if")
+    assert visible(panel.conflict.widget)
+    wb.switch("what if")
+    assert not visible(panel.conflict.widget)
+    wb.switch("main")
+    assert visible(panel.conflict.widget)
+    wb.drop("what if")
+    assert not visible(panel.conflict.widget)
+    go(panel, "Steps")
+    assert not visible(panel.steps.merging)

@@ -1,0 +1,250 @@
+"""Pickers: items are found by what they are called, cached or not, and what means none says what would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.editing import Account as Child
+from tests.editing import Note
+from workbench import Command, Domain, Event, Insert, Resource, Session, Workbench, field
+from workbench.errors import UnknownName
+from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, bank
+from workbench.examples.flights import Flight, RegisterAirline, RegisterAirport, ScheduleFlight, flights
+from workbench.notebook import picker
+from workbench.notebook.finder import OFFERED, Finder, label_of
+from workbench.notebook.picker import Reference
+
+ACCOUNT = ("bank", "account")
+
+
+@pytest.fixture
+def wb(dsn: str) -> Iterator[Workbench]:
+    with Workbench(bank, dsn=dsn) as opened:
+        yield opened
+
+
+async def stored(dsn: str, *owners: str) -> list[UUID]:
+    """The identifiers of accounts that somebody else has stored."""
+    async with Session(bank, dsn=dsn) as session:
+        made = [(await session.issue(OpenAccount(owner=owner))).target.identifier for owner in owners]
+        await session.commit()
+        return made
+
+
+def labels(wb: Workbench, text: str) -> list[str | None]:
+    return [one.label for one in Finder(wb).find(ACCOUNT, text).items]
+
+
+async def test_cached_and_stored_ones(wb: Workbench, dsn: str) -> None:
+    """What is cached comes first, with all that is pending; then what is only stored; nothing is cached by looking."""
+    await stored(dsn, "Ada", "Adam", "Eve")
+    [eve] = wb.find(Account, owner="Eve")
+    wb.issue(CloseAccount(), on=eve)
+    wb.issue(OpenAccount(owner="Adele"))
+    assert labels(wb, "AD") == ["Adele", "Ada", "Adam"]
+    assert labels(wb, "eve") == []
+    assert labels(wb, "") == ["Adele", "Ada", "Adam"]
+    assert len(wb.items("account")) == 2
+
+
+async def test_no_more_than_can_be_looked_through(wb: Workbench, dsn: str) -> None:
+    """Only so many are offered, and that there are more is known, whether they are cached or stored."""
+    await stored(dsn, *(f"a{number}" for number in range(OFFERED + 5)))
+    found = Finder(wb).find(ACCOUNT, "a")
+    assert (len(found.items), found.more) == (OFFERED, True)
+    wb.find(Account)
+    found = Finder(wb).cached(ACCOUNT, "a")
+    assert (len(found.items), found.more) == (OFFERED, True)
+    assert [one.label for one in Finder(wb).find(ACCOUNT, "a24").items] == ["a24"]
+
+
+def test_what_an_item_is_called_by() -> None:
+    """The label is the field that the resource names, else its first text that is no reference, else there is none."""
+    class Named(Resource):
+        _label = "number"
+        text = field(str)
+        number = field(int)
+
+    class Wrong(Resource):
+        _label = "nme"
+        name = field(str)
+
+    assert [label_of(one) for one in (Account, Note, Named, Child, Flight)] == ["owner", "text", "number", None, None]
+    with pytest.raises(UnknownName, match='no field "nme" in Wrong._label; did you mean "name"'):
+        label_of(Wrong)
+
+
+async def test_a_reference(wb: Workbench, dsn: str) -> None:
+    """A field that refers to an account is filled in by the owner's name; what is typed in part is not wrong yet."""
+    ada, adam = await stored(dsn, "Ada", "Adam")
+    form = wb.form(Pay, on=f"account/{adam}", amount=1)
+    to = form.controls["to"]
+    assert isinstance(to, Reference)
+    to.input.value = "ad"
+    assert (to.problem, "2 found: Ada · " in to.beneath.widget.value) == ("", True)
+    assert to.input.options == (f"Ada · {str(ada)[:8]}", f"Adam · {str(adam)[:8]}")
+    assert not to.check()
+    assert "'ad' is not the whole of it; choose one: Ada · " in to.problem
+    for text in (f"Ada · {str(ada)[:8]}", " ada ", str(ada), str(ada).upper()):
+        to.input.value = "x"
+        to.input.value = text
+        assert (to.value, to.problem) == (ada, "")
+    to.input.value = "nobody"
+    assert to.problem == "no account has 'nobody' in its owner; type a part of it, or the whole identifier"
+    to.input.value = ""
+    assert to.problem == "is required"
+    to.set(adam)
+    assert to.input.value == f"Adam · {str(adam)[:8]}"
+
+
+async def test_enter_takes_the_first(wb: Workbench, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enter takes the first item found; the Enter that chose from the list does nothing more, the next one issues."""
+    now = [0.0]
+    monkeypatch.setattr(picker, "monotonic", lambda: now[0])
+    _, bob = await stored(dsn, "Ada", "Bobby")
+    form = wb.form(Pay, on=f"account/{bob}")
+    to = form.controls["to"]
+
+    def enter() -> None:
+        to.input._handle_custom_msg({"event": "submit"}, [])
+
+    to.input.value = "ad"
+    enter()
+    assert (to.input.value.startswith("Ada · "), form.controls["amount"].problem) == (True, "")
+    enter()
+    assert form.controls["amount"].problem == ""
+    now[0] += 1
+    enter()
+    assert form.controls["amount"].problem == "is required"
+
+
+async def test_a_name_that_two_have(wb: Workbench, dsn: str) -> None:
+    """A name that two items have means neither; each can be chosen by what it is offered as."""
+    one, other = await stored(dsn, "Ada", "Ada")
+    to = wb.form(Pay).controls["to"]
+    to.input.value = "Ada"
+    assert not to.check()
+    assert len(to.input.options) == 2
+    for text in to.input.options:
+        to.input.value = text
+        assert to.value in (one, other)
+
+
+def test_identifiers_that_begin_alike(dsn: str) -> None:
+    """Items whose label and short identifier are the same are told apart by the whole identifier."""
+    keys = iter(map(UUID, (f"00000000-0000-0000-0000-{number:012}" for number in range(9))))
+    with Workbench(bank, dsn=dsn, identifiers=lambda: next(keys)) as wb:
+        for _ in range(2):
+            wb.issue(OpenAccount(owner="Ada"))
+        to = wb.form(Pay).controls["to"]
+        to.input.value = "Ada"
+        assert [text.rpartition(" · ")[2] for text in to.input.options] == [
+            str(step.target.identifier) for step in reversed(wb.session.steps)]
+        to.input.value = to.input.options[1]
+        assert to.value == wb.session.steps[0].target.identifier
+
+
+def test_natural_keys(dsn: str) -> None:
+    """Items under a key of letters are found by their name and by the key; an optional one may be left empty."""
+    with Workbench(flights, dsn=dsn) as wb:
+        wb.issue(RegisterAirline(name="United"), on="airline/UA")
+        wb.issue(RegisterAirport(name="John F Kennedy", zone="America/New_York"), on="airport/JFK")
+        form = wb.form(ScheduleFlight, origin="JFK")
+        assert form.controls["origin"].input.value == "John F Kennedy · JFK"
+        form.controls["destination"].input.value = "jfk"
+        form.controls["airline"].input.value = "united"
+        assert (form.controls["destination"].value, form.controls["airline"].value) == ("JFK", "UA")
+        form.controls["destination"].input.value = "LAX"
+        assert "no airport has 'LAX' in its name" in form.controls["destination"].problem
+        assert form.controls["plane"].check()
+        aim = wb.form(RegisterAirline).aim
+        assert aim is not None
+        aim.input.value = "AA"
+        assert (aim.value, aim.problem) == ("flights:airline/AA", "")
+        assert "nobody has it yet" in aim.beneath.widget.value
+
+
+def test_what_a_command_is_aimed_at(wb: Workbench) -> None:
+    """It may be said as ``wb.issue`` takes it, too: an item, a resource for a new one, an address, a UUID alone."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    identifier = ada.target.identifier
+    for on in (ada, ada.target, wb.fetch(ada), f"account/{identifier}", f"bank:account/{identifier}", identifier):
+        assert wb.form(Deposit, on=on).on == str(ada.target)
+    for on in (Account, "account", "bank:account"):
+        assert wb.form(OpenAccount, on=on).on == "bank:account"
+    aim = wb.form(Deposit).aim
+    assert aim is not None
+    aim.input.value = "account/7"
+    assert not aim.check()
+    assert "is not a UUID" in aim.problem
+    aim.input.value = f"account/{UUID(int=7)}"
+    assert aim.value == f"bank:account/{UUID(int=7)}"
+
+
+def test_one_of_several_resources(dsn: str) -> None:
+    """Where a command may be on items of several resources, each item is offered with its resource."""
+    shop = Domain("shop")
+
+    @shop.resource
+    class Book(Resource):
+        title = field(str)
+        price = field(Decimal, initial=Decimal(1))
+
+    @shop.resource
+    class Toy(Resource):
+        title = field(str)
+
+    make_all(shop)
+    with Workbench(shop, dsn=dsn) as wb:
+        wb.issue("shop:make", on="book", title="Ball games")
+        wb.issue("shop:make", on="toy", title="Ball")
+        aim = wb.form("shop:make").aim
+        assert aim is not None
+        aim.input.value = "ball"
+        assert [text.partition(" · ")[0] for text in aim.input.options] == ["book: Ball games", "toy: Ball"]
+        assert aim.value == str(wb.session.steps[1].target)
+        aim.input.value = "none such"
+        assert aim.problem == ("no book has 'none such' in its title and no toy has 'none such' in its title; "
+                               "type a part of it, or the whole identifier")
+
+
+def make_all(shop: Domain) -> None:
+    """One command of the domain that makes an item of whatever it is on."""
+    @shop.command
+    class Make(Command):
+        title = field(str)
+
+    @shop.event
+    class Made(Event):
+        title = field(str)
+
+    @shop.command_handler(Make)
+    async def make(command: Make, context: Any) -> Any:
+        yield Made(title=command.title).on(context.target)
+
+    @shop.event_handler(Made)
+    async def made(event: Made, context: Any) -> Any:
+        yield Insert(event.target, title=event.title)
+
+
+async def test_a_list_of_references(wb: Workbench, dsn: str) -> None:
+    """A list of references has a picker in each row."""
+    [ada] = await stored(dsn, "Ada")
+
+    @bank.command(key="thank")
+    class Thank(Command):
+        whom = field(list[UUID], references=Account)
+
+    try:
+        whom = wb.form(Thank).controls["whom"]
+        whom.adder.click()
+        whom.rows[0].control.input.value = "ada"
+        assert whom.check()
+        assert whom.value == [ada]
+    finally:
+        bank.forget(Thank)

@@ -1,0 +1,67 @@
+"""Findings as a table: what keeps the domain from its work first, every text escaped, and nothing found in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from tests.notebook.test_display import EVIL, Tags, words
+from workbench import Command, Domain, Event, Resource, field
+from workbench.domain.lint import Finding, Findings
+from workbench.notebook.display import register
+from workbench.notebook.shown_findings import findings_html
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """A running shell."""
+    InteractiveShell.clear_instance()
+    made: Any = InteractiveShell.instance()
+    made.history_manager.enabled = False
+    yield made
+    made.restore_sys_module_state()
+    InteractiveShell.clear_instance()
+
+
+def test_a_domain_with_findings(shell: Any) -> None:
+    """``bank.check()`` as a cell's last value is a table: sign and weight, where, what, and why one should care."""
+    domain = Domain("shop")
+
+    @domain.resource
+    class Article(Resource):
+        name = field(str)
+
+    @domain.event
+    class Price(Event):
+        amount = field(int)
+
+    @domain.command(on=Article)
+    class SetPrice(Command):
+        amount = field(int)
+
+    register()
+    bundle, _ = shell.display_formatter.format(domain.check())
+    html = bundle["text/html"]
+    assert Tags(html).open == []
+    assert words(html) == (
+        "Findings: 2 faults, 2 doubts, 1 advice weight where what was found why care "
+        '✗ fault command "set-price" has no handler it cannot be issued; a session does not open such a domain '
+        '✗ fault event "price" has no handler it would change nothing; a session does not open such a domain '
+        '! doubt event "price" seems unused: no command handler names it '
+        "what never happens is code to read and keep; yield it or forget it "
+        '! doubt event "price" seems not to be in the past tense '
+        'an event is a fact; "account-opened" is not taken for an order, "open-account" is '
+        'i advice resource "article" has neither an invariant nor a field with check= or choices= '
+        "every value of the right type is taken; what must never be is best said here, once")
+    assert bundle["text/plain"] == repr(domain.check())
+
+
+def test_nothing_found_and_evil_names() -> None:
+    """No findings are a line that says so; a script in a finding is text."""
+    assert words(findings_html(Findings())) == "✓ nothing found"
+    html = findings_html(Findings([Finding(EVIL, EVIL, EVIL)]))
+    assert Tags(html).open == []
+    assert words(html) == "Findings: 1 doubt weight where what was found why care ! doubt EVIL EVIL EVIL"

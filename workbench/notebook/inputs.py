@@ -1,0 +1,157 @@
+"""Inputs: the widgets that a simple value is typed, ticked or chosen in, by the kind of the value.
+
+An Input is not asked whether a value will do, that is the field's own matter; it refuses only what cannot be read at
+all. Numbers are typed as text, for a browser's number is a float: what limits one has is said by the field's check
+while one types. A moment is a day and a time on the clock of a zone, which has its own input beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
+
+import ipywidgets as widgets
+
+from workbench.domain.convert import Refused, shown
+from workbench.domain.datadef import MISSING, Field
+from workbench.domain.kinds import EnumKind, Kind, OptionalKind
+
+# As one types it, while the words of errors are for those who write code.
+_EXAMPLES: Mapping[Any, str] = MappingProxyType({
+    int: "10", float: "1.5", Decimal: "10.50", UUID: "12345678-1234-1234-1234-123456789abc", timedelta: "2:30:00",
+    bytes: r"\x0a1b"})
+
+
+class Input(NamedTuple):
+    """``main`` is the widget that has the name, ``valued`` all that hold a value, as they stand in a line.
+
+    ``read`` gives the raw value, MISSING where there is none, and raises Refused; ``write`` takes an admitted one."""
+
+    main: Any
+    read: Callable[[], Any]
+    write: Callable[[Any], None]
+    valued: tuple[Any, ...]
+
+
+def input_of(field: Field, *, empty: bool = False) -> Input:
+    """The input for the values of a field that is no list and no Datadef; with ``empty`` an empty text is one."""
+    kind, optional = field.kind, isinstance(field.kind, OptionalKind)
+    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    if field.choices is not None:
+        return _choices({str(kind.dump(choice)): choice for choice in field.choices if choice is not None})
+    if isinstance(inner, EnumKind):
+        return _choices(inner.members)
+    if inner.annotation in (dict, list, object):
+        return _json(inner)
+    if inner.annotation is bool and not optional:       # an optional one has three states, a tick has two
+        return _tick(field)
+    if inner.annotation is bool:
+        return _choices({"yes": True, "no": False})
+    if inner.annotation is date:
+        return _picked(widgets.DatePicker())
+    if inner.annotation is time:
+        return _picked(widgets.TimePicker())
+    if inner.annotation is datetime:
+        return _moment()
+    return _text(field, inner, empty or (inner.annotation is str and not (field.required or field._made or optional)))
+
+
+def _text(field: Field, kind: Kind, empty: bool) -> Input:
+    """A line of text; empty is nothing filled in, except where it is an empty text."""
+    line = widgets.Text(placeholder="made anew if left empty" if field._made else _EXAMPLES.get(kind.annotation, ""))
+
+    def read() -> Any:
+        return line.value if line.value or empty else MISSING
+
+    def write(value: Any) -> None:
+        line.value = "" if value is None else str(kind.dump(value))
+
+    return Input(line, read, write, (line,))
+
+
+def _tick(field: Field) -> Input:
+    tick = widgets.Checkbox(value=False if field.required else bool(field.first()), indent=False)
+    tick.add_class("wb-tick")
+
+    def write(value: Any) -> None:
+        tick.value = value
+
+    return Input(tick, lambda: tick.value, write, (tick,))
+
+
+def _choices(choices: Mapping[str, Any]) -> Input:
+    chosen = widgets.Dropdown(options=[("", MISSING), *choices.items()], value=MISSING)
+
+    def write(value: Any) -> None:
+        chosen.value = MISSING if value is None else value
+
+    return Input(chosen, lambda: chosen.value, write, (chosen,))
+
+
+def _picked(picker: Any) -> Input:
+    """A day or a time of day."""
+
+    def write(value: Any) -> None:
+        picker.value = value
+
+    return Input(picker, lambda: MISSING if picker.value is None else picker.value, write, (picker,))
+
+
+def _moment() -> Input:
+    """A moment: what a clock shows, and the zone of that clock; written in UTC."""
+    clock = widgets.NaiveDatetimePicker()
+    zone = widgets.Combobox(value="UTC", options=("UTC", *sorted(available_timezones() - {"UTC"})),
+                            placeholder="UTC")
+    zone.description, zone.style.description_width = "zone", "3em"
+    zone.tooltip = "the time zone: UTC, Europe/Berlin, +02:00"
+    zone.add_class("wb-zone")
+
+    def read() -> Any:
+        return MISSING if clock.value is None else at_zone(clock.value, zone.value.strip())
+
+    def write(value: Any) -> None:
+        clock.value, zone.value = (None if value is None else value.replace(tzinfo=None)), "UTC"
+
+    return Input(clock, read, write, (clock, zone))
+
+
+def at_zone(shown_there: datetime, zone: str) -> datetime:
+    """The moment when a clock of a zone shows a time; of two, as clocks are put back, the earlier one.
+
+    Raises Refused for a zone that is not there, and a time that no clock there ever shows."""
+    try:
+        if zone[:1] in ("+", "-"):
+            return datetime.fromisoformat(f"{shown_there.isoformat()}{zone}")
+        moment = shown_there.replace(tzinfo=UTC if zone in ("", "UTC") else ZoneInfo(zone))
+    except (ValueError, KeyError, OSError):     # such as "../etc", "nowhere", "Europe"
+        near = get_close_matches(zone, available_timezones(), n=1)
+        hint = f'did you mean "{near[0]}"?' if near else "give one such as Europe/Berlin or +02:00"
+        raise Refused(f"there is no time zone {shown(zone)}; {hint}") from None
+    if moment.astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != shown_there:
+        raise Refused(f"clocks in {zone} never show {shown_there:%Y-%m-%d %H:%M}: they are put forward then")
+    return moment
+
+
+def _json(kind: Kind) -> Input:
+    """Free-form values as JSON."""
+    area = widgets.Textarea(placeholder=kind.wants, rows=4)
+
+    def read() -> Any:
+        try:
+            return json.loads(area.value) if area.value.strip() else MISSING
+        except ValueError as error:
+            where = f" in line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+            why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise Refused(f"this is not JSON{where}: {why}; give {kind.wants}") from None
+
+    def write(value: Any) -> None:
+        area.value = "" if value is None else json.dumps(kind.dump(value), indent=2, ensure_ascii=False, default=str)
+
+    return Input(area, read, write, (area,))

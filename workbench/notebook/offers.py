@@ -1,0 +1,114 @@
+"""Offers: the addresses, resources, identifiers, fields and values that may be typed next, with what each of them is.
+
+An identifier is offered with what its item is called, which a front end shows beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from workbench.domain.kinds import EnumKind, OptionalKind
+from workbench.domain.registry import Registry
+from workbench.errors import WorkbenchError
+from workbench.notebook.finder import label_of, present
+from workbench.notebook.workbench import Workbench
+
+IDENTIFIERS = 50        # at most, of one resource
+CALLED = 30             # characters of a label
+
+
+class Offer(NamedTuple):
+    """What may stand there, and what ``kind`` of thing it is: "command", "field" … or the label of an item."""
+
+    text: str
+    kind: str
+
+
+def resources(registry: Registry, home: str | None = None) -> list[Offer]:
+    """The resources as they are typed: with their domain where there are several and it is not ``home``."""
+    registry.refresh()
+    alone = len(registry.domains) == 1
+    return [Offer(key if alone or domain == home else f"{domain}:{key}", "resource")
+            for domain, key in registry.resources]
+
+
+def identifiers(wb: Workbench, resource: Any, typed: str = "") -> list[Offer]:
+    """The identifiers of cached items that begin as it is ``typed``, the last made first."""
+    registry = wb.session.registry
+    kindred = registry.kindred(resource)
+    label = label_of(registry.resource(kindred))
+    fitting = present(wb.session.manager, kindred, lambda target, _: str(target.identifier).startswith(typed),
+                      IDENTIFIERS)
+    called = ((target, str(getattr(item, label or "", "") or kindred[1])) for target, item in fitting)
+    # Front ends give it one line, and break it at its spaces.
+    return [Offer(str(target.identifier), text[:CALLED].replace(" ", "\N{NO-BREAK SPACE}")) for target, text in called]
+
+
+def targets(wb: Workbench, typed: str, home: str | None = None) -> list[Offer]:
+    """``account/`` of each resource, and behind the slash the identifiers."""
+    resource, slash, begun = typed.partition("/")
+    if not slash:
+        return [Offer(f"{one.text}/", one.kind) for one in resources(wb.session.registry, home)]
+    kindred = ":".join(wb.session.registry.kindred(resource, home=home))
+    return [Offer(f"{resource}/{one.text}", one.kind) for one in identifiers(wb, kindred, begun)]
+
+
+def addresses(wb: Workbench, typed: str) -> list[Offer]:
+    """The next part of an address: ``bank:deposit``, ``bank:deposit/account/``, ``bank:deposit/account/<id>``."""
+    registry = wb.session.registry
+    registry.refresh()
+    head, slash, rest = typed.partition("/")
+    if not slash:
+        whole = [(domain.key, key) for domain in registry.domains.values() for key in domain.commands]
+        keys = [key for _, key in whole]
+        bare = [key for key in keys if head and keys.count(key) == 1]
+        return [Offer(text, "command") for text in [*(f"{domain}:{key}" for domain, key in whole), *bare]]
+    home, command = _command(registry, head)
+    if command.on is None or "/" in rest:
+        return [Offer(f"{head}/{one.text}", one.kind) for one in targets(wb, rest, home)]
+    domain, key = registry.kindred(command.on)
+    return [Offer(f"{head}/{key if domain == home else f'{domain}:{key}'}/", "resource")]
+
+
+def names(wb: Workbench, address: str) -> list[Offer]:
+    """The fields of the command at an address."""
+    return [Offer(name, "field") for name in _fields(wb, address)]
+
+
+def values(wb: Workbench, address: str, name: str, typed: str) -> list[Offer]:
+    """The values that are known of a field, as text: choices, members, truth, identifiers; for ``on`` the items."""
+    fields = _fields(wb, address)
+    home, command = _command(wb.session.registry, address)
+    if name not in fields:
+        if name != "on":
+            return []
+        on = command.on and "{}:{}".format(*wb.session.registry.kindred(command.on))
+        return [one for one in targets(wb, typed, home) if on is None or _is_of(wb, one.text, on, home)]
+    field = fields[name]
+    kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
+    if field.choices is not None:
+        return [Offer(str(kind.dump(choice)), "choice") for choice in field.choices if choice is not None]
+    if isinstance(kind, EnumKind):
+        return [Offer(member, "choice") for member in kind.members]
+    if kind.annotation is bool:
+        return [Offer("True", "choice"), Offer("False", "choice")]
+    return identifiers(wb, field.references, typed) if isinstance(field.references, type) else []
+
+
+def _is_of(wb: Workbench, target: str, resource: str, home: str) -> bool:
+    return ":".join(wb.session.registry.kindred(target.partition("/")[0], home=home)) == resource
+
+
+def _fields(wb: Workbench, address: str) -> dict[str, Any]:
+    wb.session.registry.refresh()
+    _, definition = _command(wb.session.registry, address)
+    return {name: field for name, field in definition.cls._fields.items() if not name.startswith("_")}
+
+
+def _command(registry: Registry, address: str) -> tuple[str, Any]:
+    """The domain's key and the definition of the command that an address begins with."""
+    domain, colon, key = address.partition("/")[0].rpartition(":")
+    for known in registry.domains.values():
+        if (not colon or known.key == domain) and key in known.commands:
+            return known.key, known.commands[key]
+    raise WorkbenchError(f'there is no command "{address}"')
