@@ -16,11 +16,17 @@ endif
 BIN   := $(VENV)/bin
 READY := $(VENV)/ready
 
+# Tests run in as many processes as there are cores, up to four, each with a Postgres of its own; those that are left over
+# go to whoever is done. ARGS="-n 0" runs them in one, in their order.
+WORKERS := -n logical --maxprocesses 4 --dist worksteal
+
 .DEFAULT_GOAL := help
-.PHONY: help lab tour test check bench lessons
+.PHONY: help install lab tour test check bench lessons
 
 help:      ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+install: $(READY)  ## the virtual environment alone, which all others make too
 
 lab: $(READY)      ## JupyterLab on notebooks/
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks
@@ -29,7 +35,7 @@ tour: $(READY)     ## the first lesson, run here and now, its outputs in the ter
 	@$(BIN)/python notebooks/run.py --show notebooks/01_*.ipynb
 
 test: $(READY)     ## all tests, on a real Postgres and in real kernels
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 check: $(READY)    ## lint, types, floors
 	@failed=0; for tool in "ruff check ." mypy "lint-imports --no-logo"; do echo "== $$tool"; $(BIN)/$$tool || failed=1; done; exit $$failed

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
-TARGETS = ["lab", "tour", "test", "check", "bench", "lessons"]
+TARGETS = ["install", "lab", "tour", "test", "check", "bench", "lessons"]
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -118,6 +118,13 @@ def test_a_named_python_gets_an_environment_of_its_own():
 
 
 @needs_make
+def test_tests_run_on_all_cores_unless_asked_otherwise():
+    """`make test` has a worker for each core, four at most; what ARGS says comes after that, and so holds."""
+    told = make("--dry-run", "test", "ARGS=-n 0 -x").stdout
+    assert "-m pytest -n logical --maxprocesses 4 --dist worksteal -n 0 -x\n" in told
+
+
+@needs_make
 def test_a_debian_without_venv_is_told_what_to_install(tmp_path):
     """Where ensurepip is missing, the error is the apt-get line."""
     body = f'case "$2" in *ensurepip*) exit 1;; esac\nexec "{sys.executable}" "$@"'
@@ -173,6 +180,16 @@ def test_ci_checks_once_and_tests_every_python(ci):
         ("3.13", "ARGS=--ignore=tests/browser test"),
     ]
     assert done.stdout.splitlines()[-1] == "===== 3 passed in 0.10s ====="
+
+
+def test_ci_makes_all_environments_before_any_test(ci, tmp_path):
+    """The environment of each Python is asked for before the first test, and what that says is no part of the log."""
+    done = ci(f'echo "$*" >> "{tmp_path}/asked"; echo "=== 3 passed in 0.10s ==="')
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert sorted(re.search(r"python(\S+) (.*)", line).groups() for line in asked[:3]) == [
+        ("3.11", "install"), ("3.12", "install"), ("3.13", "install")]
+    assert [line.endswith("test") for line in asked] == [False] * 3 + [True] * 3
+    assert done.stdout.count("3 passed") == 6      # told as it comes, and again at the end
 
 
 def test_ci_fails_when_one_python_fails_and_says_so_last(ci):

@@ -1,7 +1,8 @@
 """100,000 real flights of 2013: issued with ``issue_many``, planned, committed; beside the same rows by COPY by hand.
 
 The commands are made from the data before the time runs, for both; by hand the rows are ready as tuples. What each part
-takes is reported, and where the time of issuing goes, by the functions that take most of it themselves.
+takes is reported with its share, and a profile of the longest tells in which files its time goes; what a built-in
+function takes falls to where it is called. The closing line names the next bottleneck.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ from __future__ import annotations
 import asyncio
 import cProfile
 import pstats
+import statistics
 import tempfile
 import warnings
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 from table import Peer, Table
@@ -27,7 +34,9 @@ from workbench.examples.flights import (
 )
 from workbench.examples.flights_of_2013 import happenings
 from workbench.state.batch import issue_many
+from workbench.state.plan import Plan
 
+PROFILED = 20_000
 ISLANDS = dict.fromkeys(("SJU", "BQN", "PSE", "STT"), "America/Puerto_Rico")
 
 
@@ -60,35 +69,32 @@ async def emptied(session: Session) -> None:
 
 async def main() -> None:
     table = Table("flights", runs=3)
+    bottleneck = ""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with Session(flights, folder=folder) as session:
             for size in table.sizes(2000, 100_000):
-                await of_size(size, session, table)
-    table.close()
+                bottleneck = await of_size(size, session, table)
+    table.close(f"next bottleneck: {bottleneck}")
 
 
-async def of_size(size: int, session: Session, table: Table) -> None:
+async def of_size(size: int, session: Session, table: Table) -> str:
+    """The rows of one size; gives its bottleneck in words."""
     named, scheduled = commands(size)
     there = {target.identifier for target in session.manager.cache.items}
     await issue_many(session.manager, [(command, key) for command, key in named if key not in there])
     if session.manager.state.pending():
         await session.commit()
-    parts: dict[str, float] = {}
+    runs: list[dict[str, float]] = []
 
     async def ours() -> None:
-        begun = perf_counter()
-        await issue_many(session.manager, scheduled)
-        issued = perf_counter()
-        plan = session.plan()
-        planned = perf_counter()
-        await session.commit(plan)
-        parts.update(issue=issued - begun, plan=planned - issued, commit=perf_counter() - planned)
+        runs.append(await timed(session, scheduled))
 
     await ours()
     names = list(Flight._fields)
     rows = [tuple(getattr(item, name) for name in names) for target, item in session.manager.cache.items.items()
             if target[:2] == session.registry.kindred(Flight)]
     await emptied(session)
+    runs.clear()
 
     async def by_hand() -> None:
         async with session.engine.acquire() as connection, connection.transaction():
@@ -99,17 +105,57 @@ async def of_size(size: int, session: Session, table: Table) -> None:
 
     await table.race(f"{size:,} flights issued, planned, committed", Peer("workbench", ours, after=clean),
                      Peer("the rows by COPY", by_hand, after=clean))
+    parts = {part: statistics.median(run[part] for run in runs) for part in runs[0]}
     for part, taken in parts.items():
-        table.report(f"  of which {part}", taken)
+        table.report(f"  {taken / sum(parts.values()):>4.0%} of it: {part}", taken, runs=len(runs))
+    longest = max(parts, key=parts.__getitem__)
     profile = cProfile.Profile()
-    profile.enable()
-    await issue_many(session.manager, scheduled)
-    profile.disable()
-    session.undo(len(scheduled))
-    told: Any = pstats.Stats(profile)
-    for (file, line, name), (_, calls, own, _, _) in sorted(told.stats.items(), key=lambda one: -one[1][2])[:8]:
-        where = f"{file.rpartition('/')[2]}:{line} {name}"
-        print(f"    {own / told.total_tt:>4.0%} of issuing: {where}, {calls:,} calls")
+    await timed(session, scheduled[:PROFILED], {longest: profile})
+    await emptied(session)
+    files = by_file(pstats.Stats(profile))
+    for share, where in files[:8]:
+        print(f"  {share:>4.0%} of its {longest}: {where}")
+    share, where = files[0]
+    return f"{longest}, {parts[longest] / sum(parts.values()):.0%} of the time; {share:.0%} of that in {where}"
+
+
+async def timed(
+    session: Session, scheduled: list[ScheduleFlight], profiles: Mapping[str, cProfile.Profile] = MappingProxyType({}),
+) -> dict[str, float]:
+    """Issues, plans and commits the flights; gives the seconds of each part, and profiles those that are asked for."""
+    plans: list[Plan] = []
+
+    async def issue() -> None:
+        await issue_many(session.manager, scheduled)
+
+    async def plan() -> None:
+        plans.append(session.plan())
+
+    async def commit() -> None:
+        await session.commit(plans[0])
+
+    taken = {}
+    for part in (issue, plan, commit):
+        with profiles.get(part.__name__, nullcontext()):
+            begun = perf_counter()
+            await part()
+            taken[part.__name__] = perf_counter() - begun
+    return taken
+
+
+def by_file(told: Any) -> list[tuple[float, str]]:
+    """The share of each file in a profile and the function there that takes most itself, most first."""
+    own: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for (path, _, name), (_, _, taken, _, callers) in told.stats.items():
+        if path != "~":
+            own[path][name] += taken
+            continue
+        for (caller, _, calling), (_, _, part, _) in callers.items():      # a built-in function has no file
+            own[caller][calling] += part
+    shares = [(sum(functions.values()) / told.total_tt, path, max(functions, key=functions.__getitem__))
+              for path, functions in own.items()]
+    return [(share, f"{'/'.join(Path(path).parts[-2:])}, most in {name}()")
+            for share, path, name in sorted(shares, reverse=True)]
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
-"""Issuing: one deposit of the bank on a cached item, with so many pending steps before it; it should stay as it is.
+"""Issuing: one deposit of the bank on a cached item, beside the same in other packages, and with more and more pending.
 
-Each run issues ``ISSUES`` deposits on the same account and gives the seconds of one. The other figures are told beside
-that of one pending step: a session must not become slower by what is pending in it.
+Each run issues many deposits on the same account and gives the processor's seconds for one: nothing here waits, and so
+a busy machine tells the same. Each other package has an interpreter of its own, which stays for all turns:
+deposits_elsewhere.py; where one checks nothing that it is given, its name says so. Sessions with many pending steps are
+told beside one with one: they must not become slower by them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+from dataclasses import dataclass
 from decimal import Decimal
-from time import perf_counter
+from pathlib import Path
+from time import process_time
+from typing import IO, Any, cast
 
-from table import Peer, Table
+from table import NotInstalled, Peer, Table, installed
 
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Target
@@ -18,7 +25,56 @@ from workbench.examples.bank import Account, Deposit, OpenAccount, bank
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
-ISSUES = 1000
+ISSUES = 500
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package whose deposit is timed beside ours: what installs it, our goal against it, and how many make a run."""
+
+    name: str
+    requirement: str
+    goal: str
+    issues: int = ISSUES
+
+
+PACKAGES = [
+    Package("python-cqrs", "python-cqrs[pydantic]==5.3.0", ">= 3.5"),
+    Package("python-cqrs[pydantic]", "python-cqrs[pydantic]==5.3.0", ">= 3.5"),
+    Package("lato", "lato==0.13.0", ">= 1"),
+    Package("eventsourcing", "eventsourcing==9.5.6", ">= 1"),
+    Package("protean", "protean==0.18.0", ">= 1", issues=20),       # each costs by those before it
+    Package("diator", "diator==0.1.2", ""),                         # for scale
+]
+
+
+class Elsewhere:
+    """A package at work in an interpreter of its own; raises RuntimeError with the peer's last words when it ends."""
+
+    def __init__(self, python: Path, package: Package) -> None:
+        self.package = package
+        script = Path(__file__).with_name("deposits_elsewhere.py")
+        self.process = subprocess.Popen([python, script, package.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        about: dict[str, Any] = self._told()
+        self.name = f"{package.name} {about['version']}{'' if about['refuses'] else ' (no checks)'}"
+
+    def deposits(self) -> float:
+        """Seconds of its processor that one deposit takes there, in a new bank."""
+        asked = cast(IO[str], self.process.stdin)
+        asked.write(f"{self.package.issues}\n")
+        asked.flush()
+        return float(self._told())
+
+    def _told(self) -> Any:
+        line = cast(IO[str], self.process.stdout).readline()
+        if not line:
+            words = self.process.communicate()[1].strip().splitlines()
+            raise RuntimeError(words[-1] if words else f"it ended with {self.process.returncode}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        self.process.communicate()
 
 
 async def opened(pending: int) -> tuple[StateManager, Target]:
@@ -34,25 +90,47 @@ async def opened(pending: int) -> tuple[StateManager, Target]:
 
 
 async def deposits(manager: StateManager, target: Target) -> float:
-    """Seconds that one deposit takes, of many; what they left pending is taken back."""
-    begun = perf_counter()
+    """Seconds of the processor that one deposit takes, of many; what they left pending is taken back."""
+    begun = process_time()
     for _ in range(ISSUES):
         await manager.issue(Deposit(amount=Decimal(1)), on=target)
-    taken = (perf_counter() - begun) / ISSUES
+    taken = (process_time() - begun) / ISSUES
     manager.undo(ISSUES)
     return taken
 
 
-async def main() -> None:
-    table = Table("issue")
+async def beside_others(table: Table) -> None:
+    """Our deposit beside that of each package that can be installed and works."""
+    what = "a deposit on a cached item"
+    there: list[Elsewhere] = []
+    for package in PACKAGES:
+        try:
+            there.append(Elsewhere(installed(package.requirement), package))
+        except (NotInstalled, RuntimeError) as error:
+            table.skip(what, package.name, str(error))
+    try:
+        ours = await opened(1)
+        await table.race(what, Peer("workbench", lambda: deposits(*ours)),
+                         *(Peer(one.name, one.deposits, goal=one.package.goal) for one in there), runs=31)
+    finally:
+        for one in there:
+            one.close()
+
+
+async def beside_itself(table: Table) -> None:
+    """A deposit with many pending steps beside one with one."""
     first, *longer = [await opened(pending) for pending in (1, *table.sizes(1_000, 100_000))]
-    one = Peer("1 pending", lambda: deposits(*first))
-    await table.race("a deposit, 1 pending step", one)
     for session in longer:
         pending = len(session[0].state.pending())
         await table.race(f"a deposit, {pending:,} pending steps",
                          Peer("workbench", lambda s=session: deposits(*s)),
-                         Peer(one.name, one.run, goal="<= 1.1"))
+                         Peer("1 pending step", lambda: deposits(*first), goal="<= 1.1"), runs=15)
+
+
+async def main() -> None:
+    table = Table("issue")
+    await beside_others(table)
+    await beside_itself(table)
     table.close()
 
 

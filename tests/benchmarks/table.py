@@ -7,7 +7,7 @@
 
 A `Peer` is a callable with its setup, which is outside the time. `Table.race` runs the first peer and the others in
 turns, so that a slow minute of the machine falls on all of them, and makes a `Row` of the medians for each other peer.
-Peers that need packages of their own live in a virtual environment of their own, `.venv-peers`: see `peers_python`.
+Peers that need packages of their own live in a virtual environment of their own, `.venv-peers`: see `installed`.
 """
 
 from __future__ import annotations
@@ -127,11 +127,11 @@ class Table:
         print(row, flush=True)
         return row
 
-    def close(self) -> None:
-        """Says how many goals were reached, and writes the JSON where it was asked for."""
+    def close(self, words: str = "") -> None:
+        """Says how many goals were reached, with more words where given; writes the JSON where it was asked for."""
         judged = [row.reached for row in self.rows if row.reached is not None]
         print(f"{self.title}: {sum(judged)} of {len(judged)} goals reached"
-              f"{' (quick: sizes too small to judge by)' if self.quick else ''}")
+              f"{' (quick: sizes too small to judge by)' if self.quick else ''}{words and f'; {words}'}")
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Several benchmarks of one `make bench` write into the same file.
@@ -169,10 +169,12 @@ def shown(figure: float | None, unit: str) -> str:
 # ------------------------------------------------------------------------------------------------ other packages
 
 
-def peers_python(*requirements: str) -> Path | None:
-    """The interpreter of ``.venv-peers`` with some packages in it, made and filled on demand.
+class NotInstalled(Exception):
+    """Packages of a peer could not be installed; the words are pip's last line."""
 
-    None, and a line that says why, when that is impossible: then `Table.skip` the rows."""
+
+def installed(*requirements: str) -> Path:
+    """The interpreter of ``.venv-peers`` with some packages in it, made and filled on demand; else `NotInstalled`."""
     python = PEERS / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     held = PEERS / "peers.txt"
     try:
@@ -186,10 +188,18 @@ def peers_python(*requirements: str) -> Path | None:
             held.write_text("\n".join(sorted(there | set(missing))))
     except (OSError, subprocess.SubprocessError) as error:
         words = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        print(f"peers are skipped: {', '.join(requirements)} could not be installed into {PEERS.name}: "
-              f"{words[-1] if words else type(error).__name__}", file=sys.stderr)
-        return None
+        raise NotInstalled(words[-1] if words else type(error).__name__) from error
     return python
+
+
+def peers_python(*requirements: str) -> Path | None:
+    """As `installed`; None, and a line that says why, where that is impossible: then `Table.skip` the rows."""
+    try:
+        return installed(*requirements)
+    except NotInstalled as error:
+        print(f"peers are skipped: {', '.join(requirements)} could not be installed into {PEERS.name}: {error}",
+              file=sys.stderr)
+        return None
 
 
 def told_by(python: Path | str, source: str, *arguments: str) -> Any:

@@ -103,7 +103,7 @@ class Proxy:
             while data := await from_server.read(65536):
                 writer.write(data)
                 await writer.drain()
-            writer.close()
+        writer.close()      # also where the server cut it off, with something of the client's still unread
 
 
 @asynccontextmanager
@@ -209,33 +209,57 @@ async def test_a_rival_after_an_unknown_outcome(dsn: str) -> None:
         assert (await stored(dsn)) == {"a": "mine", "c": "theirs"}
 
 
+@asynccontextmanager
+async def ended_at(dsn: str, word: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
+    """Ends the backend before the first statement that begins with a word, or returns it; gives the SQL met so far."""
+    admin = await asyncpg.connect(dsn)
+    met: list[str] = []
+    real = {name: getattr(asyncpg.Connection, name) for name in ("execute", "fetch", "fetchval", "fetchmany")}
+
+    def ending(name: str) -> Any:
+        async def method(connection: Any, sql: str, *arguments: Any, **how: Any) -> Any:
+            if (sql.startswith(word) or word in sql.partition("RETURNING")[2]) and not met:
+                met.append(sql)
+                await real["execute"](admin, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                                      "WHERE application_name = 'workbench' AND datname = current_database()")
+            return await real[name](connection, sql, *arguments, **how)
+        return method
+
+    try:
+        with monkeypatch.context() as patched:
+            for name in real:
+                patched.setattr(asyncpg.Connection, name, ending(name))
+            yield met
+    finally:
+        await admin.close()
+
+
 @pytest.mark.parametrize("word", ["BEGIN", "UPDATE", "INSERT", "DELETE", "pg_current_xact_id"])
 async def test_cut_between_the_statements(dsn: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that is ended at any statement leaves nothing, and all is pending; the next commit does it."""
     async with through(dsn) as (session, _):
-        admin = await asyncpg.connect(dsn)
-        met = []
-        real = {name: getattr(asyncpg.Connection, name) for name in ("execute", "fetch", "fetchval", "fetchmany")}
-
-        def ending(name: str) -> Any:
-            async def method(connection: Any, sql: str, *arguments: Any, **how: Any) -> Any:
-                if (sql.startswith(word) or word in sql.partition("RETURNING")[2]) and not met:
-                    met.append(sql)
-                    await real["execute"](admin, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                                          "WHERE application_name = 'workbench' AND datname = current_database()")
-                return await real[name](connection, sql, *arguments, **how)
-            return method
-
-        with monkeypatch.context() as patched:
-            for name in real:
-                patched.setattr(asyncpg.Connection, name, ending(name))
+        async with ended_at(dsn, word, monkeypatch) as met:
             with pytest.raises(ConnectionLost) as caught:
                 await session.commit()
-        await admin.close()
         assert (len(met), caught.value.committed) == (1, False)
         assert (await stored(dsn), len(session.plan().changes)) == (OLD, 3)
         await session.commit()
         assert await stored(dsn) == NEW
+
+
+async def test_cut_where_only_the_number_is_asked_for(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no statement brings the transaction's number along, as a COPY cannot, it is asked for by itself; a backend
+    that is ended there leaves nothing, and that is said."""
+    async with through(dsn) as (session, _):
+        session.undo(3)
+        await edit(session, *(Insert(at(Note, key), text="new") for key in "cd"))
+        async with ended_at(dsn, "SELECT pg_current_xact_id", monkeypatch) as met:
+            with pytest.raises(ConnectionLost) as caught:
+                await session.commit()
+        assert (met, caught.value.committed) == (["SELECT pg_current_xact_id()::text"], False)
+        assert (await stored(dsn), len(session.plan().changes)) == (OLD, 2)
+        await session.commit()
+        assert await stored(dsn) == OLD | {"c": "new", "d": "new"}
 
 
 # ------------------------------------------------------------------------------------------------ the server
@@ -298,7 +322,7 @@ async def test_time_runs_out(dsn: str, setting: str, error: type[Exception], wor
     admin = await asyncpg.connect(dsn)
     try:
         name = await admin.fetchval("SELECT current_database()")
-        await admin.execute(f"ALTER DATABASE {name} SET {setting} = '80ms'")
+        await admin.execute(f"ALTER DATABASE {name} SET {setting} = '1s'")
         async with through(dsn) as (session, _):
             async with admin.transaction():
                 await admin.execute("SET LOCAL transaction_timeout = 0; SET LOCAL statement_timeout = 0")

@@ -122,7 +122,7 @@ async def test_a_lock_that_goes_in_time(session: Session, admin: asyncpg.Connect
 async def test_a_deadlock_is_tried_again(session: Session, admin: asyncpg.Connection) -> None:
     """Of two that wait for each other the server ends one; a commit that is ended is tried again, and says so."""
     await admin.execute("ALTER DATABASE " + await admin.fetchval("SELECT current_database()") +
-                        " SET deadlock_timeout = '20ms'")
+                        " SET deadlock_timeout = '2s'")       # it looks but once: the other must be waiting by then
     async with Session(desk(*KINDS), dsn=session._dsn) as fast:
         await written(fast, Insert(A), Insert(at(Paper, "a")))
         await edit(fast, Update(A, text="mine"), Update(at(Paper, "a"), text="mine"), reads=[])

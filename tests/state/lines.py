@@ -43,6 +43,7 @@ class Lines:
         self.cache: dict[str, Row] = {}
         self.lines: dict[str, Line] = {"main": Line(Node(None, {}, root=True))}
         self.here = "main"
+        self.left: dict[str, int] = {}      # the last number that a line left behind has had, by branch
 
     @property
     def line(self) -> Line:
@@ -80,9 +81,10 @@ class Lines:
 
     def move(self, node: Node) -> None:
         if self.line.undone:
-            number = 1
+            number = self.left.get(self.here, 0) + 1
             while f"{self.here}~{number}" in self.lines:
                 number += 1
+            self.left[self.here] = number
             self.lines[f"{self.here}~{number}"] = Line(self.line.undone[0])
             self.line.undone = []
         self.line.node = node
