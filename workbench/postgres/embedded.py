@@ -34,7 +34,7 @@ from workbench.postgres.processes import born
 class EmbeddedPostgres:
     """A handle on the PostgreSQL server of a folder.
 
-        server = EmbeddedPostgres.start()      # in .workbench; blocks: 0.6 s the first time, then 0.1 s
+        server = EmbeddedPostgres.start()      # in .workbench; blocks: 0.6 s the first time, then 0.04 s
         await asyncpg.connect(server.dsn)
         server.stop()                          # or leave it to the exit of the process
 

@@ -52,13 +52,18 @@ def works_on(pid: int, data: Path) -> bool:
         return False
 
 
+def all_on(data: Path) -> list[int]:
+    """The processes of Postgres that work on a data folder; takes a look at every process of the machine."""
+    import psutil
+
+    return [pid for pid in psutil.pids() if works_on(pid, data)]
+
+
 def end_all_on(data: Path) -> list[int]:
     """End all processes of Postgres that work on a folder; those that did not go in 10 s are returned.
 
     For a server without a usable postmaster: an immediate shutdown, which loses nothing that was committed."""
-    import psutil
-
-    found = [pid for pid in psutil.pids() if works_on(pid, data)]
+    found = all_on(data)
     for pid in found:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGQUIT)
@@ -67,10 +72,10 @@ def end_all_on(data: Path) -> list[int]:
 
 
 def until(done: Callable[[], bool], *, seconds: float) -> bool:
-    """Look every 10 ms whether something is done; False when the time is over."""
+    """Look every 5 ms whether something is done; False when the time is over."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(0.005)
     return True
