@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from tests.editing import Note, Paper, at, desk, edit
 from tests.strategies import Address, Colour, Leg, Size
-from workbench import Delete, Insert, Invalid, NotFound, Resource, Session, Update, field
+from workbench import Delete, Insert, Invalid, NotFound, Resource, Session, Update, field, invariant
 from workbench.errors import DatabaseError
 
 
@@ -161,6 +162,52 @@ async def test_a_stored_row_that_does_not_fit(dsn: str) -> None:
         with pytest.raises(Invalid, match="desk:strict/a"):
             await session.find(Strict)
         assert (await session.fetch("strict/b")).number == 1
+
+
+async def test_one_bad_row_among_many(dsn: str) -> None:
+    """Of many rows the one that does not fit is named, by whichever rule; without it all are read, in the order asked.
+
+    The garbage collector, which pauses meanwhile, is at work again after either."""
+    class Even(Resource):
+        _id = field(int)
+        number = field(int)
+        text = field(str | None)
+
+        @invariant
+        def even(self) -> bool:
+            """the number is even"""
+            return self.number % 2 == 0
+
+    async with Session(desk(Even), dsn=dsn) as session:
+        async with session.engine.acquire() as connection:
+            await connection.execute("INSERT INTO desk_even (_id, number, text) SELECT n, n * 2, 'é' "
+                                     "FROM generate_series(1, 1200) AS n")
+            await connection.execute("UPDATE desk_even SET number = 9 WHERE _id = 30")
+        with pytest.raises(Invalid, match="the stored row of desk:even/30 was refused: 1 problem\n"
+                                          "  it must hold that the number is even"):
+            await session.fetch(Even, range(1, 1201))
+        assert gc.isenabled()
+        others = [*range(1200, 30, -1), *range(1, 30)]
+        fetched = await session.fetch(Even, others)
+        assert [(item.number, item.text) for item in fetched] == [(number * 2, "é") for number in others]
+        assert await session.fetch(Even, [7, *others]) == [fetched[others.index(7)], *fetched]
+        assert gc.isenabled()
+
+
+async def test_a_class_with_a_way_of_its_own_makes_its_items(dsn: str) -> None:
+    """What a Resource does in making an item is done with those that are read, too."""
+    class Shouted(Resource):
+        _id = field(int)
+        text = field(str)
+
+        def __new__(cls, /, **given: Any) -> Any:
+            return super().__new__(cls, **{**given, "text": given["text"].upper()})
+
+    async with Session(desk(Shouted), dsn=dsn) as session:
+        async with session.engine.acquire() as connection:
+            await connection.execute("INSERT INTO desk_shouted (_id, text) VALUES (1, 'a'), (2, 'b')")
+        assert [item.text for item in await session.fetch(Shouted, [1, 2])] == ["A", "B"]
+        assert [item.text for item in await session.find(Shouted, text="b")] == ["B"]
 
 
 async def test_a_search_that_the_database_refuses(dsn: str) -> None:

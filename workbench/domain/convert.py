@@ -9,15 +9,12 @@ is refused here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from math import isfinite
 from typing import Any
 from uuid import UUID
-
-from workbench.domain.frozen import FrozenDict, FrozenList
 
 
 class Refused(ValueError):
@@ -44,8 +41,8 @@ def told(value: object) -> str:
     return shown(value)
 
 
-
-def _refuse(value: object, kind: str, wants: str, why: str = "") -> Refused:
+def refuse(value: object, kind: str, wants: str, why: str = "") -> Refused:
+    """The refusal of a value that is not of a kind, with what would be."""
     return Refused(f"{shown(value)} is not {kind}{f' ({why})' if why else ''}; give {wants}")
 
 
@@ -60,7 +57,7 @@ def plain(value: Any) -> Any:
 
 def to_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise _refuse(value, "text", 'a str such as "Ada"')
+        raise refuse(value, "text", 'a str such as "Ada"')
     text = value if type(value) is str else str.__str__(value)
     if "\x00" in text:
         raise Refused(f"{shown(value)} holds the character NUL, which Postgres cannot store as text; leave it out")
@@ -83,17 +80,19 @@ def to_int(value: Any) -> int:
         if isinstance(number, str) and len(number) < 100 and _DIGITS.fullmatch(number.strip()):
             number = int(number)
         elif isinstance(number, bool) or not isinstance(number, int):
-            raise _refuse(value, *WHOLE)
+            raise refuse(value, *WHOLE)
         number = int(number)
     if not -(2**63) <= number < 2**63:
-        raise _refuse(value, "a whole number of 64 bits", "one between -2**63 and 2**63 - 1, or use Decimal")
+        raise refuse(value, "a whole number of 64 bits", "one between -2**63 and 2**63 - 1, or use Decimal")
     return number
 
 
 def to_float(value: Any) -> float:
+    if type(value) is float:
+        return value
     number = plain(value)
     if isinstance(number, bool):
-        raise _refuse(value, "a float", '1.5 or "1.5"')
+        raise refuse(value, "a float", '1.5 or "1.5"')
     if isinstance(number, float):
         return float(number)
     if isinstance(number, int) and -(2**53) <= number <= 2**53:     # beyond, a float would be another number
@@ -102,43 +101,45 @@ def to_float(value: Any) -> float:
         try:
             answer = float(number)
         except ValueError:
-            raise _refuse(value, "a float", '1.5 or "1.5"') from None
+            raise refuse(value, "a float", '1.5 or "1.5"') from None
         if isfinite(answer) or not any(digit.isdigit() for digit in number):
             return answer
-        raise _refuse(value, "a float", '1.5 or "inf"', "it is too large")
-    raise _refuse(value, "a float", '1.5 or "1.5"')
+        raise refuse(value, "a float", '1.5 or "inf"', "it is too large")
+    raise refuse(value, "a float", '1.5 or "1.5"')
 
 
 def to_bool(value: Any) -> bool:
+    if type(value) is bool:
+        return value
     answer = plain(value)
     if isinstance(answer, bool):
         return answer
     if isinstance(answer, str) and answer.strip().lower() in ("true", "false"):
         return answer.strip().lower() == "true"
-    raise _refuse(value, "a bool", 'True, False, "true" or "false"')
+    raise refuse(value, "a bool", 'True, False, "true" or "false"')
 
 
 DECIMAL = "a Decimal", 'Decimal("10.50"), "10.50" or 10'
 
 
 def to_decimal(value: Any) -> Decimal:
-    number = plain(value)
+    number = value if type(value) is Decimal else plain(value)
     if isinstance(number, str) and "_" not in number:
         try:
             number = Decimal(number.strip())
         except InvalidOperation:
-            raise _refuse(value, *DECIMAL) from None
+            raise refuse(value, *DECIMAL) from None
     if isinstance(number, Decimal):
         if number.is_snan():
-            raise _refuse(value, *DECIMAL, "a signalling NaN cannot be stored")
+            raise refuse(value, *DECIMAL, "a signalling NaN cannot be stored")
         if number.is_finite() and not -16_384 < number.adjusted() < 131_072:
-            raise _refuse(value, *DECIMAL, "Postgres keeps 131072 digits before the point and 16383 behind it")
+            raise refuse(value, *DECIMAL, "Postgres keeps 131072 digits before the point and 16383 behind it")
         return number if not number.is_nan() else Decimal("NaN")    # Postgres knows one NaN, without sign or payload
     if isinstance(number, int) and not isinstance(number, bool):
         return Decimal(number)
     if isinstance(number, float):
-        raise _refuse(value, "a Decimal", f'Decimal("{number!r}") or "{number!r}"', "a float is not exact")
-    raise _refuse(value, *DECIMAL)
+        raise refuse(value, "a Decimal", f'Decimal("{number!r}") or "{number!r}"', "a float is not exact")
+    raise refuse(value, *DECIMAL)
 
 
 def to_uuid(value: Any) -> UUID:
@@ -149,7 +150,7 @@ def to_uuid(value: Any) -> UUID:
             return UUID(value.strip())
         except ValueError:
             pass
-    raise _refuse(value, "a UUID", 'UUID("…") or its text, "12345678-1234-1234-1234-123456789abc"')
+    raise refuse(value, "a UUID", 'UUID("…") or its text, "12345678-1234-1234-1234-123456789abc"')
 
 
 _MOMENT = 'an aware datetime such as datetime(2013, 1, 1, 5, tzinfo=UTC) or "2013-01-01T05:00:00Z"'
@@ -161,17 +162,17 @@ def to_datetime(value: Any) -> datetime:
         try:
             moment = datetime.fromisoformat(moment.strip())
         except ValueError:
-            raise _refuse(value, "a datetime", _MOMENT) from None
+            raise refuse(value, "a datetime", _MOMENT) from None
     if not isinstance(moment, datetime) or moment != moment:
-        raise _refuse(value, "a datetime", _MOMENT)
+        raise refuse(value, "a datetime", _MOMENT)
     if moment.tzinfo is None or moment.utcoffset() is None:
-        raise _refuse(value, "a moment in time", _MOMENT, "it has no time zone")
+        raise refuse(value, "a moment in time", _MOMENT, "it has no time zone")
     if moment.tzinfo is UTC and type(moment) is datetime:
         return moment
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
-        raise _refuse(value, "a datetime that exists in UTC", _MOMENT) from None
+        raise refuse(value, "a datetime that exists in UTC", _MOMENT) from None
     if type(moment) is datetime:
         return moment
     return datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second,
@@ -186,7 +187,7 @@ def to_date(value: Any) -> date:
             return date.fromisoformat(value.strip())
         except ValueError:
             pass
-    raise _refuse(value, "a date", 'date(2013, 1, 31) or "2013-01-31"')
+    raise refuse(value, "a date", 'date(2013, 1, 31) or "2013-01-31"')
 
 
 def to_time(value: Any) -> time:
@@ -198,7 +199,7 @@ def to_time(value: Any) -> time:
             moment = None
     if isinstance(moment, time) and moment.tzinfo is None:
         return moment.replace(fold=0)
-    raise _refuse(value, "a time of day without a zone", 'time(5, 30) or "05:30"')
+    raise refuse(value, "a time of day without a zone", 'time(5, 30) or "05:30"')
 
 
 _SPAN = re.compile(
@@ -222,7 +223,7 @@ def to_timedelta(value: Any) -> timedelta:
                     return sign * (timedelta(microseconds=micro) + timedelta(**{k: int(v) for k, v in given.items()}))
                 except OverflowError:
                     pass
-    raise _refuse(value, "a length of time", 'timedelta(hours=2, minutes=30), "PT2H30M" or "2:30:00"')
+    raise refuse(value, "a length of time", 'timedelta(hours=2, minutes=30), "PT2H30M" or "2:30:00"')
 
 
 def dump_timedelta(span: timedelta) -> str:
@@ -240,48 +241,4 @@ def to_bytes(value: Any) -> bytes:
             return bytes.fromhex(value[2:])
         except ValueError:
             pass
-    raise _refuse(value, "bytes", r'b"…" or hexadecimal text as Postgres shows it, "\x0a1b"')
-
-
-def to_json(value: Any) -> Any:
-    """A JSON value, frozen all the way down; numbers must be finite, texts storable, keys text."""
-    if value is None or type(value) is bool or type(value) is int or (type(value) is float and isfinite(value)):
-        return value
-    if isinstance(value, str):
-        return to_text(value)
-    if isinstance(value, Mapping):
-        return FrozenDict({to_text(key): to_json(member) for key, member in value.items()})
-    if isinstance(value, list | tuple):
-        return FrozenList([to_json(member) for member in value])
-    number = plain(value)
-    if isinstance(number, bool):
-        return number
-    if isinstance(number, int):
-        return int(number)      # no IntEnum: it would come back as another value
-    if isinstance(number, float) and isfinite(number):
-        return float(number)
-    raise Refused(
-        f"{shown(value)} is not a JSON value; give text, finite numbers, bools, None, or lists and dicts of them")
-
-
-def _all_json(value: Any) -> Any:
-    try:
-        return to_json(value)
-    except RecursionError:
-        raise Refused("this value holds itself, or is nested too deep to be JSON") from None
-
-
-def to_json_dict(value: Any) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise _refuse(value, "a mapping", 'a dict such as {"a": 1}')
-    frozen = _all_json(value)
-    assert isinstance(frozen, FrozenDict)
-    return frozen
-
-
-def to_json_list(value: Any) -> FrozenList:
-    if not isinstance(value, list | tuple):
-        raise _refuse(value, "a list", 'a list such as ["a", 1]')
-    frozen = _all_json(value)
-    assert isinstance(frozen, FrozenList)
-    return frozen
+    raise refuse(value, "bytes", r'b"…" or hexadecimal text as Postgres shows it, "\x0a1b"')

@@ -31,14 +31,13 @@ from workbench.domain.convert import (
     to_decimal,
     to_float,
     to_int,
-    to_json_dict,
-    to_json_list,
     to_text,
     to_time,
     to_timedelta,
     to_uuid,
 )
 from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.domain.json_values import to_json_dict, to_json_list
 from workbench.errors import DefinitionError, Invalid, Problem
 
 

@@ -8,11 +8,17 @@ Resource may declare ``_id`` of another type, and ask for more stamps by declari
         _id = field(str)                          # a natural key; a UUID otherwise
         _creator = field(str | None)              # and _updater: the users
         _deleted = field(datetime | None)         # soft delete: the row stays, with the moment it was deleted
+
+Where items are chosen by name, as in a form, one is called by its first field of text; ``_label = "code"`` names
+another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -37,6 +43,13 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.domain}:{self.resource}/{self.identifier}"
+
+
+def targets_of(kindred: tuple[str, str], identifiers: Iterable[Identifier]) -> list[Target]:
+    """The Targets of many items of one resource, in their order."""
+    domain, resource = kindred
+    # As ``Target(…)`` makes each, without a call of Python's for each.
+    return list(map(partial(tuple.__new__, Target), zip(repeat(domain), repeat(resource), identifiers, strict=False)))
 
 
 class ResourceMeta(DatadefMeta):

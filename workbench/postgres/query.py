@@ -5,9 +5,10 @@ What is stored is validated as it is read: a row that does not fit its Resource 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from workbench.domain.compiled import loader
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, TablesDiffer
@@ -23,6 +24,7 @@ class PostgresReader:
 
     def __init__(self, engine: Engine, registry: Registry, tables: Mapping[Kindred, Table]) -> None:
         self._engine, self._registry, self.tables = engine, registry, tables
+        self._makers: dict[Kindred, _Maker] = {}
         self.unfit: TablesDiffer | None = None      # raised in place of reading from tables that do not fit
 
     async def load(
@@ -32,16 +34,17 @@ class PostgresReader:
         they come, and once all are there; what it raises ends the reading, as cancelling does."""
         self._check_fit()
         items: list[Resource] = []
-        async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}") as connection:
-            if len(identifiers) <= PORTION:
-                items = await self.load_with(connection, kindred, identifiers)
-            else:       # one query, by a cursor: so many records need not be there twice
-                async with connection.transaction(readonly=True):
-                    cursor = await connection.cursor(self._query(kindred), list(identifiers))
-                    while rows := await cursor.fetch(PORTION):
-                        items += self._items(kindred, rows)
-                        if progress is not None:
-                            progress(min(len(items), len(identifiers) - 1), len(identifiers))
+        with uncollected(len(identifiers)):     # between portions, too: it would look at all that has come so far
+            async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}") as connection:
+                if len(identifiers) <= PORTION:
+                    items = await self.load_with(connection, kindred, identifiers)
+                else:       # one query, by a cursor: so many records need not be there twice
+                    async with connection.transaction(readonly=True):
+                        cursor = await connection.cursor(self._query(kindred), list(identifiers))
+                        while rows := await cursor.fetch(PORTION):
+                            items += self._items(kindred, rows)
+                            if progress is not None:
+                                progress(min(len(items), len(identifiers) - 1), len(identifiers))
         if progress is not None:
             progress(len(identifiers), len(identifiers))
         return items
@@ -85,16 +88,40 @@ class PostgresReader:
             raise self.unfit
 
     def _items(self, kindred: Kindred, rows: Sequence[Any]) -> list[Resource]:
-        cls, fields = self._registry.resource(kindred), [column.field for column in self.tables[kindred].columns]
-        items = []
+        maker = self._maker(kindred)
+        items: list[Resource] = []
         with uncollected(len(rows)):
-            for row in rows:
-                try:
-                    items.append(cls(**dict(zip(fields, row, strict=True))))
-                except Invalid as invalid:
-                    target = Target(*kindred, row[fields.index("_id")])
-                    raise Invalid(f"the stored row of {target}", invalid.problems) from None
+            left = iter(rows)
+            maker.load(left, items)
+            while len(items) < len(rows):       # it stopped at a row that is not as its class keeps it
+                items.append(maker.item(rows[len(items)]))
+                maker.load(left, items)
         return items
+
+    def _maker(self, kindred: Kindred) -> _Maker:
+        """What makes items of a resource's rows; another one where its class or its table has been replaced."""
+        cls, table = self._registry.resource(kindred), self.tables[kindred]
+        maker = self._makers.get(kindred)
+        if maker is None or maker.cls is not cls or maker.table is not table:
+            fields = [column.field for column in table.columns]
+            maker = self._makers[kindred] = _Maker(cls, table, fields, loader(cls, fields))
+        return maker
+
+
+class _Maker(NamedTuple):
+    """Makes items of the rows of a table: ``load`` many of them, ``item`` one, which says what is wrong with it."""
+
+    cls: type[Resource]
+    table: Table
+    fields: Sequence[str]
+    load: Callable[[Iterator[Any], list[Any]], Any]
+
+    def item(self, row: Any) -> Resource:
+        try:
+            return self.cls(**dict(zip(self.fields, row, strict=True)))
+        except Invalid as invalid:
+            target = Target(*self.table.kindred, row[self.fields.index("_id")])
+            raise Invalid(f"the stored row of {target}", invalid.problems) from None
 
 
 def _select(table: Table) -> str:

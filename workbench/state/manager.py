@@ -43,6 +43,7 @@ from workbench.state.state import Cache, State
 from workbench.state.step import Step
 from workbench.state.table import Table
 from workbench.state.turn import Turn
+from workbench.state.uncollected import uncollected
 from workbench.state.view import Means
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -141,12 +142,16 @@ class StateManager:
 
         ``progress(done, total)`` is called as they come, for each resource anew."""
         unit = self.unit(self.state, self.user, reading=True)
-        wanted = [self.registry.target(target) for target in targets]
-        found: dict[Target, Resource] = {}
-        for domain in dict.fromkeys(target.domain for target in wanted):
-            of_domain = [target for target in wanted if target.domain == domain]
-            found.update(zip(of_domain, await unit.fetch(domain, of_domain, progress), strict=True))
-        return [found[target] for target in wanted]
+        with uncollected(len(targets)):
+            wanted = [self.registry.target(target) for target in targets]
+            domains = list(dict.fromkeys(target[0] for target in wanted))
+            if len(domains) == 1:
+                return await unit.fetch_all(domains[0], wanted, progress)
+            found: dict[Target, Resource] = {}
+            for domain in domains:
+                of_domain = [target for target in wanted if target.domain == domain]
+                found.update(zip(of_domain, await unit.fetch_all(domain, of_domain, progress), strict=True))
+            return [found[target] for target in wanted]
 
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, pending ones included, by ``_created``."""
@@ -244,16 +249,19 @@ class StateManager:
         are pending still."""
         if plan.state is not self.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
+        items = self.cache.items
         for change in plan.changes:
-            if is_deleted(change.after):
-                self.cache.items.pop(change.target, None)
+            if change.after is None or change.kind == "delete":
+                items.pop(change.target, None)
             else:
-                self.cache.keep(change.target, change.after)
-        rest = [] if plan.state is self.state else [
-            step for step in self.state.pending() if step not in plan.state.pending()]
-        written = {change.target: change.after._etag for change in plan.changes
-                   if change.after is not None and not is_deleted(change.after)}
-        self.history.settle(plan.state, without(self.state, plan.state.committed(), rest, written))
+                items[change.target] = change.after
+        behind = plan.state.committed()
+        if plan.state is not self.state:
+            rest = [step for step in self.state.pending() if step not in plan.state.pending()]
+            written = {change.target: change.after._etag for change in plan.changes
+                       if change.after is not None and change.kind != "delete"}
+            behind = without(self.state, behind, rest, written)
+        self.history.settle(plan.state, behind)
         self._part = None
 
     def part(self, wanted: Iterable[Any]) -> Plan:

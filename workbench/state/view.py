@@ -17,7 +17,7 @@ from workbench.domain.datadef import unknown
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted
+from workbench.domain.resource import Resource, Target, identify, is_deleted, targets_of
 from workbench.errors import Conflict, Invalid, NotFound, Problem
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
@@ -25,6 +25,7 @@ from workbench.state.progress import Progress
 from workbench.state.reader import Reader, in_order, matches
 from workbench.state.state import Cache, State
 from workbench.state.step import Search
+from workbench.state.uncollected import uncollected
 
 _NOWHERE = Target("", "", "")
 
@@ -152,20 +153,39 @@ class View:
 
     async def fetch(self, domain: str, what: Sequence[Any], progress: Progress | None = None) -> list[Resource]:
         """The present items of targets, in their order; those not cached are one query per resource."""
-        targets = [self.registry.target(one, home=domain) for one in what]
+        return await self.fetch_all(domain, [self.registry.target(one, home=domain) for one in what], progress)
+
+    async def fetch_all(
+        self, domain: str, targets: Sequence[Target], progress: Progress | None = None,
+    ) -> list[Resource]:
+        """``fetch`` of Targets that are as the registry gives them."""
         for kindred in {target[:2] for target in targets}:
             self.registry.grant(domain, kindred)
-        found = {target: self._present(target) for target in targets}
-        if absent := [target for target, item in found.items() if item is None]:
-            await self._load(absent, progress)
-            found |= {target: self._present(target) for target in absent}
-            if absent := [target for target in absent if found[target] is None]:
-                missing = [target for target in absent if target not in self.draft.changed]
-                raise NotFound(*(missing or absent), deleted=not missing)
-        items: list[Any] = [found[target] for target in targets]
+        with uncollected(len(targets)):
+            items: list[Any] = self._all_present(targets)
+            if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
+                await self._load(absent, progress)
+                came = iter(self._all_present(absent))
+                items = [next(came) if item is None else item for item in items]
+        if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
+            missing = [target for target in absent if target not in self.draft.changed]
+            raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
         if len(items) == 1:
             self.look_at(targets[0], items[0], domain)
         return items
+
+    def _all_present(self, targets: Sequence[Target]) -> list[Resource | None]:
+        """``_present`` of each: where nothing is pending or was seen, as when many are loaded, with as few look-ups as
+        can be, for a look-up costs as much as anything else that is done with an item."""
+        if len(targets) == 1 or self.draft.changed or self.seen:
+            return [self._present(target) for target in targets]
+        found = list(map(self.cache.items.get, targets))
+        self.seen.update((target, item) for target, item in zip(targets, found, strict=True) if item is not None)
+        one_of_each: dict[type, Any] = dict(zip(map(type, found), found, strict=True))
+        if all(one is None or not (hasattr(one, "_deleted") or self.registry.current(one) is not one)
+               for one in one_of_each.values()):
+            return found
+        return [None if item is None or is_deleted(item) else self.registry.current(item) for item in found]
 
     def _present(self, target: Target) -> Resource | None:
         """The item as it is seen here, of its resource's present class; None when it is not there."""
@@ -198,13 +218,13 @@ class View:
 
     async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> None:
         """Takes those not yet known into the cache."""
-        wanted: dict[Kindred, dict[Identifier, None]] = {}
-        for target in targets:
-            if target not in self.draft.changed and target not in self.seen and target not in self.cache.items:
-                wanted.setdefault(target[:2], {})[target.identifier] = None
-        for kindred, identifiers in wanted.items():
-            for item in await self.reader.load(kindred, list(identifiers), progress=progress):
-                self.cache.keep(Target(*kindred, item._id), item)
+        for known in (self.draft.changed, self.seen, self.cache.items):
+            if known:
+                targets = [target for target in targets if target not in known]
+        for kindred in dict.fromkeys(target[:2] for target in targets):
+            identifiers = dict.fromkeys(target[2] for target in targets if target[:2] == kindred)
+            loaded = await self.reader.load(kindred, list(identifiers), progress=progress)
+            self.cache.items.update(zip(targets_of(kindred, [item._id for item in loaded]), loaded, strict=True))
 
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]:
         """Items by equality of fields: stored ones overlaid with what is pending and with what this unit has read

@@ -1,0 +1,133 @@
+"""Field: what one field of a Datadef admits, how a value is made fit for it, and what it is when none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import UnionType
+from typing import Any, TypeVar, overload
+
+import pyrsistent
+
+from workbench.domain.convert import Refused, shown
+from workbench.domain.kinds import Kind, OptionalKind, kind_of
+from workbench.errors import DefinitionError, Invalid, meant
+
+T = TypeVar("T")
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
+
+
+class Field:
+    """What ``field`` declares: the kind of the values and what else is asked of them."""
+
+    __slots__ = (
+        "_made",
+        "accept",
+        "check",
+        "choices",
+        "doc",
+        "factory",
+        "hidden",
+        "initial",
+        "kind",
+        "name",
+        "references",
+        "unique",
+    )
+
+    def __init__(
+        self, kind: Kind, *, initial: Any, check: Callable[[Any], Any] | None, factory: Callable[[Any], Any] | None,
+        choices: Iterable[Any] | None, doc: str, hidden: bool, references: Any, unique: bool,
+    ) -> None:
+        self.name = ""      # set by the class that holds it
+        self.kind, self.check, self.factory, self.doc, self.hidden = kind, check, factory, doc, hidden
+        self.references, self.unique = references, unique
+        self.initial: Any = None if initial is MISSING and isinstance(kind, OptionalKind) else initial
+        self._made = callable(self.initial) and self.initial is not MISSING
+        try:
+            self.choices = None if choices is None else tuple(kind.convert(choice) for choice in choices)
+        except (Refused, Invalid) as refusal:
+            raise DefinitionError(f"a choice does not fit the field's own type: {refusal}") from refusal
+        plain = check is None and factory is None and self.choices is None
+        self.accept: Callable[[Any], Any] = kind.convert if plain else self._accept
+        if self.initial is not MISSING and not self._made:
+            try:
+                self.initial = self.accept(self.initial)
+            except (Refused, Invalid) as refusal:
+                raise DefinitionError(f"the initial value does not fit the field's own type: {refusal}") from refusal
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given: there is no initial one and None is not admitted."""
+        return self.initial is MISSING
+
+    def _accept(self, value: Any) -> Any:
+        if self.factory is not None:
+            try:
+                value = self.factory(value)
+            except Exception as error:
+                raise Refused(f"{shown(value)} could not be converted: {error}") from error
+        value = self.kind.convert(value)
+        if value is None and isinstance(self.kind, OptionalKind):
+            return value
+        if self.choices is not None and value not in self.choices:
+            texts = [str(self.kind.dump(choice)) for choice in self.choices]
+            raise Refused(f"{shown(value)} is not among the choices; {meant(str(value), texts)}"
+                          f"There is: {', '.join(texts)}")
+        if self.check is not None:
+            self._run_check(value)
+        return value
+
+    def _run_check(self, value: Any) -> None:
+        assert self.check is not None
+        try:
+            answer = self.check(value)
+        except ValueError as error:
+            raise Refused(f"{shown(value)} failed its check: {error}") from error
+        except Exception as error:
+            raise Refused(f"{shown(value)} could not be checked, the check raised {error!r}") from error
+        passed, why = answer if isinstance(answer, tuple) else (answer, "")
+        if not passed:
+            named = getattr(self.check, "__name__", "<lambda>")
+            why = why or self.doc or ("" if named == "<lambda>" else named.replace("_", " "))
+            raise Refused(f"{shown(value)} failed its check{f': {why}' if why else ''}")
+
+    def first(self) -> Any:
+        """The initial value, checked like any other."""
+        return self.accept(self.initial()) if self._made else self.initial
+
+    def pclass_field(self) -> Any:
+        """This field as pyrsistent declares one, for all that PClass offers beside building."""
+        extra: dict[str, Any] = {} if self.initial is MISSING else {"initial": self.initial}
+        return pyrsistent.field(
+            type=() if object in self.kind.python else self.kind.python, mandatory=True, factory=self.accept,
+            serializer=lambda _, value: self.kind.dump(value), **extra)
+
+
+@overload
+def field(
+    type: type[T], *, initial: Any = ...,
+    check: Callable[[T], Any] | None = ..., factory: Callable[[Any], Any] | None = ...,
+    choices: Iterable[T] | None = ..., doc: str = ..., hidden: bool = ..., references: Any = ..., unique: bool = ...,
+) -> T: ...
+@overload
+def field(      # T | None; a mere Any would make mypy take both, and so Any, wherever ``check`` is a lambda
+    type: UnionType, *, initial: Any = ...,
+    check: Callable[[Any], Any] | None = ..., factory: Callable[[Any], Any] | None = ...,
+    choices: Iterable[Any] | None = ..., doc: str = ..., hidden: bool = ..., references: Any = ..., unique: bool = ...,
+) -> Any: ...
+def field(
+    type: Any, *, initial: Any = MISSING, check: Callable[[Any], Any] | None = None,
+    factory: Callable[[Any], Any] | None = None, choices: Iterable[Any] | None = None, doc: str = "",
+    hidden: bool = False, references: Any = None, unique: bool = False,
+) -> Any:
+    """A typed field of a Datadef: ``balance = field(Decimal, initial=Decimal(0), check=lambda b: b >= 0)``.
+
+    It must be given unless it has an ``initial`` (a value, or a function called for each record) or its type admits
+    None. ``check`` returns whether the value will do, or ``(False, "why")``, or raises ValueError; None is not checked.
+    ``factory`` is applied to what was given, before the type's own conversion. ``doc`` says what the field means: it
+    is shown in errors and forms; a ``hidden`` field is not asked for in a form. In a Resource whose table is derived,
+    ``references=Owner`` makes a foreign key (``"self"`` for the own table) and ``unique=True`` a unique constraint.
+
+    Raises DefinitionError for a type that no field can have."""
+    return Field(kind_of(type), initial=initial, check=check, factory=factory, choices=choices, doc=doc, hidden=hidden,
+                 references=references, unique=unique)
