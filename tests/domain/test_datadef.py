@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -114,6 +115,44 @@ def test_a_factory_comes_before_the_type():
     assert Price(amount="1,5").amount == Decimal("1.5")
     assert problems(Price, amount=5).problems[0].reason == (
         "5 could not be converted: 'int' object has no attribute 'replace'")
+
+
+class Booking(Datadef):
+    seats = field(int, least=1, most=9)
+    price = field(Decimal | None, least="0.50", check=lambda price: price != 13, doc="not thirteen")
+    day = field(date, initial=date(2013, 1, 1), most="2013-12-31")
+
+
+@pytest.mark.parametrize("name, value, words", [
+    ("seats", 0, "0 failed its check: only 1 to 9 will do"), ("seats", 10, "10 failed its check: only 1 to 9 will do"),
+    ("price", "0.49", "Decimal('0.49') failed its check: only 0.50 or more will do"),
+    ("day", "2014-01-01", "datetime.date(2014, 1, 1) failed its check: only 2013-12-31 or less will do"),
+    ("price", "NaN", "Decimal('NaN') failed its check: only 0.50 or more will do")])
+def test_limits(name, value, words):
+    """A number, day or time below the least or above the most is refused, and the error says what lies between."""
+    [problem] = problems(Booking, **{"seats": 1, name: value}).problems
+    assert words in str(problem)
+    [problem] = problems(Booking(seats=1).set, **{name: value}).problems
+    assert words in str(problem)
+
+
+def test_what_lies_between_the_limits():
+    """The limits themselves will do, None is not asked, and the field's own check is asked as well."""
+    booking = Booking(seats=9, price="0.50", day="2013-12-31")
+    assert (booking.seats, booking.price, booking.day) == (9, Decimal("0.50"), date(2013, 12, 31))
+    assert Booking(seats=1, price=None).price is None
+    [problem] = problems(Booking, seats=1, price=13).problems
+    assert str(problem) == "price: Decimal('13') failed its check: not thirteen"
+
+
+@pytest.mark.parametrize("type, limits, words", [
+    (str, {"least": "a"}, "least and most are for numbers, days and times, not for text; use check="),
+    (int, {"most": "many"}, "a limit does not fit the field's own type"),
+    (int, {"least": 2, "most": 1}, "nothing lies between the limits: least is 2, and most is 1")])
+def test_limits_that_are_none(type, limits, words):
+    """Limits that no value can be within, or that are none for the type, are refused where they are written."""
+    with pytest.raises(DefinitionError, match=words):
+        field(type, **limits)
 
 
 def test_choices_are_typed_and_near_ones_offered():

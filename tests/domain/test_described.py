@@ -13,7 +13,7 @@ class Plain(Command):
     """Does it."""
 
     how = field(str, choices=["fast", "well"], doc="which way")
-    often = field(int, initial=1)
+    often = field(int, initial=1, least=1, most=9)
 
 
 def test_the_help_of_a_command() -> None:
@@ -24,7 +24,7 @@ Plain(how=…)
 Does it.
 
     how    text, required, one of fast, well: which way
-    often  a whole number, initially 1"""
+    often  a whole number, initially 1, 1 to 9"""
 
 
 def test_ipython_shows_it() -> None:

@@ -427,3 +427,25 @@ def test_it_is_shown_as_a_widget(wb: Workbench) -> None:
     wb.issue(OpenAccount(owner="Cid"))
     filled.refresh()
     assert filled.aim.input.options[0].startswith("Cid · ")
+
+
+def test_limits_are_a_hint_and_told_while_typing(dsn: str) -> None:
+    """What lies between the limits of a field stands beneath it; a value beyond them is told as it is typed."""
+    shop = Domain("shop")
+
+    class Order(Command):
+        pieces = field(int, least=1, most=9, doc="in one parcel")
+
+    shop.command(Order)
+
+    @shop.command_handler(Order)
+    async def ordered(command: Order, context: Context) -> Any:
+        yield context.respond(pieces=command.pieces)
+
+    with Workbench(shop, dsn=dsn) as wb:
+        line = wb.form(Order).controls["pieces"]
+        assert any("in one parcel; 1 to 9" in getattr(child, "value", "") for child in line.widget.children)
+        line.input.value = "10"
+        assert "only 1 to 9 will do" in line.beneath.widget.value
+        line.input.value = "9"
+        assert "only" not in line.beneath.widget.value

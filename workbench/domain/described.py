@@ -33,4 +33,6 @@ def _words(field: Any) -> str:
         words.append(f"initially {shown(field.kind.dump(field.initial))}" if not field._made else "made anew for each")
     if field.choices is not None:
         words.append(f"one of {', '.join(str(field.kind.dump(choice)) for choice in field.choices)}")
+    if field.limits is not None:
+        words.append(field.limits.words)
     return ", ".join(words) + (f": {field.doc}" if field.doc else "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
 from types import UnionType
 from typing import Any, TypeVar, overload
 
@@ -13,7 +15,49 @@ from workbench.domain.kinds import Kind, OptionalKind, kind_of
 from workbench.errors import DefinitionError, Invalid, meant
 
 T = TypeVar("T")
+_ORDERED = (int, float, Decimal, date, time, datetime)
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
+
+
+class Limits:
+    """The least and the most that a field admits, both included; None where there is no such limit."""
+
+    __slots__ = ("least", "most", "words")
+
+    def __init__(self, least: Any, most: Any, words: str) -> None:
+        self.least, self.most, self.words = least, most, words
+
+    def before(self, check: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+        """A check that asks these limits first."""
+        least, most, outside = self.least, self.most, (False, f"only {self.words} will do")
+
+        def within(value: Any) -> Any:
+            try:
+                inside = (least is None or value >= least) and (most is None or value <= most)
+            except ArithmeticError:     # a Decimal that is no number
+                inside = False
+            return outside if not inside else True if check is None else check(value)
+
+        within.__name__ = getattr(check, "__name__", "<lambda>")
+        return within
+
+
+def _limits(kind: Kind, least: Any, most: Any) -> Limits | None:
+    """The limits as the kind has its values; raises DefinitionError."""
+    if least is None and most is None:
+        return None
+    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    if inner.annotation not in _ORDERED:
+        raise DefinitionError(f"least and most are for numbers, days and times, not for {kind.name}; use check=")
+    try:
+        least, most = (None if limit is None else inner.convert(limit) for limit in (least, most))
+    except Refused as refusal:
+        raise DefinitionError(f"a limit does not fit the field's own type: {refusal}") from refusal
+    low, high = (None if limit is None else str(inner.dump(limit)) for limit in (least, most))
+    if least is not None and most is not None and not least <= most:
+        raise DefinitionError(f"nothing lies between the limits: least is {low}, and most is {high}")
+    return Limits(least, most, f"{low} or more" if high is None else f"{high} or less" if low is None else
+                  f"{low} to {high}")
 
 
 class Field:
@@ -29,6 +73,7 @@ class Field:
         "hidden",
         "initial",
         "kind",
+        "limits",
         "name",
         "references",
         "unique",
@@ -36,9 +81,12 @@ class Field:
 
     def __init__(
         self, kind: Kind, *, initial: Any, check: Callable[[Any], Any] | None, factory: Callable[[Any], Any] | None,
-        choices: Iterable[Any] | None, doc: str, hidden: bool, references: Any, unique: bool,
+        choices: Iterable[Any] | None, doc: str, hidden: bool, references: Any, unique: bool, least: Any = None,
+        most: Any = None,
     ) -> None:
         self.name = ""      # set by the class that holds it
+        self.limits = _limits(kind, least, most)
+        check = check if self.limits is None else self.limits.before(check)
         self.kind, self.check, self.factory, self.doc, self.hidden = kind, check, factory, doc, hidden
         self.references, self.unique = references, unique
         self.initial: Any = None if initial is MISSING and isinstance(kind, OptionalKind) else initial
@@ -108,26 +156,29 @@ def field(
     type: type[T], *, initial: Any = ...,
     check: Callable[[T], Any] | None = ..., factory: Callable[[Any], Any] | None = ...,
     choices: Iterable[T] | None = ..., doc: str = ..., hidden: bool = ..., references: Any = ..., unique: bool = ...,
+    least: Any = ..., most: Any = ...,
 ) -> T: ...
 @overload
 def field(      # T | None; a mere Any would make mypy take both, and so Any, wherever ``check`` is a lambda
     type: UnionType, *, initial: Any = ...,
     check: Callable[[Any], Any] | None = ..., factory: Callable[[Any], Any] | None = ...,
     choices: Iterable[Any] | None = ..., doc: str = ..., hidden: bool = ..., references: Any = ..., unique: bool = ...,
+    least: Any = ..., most: Any = ...,
 ) -> Any: ...
 def field(
     type: Any, *, initial: Any = MISSING, check: Callable[[Any], Any] | None = None,
     factory: Callable[[Any], Any] | None = None, choices: Iterable[Any] | None = None, doc: str = "",
-    hidden: bool = False, references: Any = None, unique: bool = False,
+    hidden: bool = False, references: Any = None, unique: bool = False, least: Any = None, most: Any = None,
 ) -> Any:
     """A typed field of a Datadef: ``balance = field(Decimal, initial=Decimal(0), check=lambda b: b >= 0)``.
 
     It must be given unless it has an ``initial`` (a value, or a function called for each record) or its type admits
-    None. ``check`` returns whether the value will do, or ``(False, "why")``, or raises ValueError; None is not checked.
+    None. Numbers, days and times may have a ``least`` and a ``most``, both admitted. ``check`` returns whether the
+    value will do, or ``(False, "why")``, or raises ValueError; None is not checked.
     ``factory`` is applied to what was given, before the type's own conversion. ``doc`` says what the field means: it
     is shown in errors and forms; a ``hidden`` field is not asked for in a form. In a Resource whose table is derived,
     ``references=Owner`` makes a foreign key (``"self"`` for the own table) and ``unique=True`` a unique constraint.
 
-    Raises DefinitionError for a type that no field can have."""
+    Raises DefinitionError for a type that no field can have, and for limits or choices that do not fit it."""
     return Field(kind_of(type), initial=initial, check=check, factory=factory, choices=choices, doc=doc, hidden=hidden,
-                 references=references, unique=unique)
+                 references=references, unique=unique, least=least, most=most)

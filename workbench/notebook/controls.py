@@ -52,7 +52,7 @@ def _within(field: Field) -> Field:
     kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
     within = Field(kind, initial=MISSING, check=field.check, factory=field.factory, choices=field.choices,
                    doc=field.doc, hidden=False, references=field.references, unique=False)
-    within.name = field.name
+    within.name, within.limits = field.name, field.limits       # which its check asks already
     return within
 
 

@@ -105,9 +105,10 @@ class Beneath:
 
 
 def hint_of(field: Field) -> list[widgets.DOMWidget]:
-    """The doc of a field as a line, where it has one."""
-    hint = f'<div class="wb-hint">{escape(field.doc)}</div>'
-    return [widgets.HTML(hint).add_class("wb-beneath")] if field.doc else []
+    """The doc and the limits of a field as a line, where it has any."""
+    words = "; ".join(filter(None, [field.doc, "" if field.limits is None else field.limits.words]))
+    hint = f'<div class="wb-hint">{escape(words)}</div>'
+    return [widgets.HTML(hint).add_class("wb-beneath")] if words else []
 
 
 def name_of(field: Field) -> str:
