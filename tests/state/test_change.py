@@ -8,9 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.state.domains import START, RecordingReader, Write, manage, notes, stored
 from workbench import Delete, Domain, Insert, Resource, Target, Update, field, invariant
+from workbench.domain.datadef import same
 from workbench.errors import AlreadyExists, Invalid, NotFound
 from workbench.state.change import Change
 from workbench.state.manager import StateManager
@@ -192,6 +195,26 @@ async def test_many_updates_are_one_change() -> None:
     assert (change.old, change.new) == ({"amount": 1, "share": None}, {"amount": 4, "share": 4.0})
     assert change.steps == [1, 2, 3]
     assert len(change.entry.causes()) == 6
+
+
+VALUES = {"amount": [None, Decimal(1), Decimal("1.0"), Decimal(2)], "share": [None, 1.0, float("nan")],
+          "tags": [[], ["a"], ["a", "b"]]}
+SETTINGS = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 3), min_size=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(SETTINGS, min_size=1, max_size=4))
+async def test_the_columns_of_a_change(series: list[dict[str, int]]) -> None:
+    """Whatever was set, and set back, on the way: a change is of those fields whose values differ in the end, and there
+    is none where only stamps do."""
+    bench = Bench(plain(amount=1, share=1.0, tags=["a"]))
+    for setting in series:
+        await bench.do(Update(P, **{name: VALUES[name][place % len(VALUES[name])] for name, place in setting.items()}))
+    was, now = plain(amount=1, share=1.0, tags=["a"]), await bench.see(P)
+    differ = [name for name in VALUES if not same(getattr(was, name), getattr(now, name))]
+    assert [(change.kind, change.columns) for change in bench.changes] == (
+        [("update", ("_updated", "_etag", *differ))] if differ else [])
+    assert [sorted(change.new) for change in bench.changes] == ([sorted(differ)] if differ else [])
 
 
 # ------------------------------------------------------------------------------------------------ coming and going

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.state.domains import START
 from workbench import Event, Resource, Target, Update, field
 from workbench.domain.kinds import kind_of
-from workbench.state.change import Change
+from workbench.state.change import Change, Shape
 from workbench.state.order import Order, ordered
 from workbench.state.state import Entry
 from workbench.state.table import Column, ForeignKey, Table, Unique
@@ -68,7 +68,8 @@ def change(before: Any, after: Any) -> Change:
     target = Target(*(FOLDER if isinstance(item, Folder) else PAPER), item.identifier)
     gone = after is None or getattr(after, "_deleted", None) is not None
     kind = "insert" if before is None else "delete" if gone else "update"
-    return Change(kind, target, before, after, (), Entry(before, after, Update(target), Event(), 1, 1))
+    return Change(kind, target, before, after, Shape(target[:2], kind, ()),
+                  Entry(before, after, Update(target), Event(), 1, 1))
 
 
 def changes_between(before: Rows, after: Rows) -> list[Change]:
@@ -98,7 +99,7 @@ def write(rows: Rows, order: Order) -> Rows:
         elif one.after is None:
             del rows[one.target]
         else:
-            rows[one.target] = one.after.set(**dict.fromkeys(one.withheld))
+            rows[one.target] = one.after.set(**dict.fromkeys(one.shape.withheld))
         assert not broken(rows, order.deferred), f"{one!r} {one.part} was too early or too late"
     assert not broken(rows)
     return rows

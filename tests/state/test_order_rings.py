@@ -12,7 +12,7 @@ import pytest
 
 from workbench import Event, Resource, Target, Update, field
 from workbench.domain.kinds import kind_of
-from workbench.state.change import Change
+from workbench.state.change import Change, Shape
 from workbench.state.order import Order, ordered
 from workbench.state.state import Entry
 from workbench.state.table import Column, ForeignKey, Table, Unique
@@ -51,7 +51,8 @@ def change(before: Seat | None, after: Seat | None) -> Change:
     columns = () if before is None or after is None else tuple(
         name for name in Seat._fields if getattr(before, name) != getattr(after, name))
     target = Target(*SEAT, item._id)
-    return Change(kind, target, before, after, columns, Entry(before, after, Update(target), Event(), 1, 1))
+    return Change(kind, target, before, after, Shape(SEAT, kind, columns),
+                  Entry(before, after, Update(target), Event(), 1, 1))
 
 
 def seat(key: str, **values: Any) -> Seat:

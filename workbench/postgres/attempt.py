@@ -9,20 +9,22 @@ moved is noted, and the transaction rolled back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing, suppress
+from itertools import groupby, islice
 from typing import Any
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
+from workbench.postgres.ahead import Ahead
 from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, leave
-from workbench.postgres.rows import deferral, is_chunked
-from workbench.postgres.statements import CHUNK, PORTION, Statement, in_lock_order
+from workbench.postgres.rows import deferral
+from workbench.postgres.statements import PORTION, Statement, in_lock_order
 from workbench.state.merge import ResolveConflict
 from workbench.state.plan import Plan
 from workbench.state.progress import Progress
@@ -48,14 +50,14 @@ class Attempt:
     of every portion of changes written, and of how many there are; what it raises rolls all back."""
 
     def __init__(
-        self, reader: PostgresReader, plan: Plan, statements: Sequence[Statement], *, verify_reads: bool,
+        self, reader: PostgresReader, plan: Plan, statements: Ahead, *, verify_reads: bool,
         serializable: bool, lock_timeout: float, receipts: Sequence[Receipt] = (),
         progress: Progress | None = None,
     ) -> None:
         self._reader, self._plan, self._statements = reader, plan, statements
         self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
         self._receipts, self._progress = receipts, progress
-        self._total, self._written = sum(len(statement.changes) for statement in statements), 0
+        self._written = 0
         self._number: str | None = None
         self.moved: dict[Target, str] = {}
         self.spent: list[str] = []
@@ -80,9 +82,10 @@ class Attempt:
                 await self._verify(connection)
             if self._serializable:
                 await self._search_again(connection)
-            for statement in self._statements:
-                self.running = statement
-                await self._execute(connection, statement)
+            async with aclosing(self._statements.each()) as statements:
+                async for statement in statements:
+                    self.running = statement
+                    await self._execute(connection, statement)
             if self.moved:
                 raise Stale
             self.running = None
@@ -109,28 +112,30 @@ class Attempt:
         return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}" + (f"; {deferring}" if deferring else "")
 
     async def _verify(self, connection: Any) -> None:
-        for kindred, locks in sorted(self._locks().items()):
-            identifiers = in_lock_order(locks)
-            runs = [(mode, list(run)) for mode, run in groupby(identifiers, key=locks.__getitem__)]
-            if len(runs) > RUNS:
-                runs = [(max(locks.values(), key=_STRENGTH.index), identifiers)]
+        locks, expected = self._locks()
+        for kindred, modes in sorted(locks.items()):
             stored: dict[Any, str | None] = {}
-            for mode, some in runs:
+            for mode, some in _runs(modes):
                 stored |= await etags_of(connection, self._plan.tables[kindred], some, mode)
+            if stored == expected[kindred]:     # nearly always, and found out at once
+                continue
             for target, etag in self._plan.reads.items():
                 if target[:2] == kindred and stored.get(target.identifier, _GONE) != etag:
                     self.moved[target] = "read"
 
-    def _locks(self) -> dict[Kindred, dict[Any, str]]:
-        """How each row must be locked: what was read FOR SHARE, what is changed as its statement will do."""
-        locks: dict[Kindred, dict[Any, str]] = {}
-        for target in self._plan.reads:
-            locks.setdefault(target[:2], {})[target.identifier] = "FOR SHARE"
+    def _locks(self) -> tuple[dict[Kindred, dict[Any, str]], dict[Kindred, dict[Any, str | None]]]:
+        """How each row must be locked: what was read FOR SHARE, what is changed as its statement will do; and the etag
+        that it is expected to have."""
+        expected: dict[Kindred, dict[Any, str | None]] = defaultdict(dict)
+        for (domain, key, identifier), etag in self._plan.reads.items():
+            expected[domain, key][identifier] = etag
+        locks = defaultdict(dict, {kindred: dict.fromkeys(etags, "FOR SHARE") for kindred, etags in expected.items()})
         for change in self._plan.changes:
             if change.before is not None:
-                mode = "FOR UPDATE" if change.after is None else "FOR NO KEY UPDATE"
-                locks.setdefault(change.target[:2], {})[change.target.identifier] = mode
-        return locks
+                domain, key, identifier = change.target
+                locks[domain, key][identifier] = "FOR UPDATE" if change.after is None else "FOR NO KEY UPDATE"
+                expected[domain, key].setdefault(identifier, change.before._etag)
+        return locks, expected
 
     async def _search_again(self, connection: Any) -> None:
         """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""
@@ -144,44 +149,57 @@ class Attempt:
                 self.moved = {target: did for target, did in appeared.items() if target not in accepted} | self.moved
 
     async def _execute(self, connection: Any, statement: Statement) -> None:
-        if statement.copied:
+        count = len(statement.changes)
+        if not statement.width:
             await self._copy(connection, statement)
             return
-        if len(statement.parameters) > 1:
+        if count > statement.width:
             found: list[Any] = []
-            width = CHUNK if is_chunked(statement) else 1
-            for start in range(0, len(statement.changes), PORTION):
-                found += await connection.fetchmany(
-                    statement.sql, statement.parameters[start // width:(start + PORTION) // width])
-                self._tell(min(PORTION, len(statement.changes) - start))
+            for start in range(0, count, PORTION):
+                found += await connection.fetchmany(statement.sql, statement.runs(start, start + PORTION))
+                self._tell(min(PORTION, count - start))
         else:
-            # The last statement brings the transaction's number along: so it need not be asked for.
-            last = statement is self._statements[-1]
-            found = await connection.fetch(_numbered(statement) if last else statement.sql, *statement.parameters[0])
-            if last and found:
+            # One such statement brings the transaction's number along: so it need not be asked for.
+            sql = statement.sql if self._number else _numbered(statement)
+            found = await connection.fetch(sql, *statement.parameters[0])
+            if found and not self._number:
                 self._number = found[0][-1]
-            self._tell(len(statement.changes))
-        if statement.kind != "insert" and len(found) != len(statement.changes):
+            self._tell(count)
+        if statement.kind != "insert" and len(found) != count:
             there = {row[0] for row in found}
             self.moved |= {change.target: change.kind for change in statement.changes
                            if change.target.identifier not in there}
 
     async def _copy(self, connection: Any, statement: Statement) -> None:
         """New rows by COPY, so many at a time that what goes on can be told, and cancelled."""
-        for start in range(0, len(statement.parameters), PORTION):
-            rows = statement.parameters[start:start + PORTION]
+        count = len(statement.changes)
+        for start in range(0, count, PORTION):
+            rows = statement.runs(start, start + PORTION)
             try:
                 await connection.copy_records_to_table(
                     statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
             except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
                 raise DatabaseError(f"a value does not fit into {statement.table.name}: {error}; nothing was written, "
                                     "everything pending is kept") from error
-            self._tell(len(rows))
+            self._tell(min(PORTION, count - start))
 
     def _tell(self, count: int) -> None:
         self._written += count
         if self._progress is not None:
-            self._progress(self._written, self._total)
+            self._progress(self._written, self._statements.total)
+
+
+def _runs(modes: Mapping[Any, str]) -> list[tuple[str, list[Any]]]:
+    """Rows to be locked in one query each, with its locking clause: those that follow each other in the order of
+    identifiers and are locked alike; all in one, with the strongest, where there would be too many."""
+    strengths = set(modes.values())
+    strongest = max(strengths, key=_STRENGTH.index)
+    if len(strengths) > 1:
+        identifiers = in_lock_order(modes)
+        runs = [(mode, list(run)) for mode, run in islice(groupby(identifiers, key=modes.__getitem__), RUNS + 1)]
+        if len(runs) <= RUNS:
+            return runs
+    return [(strongest, list(modes))]
 
 
 def _numbered(statement: Statement) -> str:

@@ -22,7 +22,7 @@ from workbench.postgres.caveats import blockers, caveats, columns_of_constraint
 from workbench.postgres.deferred import broken
 from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
 from workbench.postgres.query import PostgresReader
-from workbench.postgres.rows import deferral, part_of, reads_of, rows_of
+from workbench.postgres.rows import deferral, reads_of
 from workbench.postgres.statements import Statement, column_of, compiled
 from workbench.postgres.violation import Checked, Violation, causes_of, readers_of
 from workbench.state.change import Change
@@ -158,13 +158,13 @@ class _Trial:
 
     async def _try(self, statement: Statement) -> None:
         """Runs a statement; where it fails, its halves, so that each row that is to blame is named."""
-        rows, changes, patience = rows_of(statement), statement.changes, self._patience
+        changes, patience = statement.changes, self._patience
         parts = [[place for place, change in enumerate(changes) if change.target not in self.refused]]
         while parts:
             some = parts.pop()
             if not some:
                 continue
-            part = part_of(statement, some, rows)
+            part = statement._replace(changes=tuple([changes[place] for place in some]))
             outcome = await self._attempt(self._execute(part), patience)
             if isinstance(outcome, asyncpg.QueryCanceledError):
                 raise _OutOfTime

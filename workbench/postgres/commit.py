@@ -19,12 +19,13 @@ import asyncpg
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated
+from workbench.postgres.ahead import Ahead
 from workbench.postgres.attempt import Attempt, Stale, outcome
 from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.receipt import Receipt, prepare_receipts, receipt_of, refuse_again
-from workbench.postgres.statements import Statement, compiled
+from workbench.postgres.statements import Statement
 from workbench.state.change import Change
 from workbench.state.clash import Clash, clash_of
 from workbench.state.plan import Plan
@@ -69,15 +70,13 @@ async def commit(
     if plan.order.tangles:
         raise CannotOrder(plan.order.tangles)
     with uncollected(len(plan)):
-        statements = compiled(plan)
-        await asyncio.sleep(0)      # compiling took a while: who would cancel has a turn before anything is sent
         return await _attempts(
-            engine, reader, plan, statements, verify_reads=verify_reads, serializable=serializable, wait=wait,
+            engine, reader, plan, Ahead(plan), verify_reads=verify_reads, serializable=serializable, wait=wait,
             receipts=receipts, progress=progress)
 
 
 async def _attempts(
-    engine: Engine, reader: PostgresReader, plan: Plan, statements: Sequence[Statement], *, verify_reads: bool,
+    engine: Engine, reader: PostgresReader, plan: Plan, statements: Ahead, *, verify_reads: bool,
     serializable: bool, wait: float, receipts: Sequence[Receipt], progress: Progress | None,
 ) -> tuple[int, int]:
     """Attempts until one is done or time is over; the numbers of statements and of attempts."""
@@ -91,7 +90,7 @@ async def _attempts(
                           lock_timeout=max(0.001, end - clock()), receipts=receipts, progress=progress)
         try:
             await _once(engine, reader, plan, attempt)
-            return len(statements), attempts
+            return len(statements.made), attempts
         except _IN_THE_WAY as error:
             pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
             if clock() + pause >= end:

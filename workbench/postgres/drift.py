@@ -67,7 +67,7 @@ async def etags_of(connection: Any, table: Table, identifiers: list[Any], lock: 
     rows = await connection.fetch(
         f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
         f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {quoted(key.name)} {lock}", identifiers)
-    return {row[0]: row[1] for row in rows}
+    return dict(rows)       # a record of two is a pair
 
 
 def _moved(item: Resource | None, target: Target, etags: Mapping[Any, str | None]) -> bool:

@@ -52,7 +52,8 @@ async def explain(engine: Engine, plan: Plan) -> list[Explained]:
 
 
 async def _explained(connection: asyncpg.Connection, statement: Statement) -> Explained:
-    sql, first, last, runs = statement.sql, statement.parameters[0], statement.parameters[-1], len(statement.parameters)
+    sql, parameters = statement.sql, statement.parameters
+    first, last, runs = parameters[0], parameters[-1], len(parameters)
     if statement.copied:
         names = ", ".join(quoted(column.name) for column in statement.table.columns)
         values = ", ".join(f"${place}::{column.type}" for place, column in enumerate(statement.table.columns, 2))

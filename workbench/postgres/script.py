@@ -16,7 +16,7 @@ from typing import Any
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.postgres.literals import literal, text_literal
-from workbench.postgres.rows import columns_of, deferral, expects_null, reads_of, rows_of
+from workbench.postgres.rows import deferral, expects_null, reads_of
 from workbench.postgres.statements import CHUNK, Statement, column_of, compiled
 from workbench.state.change import Change
 from workbench.state.plan import Plan
@@ -42,12 +42,11 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
             for start in range(0, len(identifiers), CHUNK):
                 lines += _read(plan, kindred, identifiers[start:start + CHUNK])
     for statement in compiled(plan):
-        columns, rows = columns_of(statement), rows_of(statement)
-        for start in range(0, len(rows), CHUNK):
+        for start in range(0, len(statement.changes), CHUNK):
             changes = statement.changes[start:start + CHUNK]
             lines += ["", _about(statement, changes)]
             write = _insert if statement.kind == "insert" else _guarded
-            lines += write(statement, columns, rows[start:start + CHUNK])
+            lines += write(statement, statement.columns, statement.rows(start, start + CHUNK))
     return "\n".join([*lines, "", "COMMIT;", ""])
 
 

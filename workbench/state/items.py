@@ -40,7 +40,7 @@ def items_of(
                 else:
                     with suppress(Invalid):
                         rows.append(("clean", target, refit(item, cls)))
-        differ = Differ(cls)
+        differ = Differ(kindred, cls)
         for target, entry in changed:
             with suppress(Invalid):
                 rows.append(_shown(target, entry, differ, cls))

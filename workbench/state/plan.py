@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -53,7 +54,10 @@ class Plan:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        return tuple(change for rank in self.ranks for change in rank if not change.part)
+        every = tuple(chain.from_iterable(self.ranks))
+        if len(every) == len(self.order.changes):       # no ring had to be opened: there are no parts
+            return every
+        return tuple([change for change in every if not change.part])
 
     def __len__(self) -> int:
         return len(self.order.changes)
@@ -156,23 +160,29 @@ def plan_of(
             for event in step.events:
                 if event._target is not None:
                     reads.pop(event._target, None)
-        for target, etag in step.reads.items():
-            reads.setdefault(target, etag)
+        if not reads:
+            reads.update(step.reads)
+        else:
+            for target, etag in step.reads.items():
+                reads.setdefault(target, etag)
+    unmade = None in reads.values()     # else no item that is new here can be among them
     for change in changes if reads else ():
-        if reads.get(change.target) == change.etag:     # another version than was changed: the commit must see it
-            reads.pop(change.target, None)
+        if unmade or change.before is not None:
+            expected = None if change.before is None else change.before._etag
+            etag = reads.pop(change.target, expected)
+            if etag != expected:        # another version than was changed: the commit must see it
+                reads[change.target] = etag
     return Plan(state, order, tuple(idle), reads, steps, tables, made)
 
 
 def _changes(state: State, registry: Registry) -> tuple[list[Change], list[Target]]:
     """The changes, in the order in which their items were first touched, and the items whose values are equal."""
-    differs: dict[Kindred, Differ] = {}
+    domain, key, differs = "", "", dict[Kindred, Differ]()
     changes, idle = [], []
     for target, entry in sorted(entries(state.changed), key=lambda pair: pair[1].place):
-        kindred = target[:2]
-        differ = differs.get(kindred)
-        if differ is None:
-            differ = differs[kindred] = Differ(registry.resource(kindred))
+        if target[1] != key or target[0] != domain:     # else of the resource of the one before, as nearly all are
+            domain, key = kindred = target[:2]
+            differ = differs.get(kindred) or differs.setdefault(kindred, Differ(kindred, registry.resource(kindred)))
         change = differ.change(target, entry)
         if change is None:
             idle.append(target)

@@ -173,7 +173,6 @@ class Unit(View):
         if isinstance(mutation, Insert):
             cls = self.registry.resource(target[:2])
             self.draft.insert(mutation, target, cls, event, cached=target in self.cache.items)
-            self.look_away()
             return mutation
         if before is None and (before := await self.there(target)) is None:
             raise NotFound(target, deleted=target in self.draft.changed)

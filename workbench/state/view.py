@@ -17,7 +17,7 @@ from workbench.domain.datadef import unknown
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target, identify, is_deleted, targets_of
+from workbench.domain.resource import Resource, Target, identify, is_deleted, refit, targets_of
 from workbench.errors import Conflict, Invalid, NotFound, Problem
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
@@ -137,8 +137,8 @@ class View:
         self.at, self.item, self._home = target, item, domain
 
     def look_away(self) -> None:
-        """Has none at hand."""
-        self.at, self.item = _NOWHERE, None
+        """Has none at hand, for no domain."""
+        self.at, self.item, self._home = _NOWHERE, None, ""
 
     def target(self, on: Any, domain: str) -> Target:
         """The Target of what a domain names."""
@@ -181,25 +181,27 @@ class View:
             return [self._present(target) for target in targets]
         found = list(map(self.cache.items.get, targets))
         self.seen.update((target, item) for target, item in zip(targets, found, strict=True) if item is not None)
-        one_of_each: dict[type, Any] = dict(zip(map(type, found), found, strict=True))
-        if all(one is None or not (hasattr(one, "_deleted") or self.registry.current(one) is not one)
-               for one in one_of_each.values()):
+        plain = {cls for cls in map(self.registry.resource, {target[:2] for target in targets})
+                 if "_deleted" not in cls._fields}
+        if plain.issuperset(type(item) for item in found if item is not None):
             return found
-        return [None if item is None or is_deleted(item) else self.registry.current(item) for item in found]
+        return [self._present(target) for target in targets]
 
     def _present(self, target: Target) -> Resource | None:
         """The item as it is seen here, of its resource's present class; None when it is not there."""
         entry = self.draft.changed.get(target)
         if entry is not None:
             item = entry.current
-            self.leaned.add(target)
+            if entry.step != self.draft.step:
+                self.leaned.add(target)
         else:
             item = self.seen.get(target)
             if item is None and (item := self.cache.items.get(target)) is not None:
                 self.seen[target] = item
         if item is None or is_deleted(item):
             return None
-        return self.registry.current(item)      # type: ignore[no-any-return]  # a Resource, as it was
+        cls = self.registry.resource(target[:2])        # of its own keys: a class may have been renamed
+        return item if type(item) is cls else refit(item, cls)
 
     async def match(self, target: Target | None, etag: str) -> None:
         """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""

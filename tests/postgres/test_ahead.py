@@ -1,0 +1,79 @@
+"""Ahead: statements that are made while others are at work are the same, and all of them, whenever they are taken."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from tests.editing import Edit, Note, at, desk
+from tests.state.domains import manage, stored
+from workbench import Delete, Insert, Update
+from workbench.domain.registry import Registry
+from workbench.postgres.ahead import SHORT, Ahead
+from workbench.postgres.model import Models
+from workbench.postgres.statements import PIECE, Statement, compiled
+from workbench.state.plan import Plan
+from workbench.state.reader import MemoryReader
+
+
+async def plan_of(count: int) -> Plan:
+    """A plan of new, changed and deleted Notes, a third each, of which the new ones come first."""
+    keys = [f"{number:05}" for number in range(count)]
+    there = [Note(_id=key, _etag=f"e-{key}") for key in keys[count // 3:]]
+    manager = manage(desk(Note), reader=MemoryReader(stored("desk", "note", *there)),
+                     tables=Models(Registry([desk(Note)])).tables)
+    cut = count * 2 // 3
+    await manager.issue(Edit(mutations=[
+        *(Insert(at(Note, key)) for key in keys[:count // 3]),
+        *(Update(at(Note, key), **({"text": "x"} if number % 2 else {"number": 1}))
+          for number, key in enumerate(keys[count // 3:cut])),
+        *(Delete(at(Note, key)) for key in keys[cut:])]))
+    return manager.plan()
+
+
+async def taken(ahead: Ahead) -> list[Statement]:
+    return [statement async for statement in ahead.each()]
+
+
+@pytest.mark.parametrize("count", [3, SHORT, SHORT + 1, 2 * SHORT])
+async def test_they_are_the_statements_of_the_plan(count: int) -> None:
+    """Short plan or long, each statement is made, in its order, and made once: a further attempt has the very same."""
+    plan = await plan_of(count)
+    ahead = Ahead(plan)
+    first = await taken(ahead)
+    assert first == compiled(plan) == ahead.made
+    assert sum(len(statement.changes) for statement in first) == ahead.total == count
+    assert [one is other for one, other in zip(first, await taken(ahead), strict=True)] == [True] * len(first)
+
+
+async def test_the_next_one_is_made_meanwhile() -> None:
+    """While the first statement of a long plan is at work the next ones are made, and all others have their turns."""
+    ahead, turns = Ahead(await plan_of(9 * PIECE)), 0
+    async with aclosing(ahead.each()) as statements:
+        await anext(statements)
+        assert len(ahead.made) == 1
+        while len(ahead.made) < 2 and turns < 100:
+            await asyncio.sleep(0)
+            turns += 1
+    assert 4 <= turns < 100
+
+
+async def test_one_that_is_given_up() -> None:
+    """An attempt that ends at its first statement leaves the others to the next one."""
+    plan = await plan_of(SHORT + 3)
+    ahead = Ahead(plan)
+    for _ in range(2):
+        async with aclosing(ahead.each()) as statements:
+            assert (await anext(statements)).kind == "insert"
+    assert await taken(ahead) == compiled(plan)
+
+
+async def test_what_cannot_be_made() -> None:
+    """A statement that cannot be made raises, and is never taken for the end of the plan."""
+    plan = await plan_of(SHORT + 3)
+    ahead = Ahead(Plan(plan.state, plan.order, plan.idle, plan.reads, plan.steps, {}))
+    for error in (KeyError, AssertionError):
+        with pytest.raises(error):
+            await taken(ahead)

@@ -1,0 +1,200 @@
+"""The View: the item last looked at is at hand, and nobody can tell: whatever handlers do, they see what a View without
+it shows them, and steps tell the same.
+
+Two domains share a resource, and one has one of its own. Programs of fetches, searches and mutations are drawn for the
+handlers of commands and events, and for policies of both domains.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench import Command, Delete, Domain, Event, Insert, Resource, Target, Update, field
+from workbench.domain.registry import Registry
+from workbench.errors import NotFound, NotGranted
+from workbench.state.manager import StateManager
+from workbench.state.reader import MemoryReader
+from workbench.state.view import View
+
+NOON = datetime(2013, 1, 1, 12, tzinfo=UTC)
+
+
+class Shared(Resource):
+    n = field(int, initial=0, most=9)
+
+
+class Kept(Resource):
+    """Deleted softly."""
+
+    n = field(int, initial=0, most=9)
+    _deleted = field(datetime | None)
+
+
+class Own(Resource):
+    n = field(int, initial=0, most=9)
+
+
+RESOURCES = {("first", "shared"): Shared, ("first", "kept"): Kept, ("second", "own"): Own}
+TARGETS = [Target(*kindred, UUID(int=number)) for kindred in RESOURCES for number in (1, 2)]
+
+
+class Do(NamedTuple):
+    """One thing that a handler does: a verb, and on which Target; ``by`` a number among what was seen before instead.
+    """
+
+    verb: str
+    target: Target
+    by: int | None
+    n: int
+
+
+class Run(Command):
+    events = field(object, doc="for each event a Target and what its handler and the policies do")
+    look = field(object, initial=())
+
+
+class Ran(Event):
+    does = field(object)
+    reactions = field(object)
+
+
+class Reacting(Command):
+    look = field(object)
+
+
+class Seen:
+    """What handlers saw, and the items they hold."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.held: list[Any] = []
+
+    def on(self, do: Do) -> Any:
+        return do.target if do.by is None or not self.held else self.held[do.by % len(self.held)]
+
+    async def look(self, context: Any, does: Any) -> None:
+        for do in does:
+            await self.one(context, do)
+
+    async def one(self, context: Any, do: Do) -> None:
+        """Fetches or searches, and tells what came of it; an error too, and goes on."""
+        try:
+            if do.verb == "find":
+                items = await context.find(RESOURCES[do.target[:2]], n=do.n)
+            elif do.verb == "several":
+                items = await context.fetch([do.target, TARGETS[do.n % len(TARGETS)]])
+            else:
+                items = [await context.fetch(self.on(do))]
+        except Exception as error:
+            self.told.append((do.verb, type(error).__name__, str(error)))
+        else:
+            self.held += items
+            self.told.append((do.verb, [(type(item).__name__, item._id, item.n, item._etag) for item in items]))
+
+
+def domains(seen: Seen) -> list[Domain]:
+    """The two domains, whose handlers tell ``seen`` what they see."""
+    first = Domain("first")
+    second = Domain("second", uses=[Shared])
+    first.resource(Shared)
+    first.resource(Kept)
+    second.resource(Own)
+    first.command(Run)
+    first.event(Ran)
+    second.command(Reacting)
+
+    @first.command_handler(Run)
+    async def run(command: Run, context: Any) -> AsyncIterator[Any]:
+        await seen.look(context, command.look)
+        for target, does, reactions in command.events:
+            yield Ran(does=does, reactions=reactions).on(target)
+        await seen.look(context, command.look)
+
+    @first.event_handler(Ran)
+    async def ran(event: Ran, context: Any) -> AsyncIterator[Any]:
+        for do in event.does:
+            if do.verb == "update":
+                yield Update(seen.on(do), n=do.n)
+            elif do.verb == "delete":
+                yield Delete(seen.on(do))
+            elif do.verb == "insert":
+                yield Insert(do.target, n=do.n)
+            else:
+                await seen.one(context, do)
+
+    @second.policy(Ran)
+    async def reacts(event: Ran, context: Any) -> AsyncIterator[Any]:
+        await seen.look(context, event.reactions)
+        yield Reacting(look=event.reactions)
+
+    @second.command_handler(Reacting)
+    async def reacting(command: Reacting, context: Any) -> None:
+        await seen.look(context, command.look)
+
+    return [first, second]
+
+
+def does(*verbs: str) -> Any:
+    one = st.builds(Do, st.sampled_from(verbs), st.sampled_from(TARGETS), st.none() | st.integers(0, 5),
+                    st.integers(0, 10))
+    return st.lists(one, max_size=4).map(tuple)
+
+
+LOOKS = does("fetch", "fetch", "several", "find")
+DOES = does("fetch", "fetch", "find", "update", "update", "delete", "insert")
+PROGRAMS = st.lists(st.builds(
+    Run, events=st.lists(st.tuples(st.sampled_from(TARGETS), DOES, LOOKS), max_size=3).map(tuple), look=LOOKS),
+    min_size=1, max_size=3)
+
+
+async def outcome(program: list[Run]) -> list[Any]:
+    """All that can be told of a program: what its handlers saw, its errors, its steps and what is pending after it."""
+    seen, etags = Seen(), itertools.count(100)
+    stored = {target: RESOURCES[target[:2]](_id=target.identifier, _created=NOON, _etag="stored", n=1)
+              for target in TARGETS[::2] + TARGETS[1:2]}
+    manager = StateManager(Registry(domains(seen)), MemoryReader(stored), clock=lambda: NOON,
+                           identifiers=lambda: UUID(int=next(etags)))
+    for command in program:
+        try:
+            step = await manager.issue(command)
+            seen.told.append(("step", step.reads, set(step.leaned), step.searches, step.mutations))
+        except Exception as error:
+            seen.told.append((type(error).__name__, str(error)))
+    pending = {target: (entry.origin, entry.current) for target, entry in manager.state.changed.items()}
+    return [*seen.told, ("pending", pending)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(program=PROGRAMS)
+async def test_nobody_can_tell_what_is_at_hand(program: list[Run]) -> None:
+    """Handlers, steps and the plan are the same where no item is ever at hand."""
+    found = await outcome(program)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(View, "looks_at", lambda *_: False)
+        assert found == await outcome(program)
+
+
+async def test_what_is_at_hand_is_so_for_one_domain() -> None:
+    """What one domain was given is not at hand for another, which was not granted it."""
+    target = next(target for target in TARGETS if target.resource == "kept")
+    look = (Do("fetch", target, None, 0),)
+    told = await outcome([Run(events=((target, look, look),))])
+    assert [one[1] for one in told if one[0] == "fetch"][1:] == [NotGranted.__name__] * 2
+
+
+async def test_what_was_deleted_is_not_at_hand() -> None:
+    """An item that was looked at and deleted is not found; nor does None name it."""
+    fetch, delete = Do("fetch", TARGETS[0], None, 0), Do("delete", TARGETS[0], None, 0)
+    told = await outcome([Run(events=((TARGETS[0], (fetch, delete, fetch), ()),))])
+    assert [one[1] for one in told if one[0] == "fetch"][1] == NotFound.__name__
+    nothing = Do("fetch", None, None, 0)    # type: ignore[arg-type]  # that is the point
+    told = await outcome([Run(events=((TARGETS[0], (fetch, delete, nothing), ()),))])
+    assert [one[1] for one in told if one[0] == "fetch"][1] == "TypeError"
