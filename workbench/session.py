@@ -258,9 +258,8 @@ class Session(TimeTravel):
         """Decides a conflict on one item: "mine", "theirs", "merge", or values for the columns that both changed.
 
         Returns the new plan; nothing is written. What comes out is validated, and is a step that can be undone.
-        Raises Invalid, and Conflict where a merge leaves columns open."""
-        target = self.registry.target(item)
-        return await self._reconciled({target: way})
+        Raises NothingTo where there is no conflict, Invalid, and Conflict where a merge leaves columns open."""
+        return await self._reconciled({self.registry.target(item): way}, "resolve")
 
     async def merge(self, branch: Branch | str | None = None, *, ways: Mapping[Any, Way] | None = None) -> Plan:
         """Merges column by column, what only one side changed stays: another branch into this one, or without a name
@@ -268,9 +267,10 @@ class Session(TimeTravel):
 
         A merge of a branch is one step; ``ways`` decides its conflicts by item: "mine", "theirs" or values. Raises
         Conflict with the items where both sides changed the same column, or one deleted it, Invalid where what comes
-        out is not admitted, and NothingTo; all is as before then."""
+        out is not admitted, and NothingTo; all is as before then. With the database, a column is the same also where
+        both set it to the same value, which may be two deeds (``rebase`` does mine again) or one ("theirs")."""
         if branch is None and ways is None:
-            return await self._reconciled(None)
+            return await self._reconciled(None, "merge")
         if branch is None:
             raise Invalid("merge", [Problem("ways", ways, "they are for a branch: merge(\"what if\", ways={…}); for a "
                                             "conflict with the database there is resolve(item, way)")])
@@ -281,16 +281,17 @@ class Session(TimeTravel):
     async def drop(self, what: Any) -> Plan:
         """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now.
 
-        Returns the new plan. Raises UnknownName, and Invalid for the branch where we are and for main."""
+        Returns the new plan. Raises UnknownName, Invalid for the branch where we are and for main, and NothingTo where
+        nothing is pending of the item."""
         if isinstance(what, Branch) or (isinstance(what, str) and "/" not in what):
             self.manager.travel("drop").drop(what)
             return self.plan()
-        return await self.resolve(what, "theirs")
+        return await self._reconciled({self.registry.target(what): "theirs"}, "drop")
 
-    async def _reconciled(self, ways: Mapping[Target, Way] | None) -> Plan:
+    async def _reconciled(self, ways: Mapping[Target, Way] | None, verb: str) -> Plan:
         manager = await self._renew()
         async with manager.hold("resolve"):
-            return await reconciled(self.engine, self.reader, manager, ways)
+            return await reconciled(self.engine, self.reader, manager, ways, verb)
 
 
 async def behind(other: Awaitable[Any]) -> None:

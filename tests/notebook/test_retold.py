@@ -111,6 +111,20 @@ def test_a_decision_ends_the_test(wb: Workbench) -> None:
     assert "# step 2: merge branch other: a decision about items as they were; take it by hand" in wb.script()
 
 
+def test_a_commit_of_decisions_alone(wb: Workbench) -> None:
+    """The script commits nothing where there is nothing to commit: what was decided was decided by hand."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    with wb.branch("other"):
+        wb.issue(Deposit(amount=1), on=ada)
+    wb.merge("other")
+    wb.commit()
+    cells = wb.script().split("# %%\n")
+    assert [cell.strip() for cell in cells[-3:]] == [
+        "# step 2: merge branch other: a decision about items as they were; take it by hand",
+        "# a commit of decisions alone, which were taken by hand", "wb.plan()"]
+
+
 @pytest.mark.parametrize("commit", [False, True])
 def test_the_script_reproduces_the_session(wb: Workbench, commit: bool, dsn: str) -> None:
     """Its cells, run on another database, lead to the same plan, by the same users; a commit is done again."""

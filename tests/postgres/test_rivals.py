@@ -18,6 +18,7 @@ from workbench import (
     Session,
     Update,
 )
+from workbench.errors import NothingTo
 
 # ------------------------------------------------------------------------------------------------ think time
 
@@ -223,17 +224,47 @@ async def test_ways_that_are_none(session: Session, rival: Session) -> None:
 
 
 async def test_merge_of_disjoint_columns(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
-    """What only one side changed stays, whichever side it was, for all items at once; both alike is no question."""
-    await written(session, *(Insert(on, text="x") for on in (A, B, C)))
-    await edit(session, Update(A, text="mine"), Update(B, number=1), Update(C, text="same", number=4))
-    await written(rival, Update(A, number=2), Update(B, text="theirs"), Update(C, text="same"))
-    assert len(await conflict(session)) == 3
+    """What only one side changed stays, whichever side it was, for all items at once."""
+    await written(session, *(Insert(on, text="x") for on in (A, B)))
+    await edit(session, Update(A, text="mine"), Update(B, number=1))
+    await written(rival, Update(A, number=2), Update(B, text="theirs"))
+    assert len(await conflict(session)) == 2
     plan = await session.merge()
     assert {str(change.target.identifier): change.new for change in plan.changes} == {
-        "a": {"text": "mine"}, "b": {"number": 1}, "c": {"number": 4}}
+        "a": {"text": "mine"}, "b": {"number": 1}}
     assert "resolve conflict: merge" in plan.why(plan.changes[0])
     await session.commit()
-    assert await notes(admin) == {"a": ("mine", 2), "b": ("theirs", 1), "c": ("same", 4)}
+    assert await notes(admin) == {"a": ("mine", 2), "b": ("theirs", 1)}
+
+
+async def test_no_conflict_to_resolve(session: Session) -> None:
+    """Where nothing moved there is nothing to resolve, and no step says that something was; to drop needs something
+    pending."""
+    await written(session, Insert(A, text="x"))
+    await edit(session, Update(A, text="mine"))
+    before = len(session.steps)
+    for way in ("mine", "theirs", "merge", {"text": "y"}):
+        with pytest.raises(NothingTo, match="there is no conflict on .*/a: it is stored as it was when it was read here"):
+            await session.resolve(A, way)
+    assert len(session.steps) == before
+    assert len(await session.drop(A)) == 0
+    with pytest.raises(NothingTo, match="nothing is pending of .*/a"):
+        await session.drop(A)
+
+
+async def test_two_who_did_the_same(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+    """A column that both set to the same value is no merge: one deed must not pass for two. "theirs" says that it is
+    one."""
+    await written(session, Insert(A, text="x", number=3))
+    await edit(session, Update(A, number=2, text="taken"))
+    await written(rival, Update(A, number=2))
+    assert len(await conflict(session)) == 1
+    for merging in (session.merge, lambda: session.resolve(A, "merge")):
+        with pytest.raises(Conflict, match="number: base 3, mine 2, theirs 2: one deed, or two alike?"):
+            await merging()
+    await session.resolve(A, {"number": 1})
+    await session.commit()
+    assert await notes(admin) == {"a": ("taken", 1)}
 
 
 async def test_a_merge_that_breaks_a_rule(session: Session, rival: Session, admin: asyncpg.Connection) -> None:

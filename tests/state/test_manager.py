@@ -7,6 +7,7 @@ import random
 import re
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -380,6 +381,27 @@ async def test_items_are_carried_over_to_a_redefined_resource() -> None:
         "clean": ("update", {"price": 3})}
     manager.undo(3)
     assert len(manager.plan()) == 0
+
+
+async def test_the_class_of_a_resource_is_renamed() -> None:
+    """Items of a resource whose class has another name now are fetched as those of that class, cached ones too."""
+    domain = Domain("desk")
+
+    @domain.resource(key="note")
+    class Sheet(Resource):
+        text = field(str, initial="")
+
+    target = Target("desk", "note", UUID(int=1))
+    manager = manage(domain, reader=MemoryReader({target: Sheet(_id=target.identifier, text="a")}))
+    await manager.fetch(target)
+    domain.forget(Sheet)
+
+    @domain.resource(key="note")
+    class Page(Resource):
+        text = field(str, initial="")
+
+    manager.registry.refresh()
+    assert await manager.fetch(target, target) == [Page(_id=target.identifier, text="a")] * 2
 
 
 async def test_items_that_no_longer_fit_are_listed() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from workbench.domain.resource import Resource, Target
-from workbench.errors import Conflict
+from workbench.errors import Conflict, NothingTo
 from workbench.postgres.drift import drifted
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
@@ -19,19 +19,27 @@ from workbench.state.plan import Plan
 
 
 async def reconciled(
-    engine: Engine, reader: PostgresReader, manager: StateManager, ways: Mapping[Target, Way] | None,
+    engine: Engine, reader: PostgresReader, manager: StateManager, ways: Mapping[Target, Way] | None, verb: str,
 ) -> Plan:
     """The plan after some items were resolved, each in its way; without ``ways`` after a merge of all that moved.
 
-    Raises Invalid, and Conflict with the items where a merge leaves something open; all is as before then."""
+    Raises NothingTo for an item that did not move (to ``drop`` it what is pending of it will do), Invalid, and Conflict
+    with the items where a merge leaves something open; all is as before then."""
     reads = manager.plan().reads
     known = {**dict.fromkeys(reads), **manager.known()}
     wanted = known if ways is None else {target: known.get(target) for target in ways}
     moved = {drift.target: drift.stored for drift in await drifted(engine, reader, wanted)}
     stored = {**known, **wanted, **moved}
+    # What steps read may have been fetched anew since, and so be cached as it is stored now.
+    stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
+    if ways is not None:
+        pending = manager.state.changed if verb == "drop" else ()
+        for target in ways:
+            if target not in moved and target not in stale and target not in pending:
+                raise NothingTo(verb, f"nothing is pending of {target}" if verb == "drop" else (
+                    f"there is no conflict on {target}: it is stored as it was when it was read here; to give up what "
+                    "is pending of it say drop"))
     if ways is None:
-        # What steps read may have been fetched anew since, and so be cached as it is stored now.
-        stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
         ways = dict.fromkeys(
             [*(target for target in moved if target in manager.state.changed), *stale], "merge")
         open_ = [clash for clash in (manager.clash(target, stored.get(target)) for target in ways)

@@ -107,7 +107,10 @@ def _mergeable(clash: Clash) -> bool:
     base, mine, theirs = (None if side is None else _bare(side) for side in (clash.base, clash.mine, clash.theirs))
     if _equal(mine, theirs) or _equal(base, mine) or _equal(base, theirs):
         return True
-    return base is not None and mine is not None and theirs is not None and not three_way(clash)[1]
+    if base is None or mine is None or theirs is None:
+        return False
+    # Alike is no question here: what was merged before stands on both sides.
+    return all(same(mine[name], theirs.get(name)) for name in three_way(clash)[1])
 
 
 def _bare(side: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,20 +45,23 @@ class ConflictResolved(Event):
 
 
 def three_way(clash: Clash) -> tuple[dict[str, Any], list[str]]:
-    """The values that I changed and they did not, and the columns that both changed to different values."""
+    """The values that I changed and they did not, and the columns that both changed, alike or not."""
     base, mine, theirs = clash.base or {}, clash.mine or {}, clash.theirs or {}
     kept, both = {}, []
     for name in mine:
         if not name.startswith("_") and not same(base.get(name), mine[name]):
             if same(base.get(name), theirs.get(name)):
                 kept[name] = mine[name]
-            elif not same(mine[name], theirs.get(name)):
+            else:
                 both.append(name)
     return kept, both
 
 
 def mergeable(clash: Clash) -> bool:
-    """Whether a clash can be merged without asking: both sides are there, and changed other columns or alike."""
+    """Whether a clash can be merged without asking: both sides are there, and changed other columns.
+
+    A column that both set to the same value is asked about: two who each took the last but one of three are alike, and
+    two of them are gone."""
     if clash.kind.startswith("read") or (clash.mine is None and clash.theirs is None):
         return True
     return clash.mine is not None and clash.theirs is not None and not three_way(clash)[1]

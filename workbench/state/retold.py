@@ -21,10 +21,13 @@ def script_of(state: State, registry: Registry, *, module: str | None = None) ->
     source.imported("Workbench")
     cells = []
     user: str | None = None
+    issued = False
     for one in _line(state):
         if one.root:
-            cells.append("wb.commit()")
+            cells.append("wb.commit()" if issued else "# a commit of decisions alone, which were taken by hand")
+            issued = False
         elif one.step is not None:
+            issued = issued or not isinstance(one.step.command, Decision)
             lines = [] if one.step.user == user else [f"wb.user = {one.step.user!r}"]
             user = one.step.user
             cells.append("\n".join([*lines, *_issue(one.step, registry, source)]))
