@@ -38,12 +38,12 @@ print(json.dumps(shown), file=sys.stderr)
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder with the example as example.py, and what follows it in the README as later.py; not pytest's own, which
-    other users may not pass."""
+    """A folder with the example as example.py, and all that follows it in the README as later.py; not pytest's own,
+    which other users may not pass."""
     folder = Path(tempfile.mkdtemp(prefix="wb-test-"))
-    example, later = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    example, *later = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     (folder / "example.py").write_text(example)
-    (folder / "later.py").write_text(f"from example import *\n{later}")
+    (folder / "later.py").write_text("\n".join(["from example import *", *later]))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
