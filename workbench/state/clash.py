@@ -35,7 +35,7 @@ class Clash(NamedTuple):
             values = [(side or {}).get(name, MISSING) for side in (self.base, self.mine, self.theirs)]
             if not name.startswith("_") and not (same(values[0], values[1]) and same(values[0], values[2])):
                 shown = [("none" if value is MISSING else told(value)) for value in values]
-                both = "" if not same(values[1], values[2]) else ": one deed, or two alike?"
+                both = ": one deed, or two alike?" if self.base is not None and same(values[1], values[2]) else ""
                 lines.append(f"    {name}: base {shown[0]}, mine {shown[1]}, theirs {shown[2]}{both}")
         return "\n".join(lines)
 

@@ -45,14 +45,15 @@ class ConflictResolved(Event):
 
 
 def three_way(clash: Clash) -> tuple[dict[str, Any], list[str]]:
-    """The values that I changed and they did not, and the columns that both changed, alike or not."""
+    """The values that I changed and they did not, and the columns that both changed; of an item that both added, those
+    in which they differ."""
     base, mine, theirs = clash.base or {}, clash.mine or {}, clash.theirs or {}
     kept, both = {}, []
     for name in mine:
         if not name.startswith("_") and not same(base.get(name), mine[name]):
             if same(base.get(name), theirs.get(name)):
                 kept[name] = mine[name]
-            else:
+            elif clash.base is not None or not same(mine[name], theirs.get(name)):
                 both.append(name)
     return kept, both
 
