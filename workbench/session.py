@@ -279,7 +279,8 @@ class Session(TimeTravel):
             return manager.merge(branch, {self.registry.target(item): way for item, way in (ways or {}).items()})
 
     async def drop(self, what: Any) -> Plan:
-        """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now.
+        """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now; a later
+        rebase issues its commands again.
 
         Returns the new plan. Raises UnknownName, Invalid for the branch where we are and for main, and NothingTo where
         nothing is pending of the item."""

@@ -139,6 +139,11 @@ async def test_by_keyboard(lab: str, open_page: OpenPage, dsn: str, admin: async
     notebook = await opened(open_page, lab, dsn, "keys.ipynb", "wb.panel()")
     panel, keys = notebook.find(".wb-panel"), notebook.page.keyboard
     await panel.locator(".wb-search input").focus()
+    await notebook.tab_to(".wb-command select")
+    for key in ("Space", "ArrowDown", "ArrowDown", "Enter"):
+        await keys.press(key)
+    await expect(panel.locator(".wb-form")).to_contain_text("withdraw")
+    await notebook.tab_to(".wb-search input", back=True)
     await keys.type("open-account")
     await keys.press("Tab")
     await expect(panel.locator(".wb-form")).to_contain_text("open-account")

@@ -68,9 +68,11 @@ async def test_an_open_panel(lab: str, open_page: OpenPage, dsn: str, admin: asy
     await expect(second.locator(".wb-status")).to_contain_text("committed: 1 added")
     await expect(first.locator(".wb-plan")).to_contain_text("Nothing to do.")
 
-    await notebook.run("old = one")
+    await notebook.run("old = one; ended = len(get_ipython().events.callbacks['post_run_cell'])")
     await notebook.run_cell(1)
     assert await shows(notebook, "old.watches, one.watches") == "False True"
+    # Neither the panel nor the form in it: else there were more with every run.
+    assert await shows(notebook, "len(get_ipython().events.callbacks['post_run_cell']) - ended") == "0"
 
     await notebook.restart()
     for panel in (first, second):

@@ -9,7 +9,6 @@ from re import sub
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from tests.notebook.kernels import Kernel
 from tests.notebook.test_display import EVIL, Tags
@@ -255,33 +254,25 @@ def test_a_rule_over_several_fields(open_shop: Any) -> None:
     assert filled.group.beneath.widget.value == ""
 
 
-def test_a_redefined_command(open_shop: Any, dsn: str) -> None:
+def test_a_redefined_command(shell: Any, open_shop: Any) -> None:
     """A cell that ran again with other fields changes the open form; what was typed stays where it fits."""
-    InteractiveShell.clear_instance()
-    shell: Any = InteractiveShell.instance()
-    shell.history_manager.enabled = False
-    try:
-        domain, define = shop(("name", field(str)), ("size", field(int, initial=1)), ("colour", field(str)))
-        shell.user_ns |= {"define": define, "field": field, "bench": (wb := open_shop(domain))}
-        filled = wb.form("shop:order", on="order/00000000-0000-0000-0000-000000000007")
-        filled.controls["name"].input.value = "Ada"
-        filled.controls["colour"].input.value = "red"
-        shell.run_cell("define(('name', field(str)), ('size', field(int, initial=5)),"
-                       "       ('colour', field(str, choices=['red', 'blue'])), ('extra', field(bool, initial=True)))")
-        assert list(filled.controls) == ["name", "size", "colour", "extra"]
-        assert filled.group.value == {"name": "Ada", "size": "5", "colour": "red", "extra": True}
-        assert filled.group.widget in filled.fields.children
-        filled.button.click()
-        assert filled.last_error is None
-        assert str(wb.session.steps[-1].target) == "shop:order/00000000-0000-0000-0000-000000000007"
-        assert code(filled).startswith("bench.issue(")
-        filled.close()
-        shell.run_cell("define(('name', field(str)))")
-        assert len(filled.controls) == 4
-        shell.user_ns.clear()
-    finally:
-        shell.restore_sys_module_state()
-        InteractiveShell.clear_instance()
+    domain, define = shop(("name", field(str)), ("size", field(int, initial=1)), ("colour", field(str)))
+    shell.user_ns |= {"define": define, "field": field, "bench": (wb := open_shop(domain))}
+    filled = wb.form("shop:order", on="order/00000000-0000-0000-0000-000000000007")
+    filled.controls["name"].input.value = "Ada"
+    filled.controls["colour"].input.value = "red"
+    shell.run_cell("define(('name', field(str)), ('size', field(int, initial=5)),"
+                   "       ('colour', field(str, choices=['red', 'blue'])), ('extra', field(bool, initial=True)))")
+    assert list(filled.controls) == ["name", "size", "colour", "extra"]
+    assert filled.group.value == {"name": "Ada", "size": "5", "colour": "red", "extra": True}
+    assert filled.group.widget in filled.fields.children
+    filled.button.click()
+    assert filled.last_error is None
+    assert str(wb.session.steps[-1].target) == "shop:order/00000000-0000-0000-0000-000000000007"
+    assert code(filled).startswith("bench.issue(")
+    filled.close()
+    shell.run_cell("define(('name', field(str)))")
+    assert len(filled.controls) == 4
 
 
 def test_a_command_that_is_gone(open_shop: Any) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 from tests.notebook.kernels import Kernel
 from workbench import Command, Domain, Workbench, field
@@ -20,15 +19,10 @@ from workbench.notebook.offers import IDENTIFIERS
 
 
 @pytest.fixture
-def shell() -> Iterator[Any]:
-    """A fresh shell with the magics; its history is not kept."""
-    InteractiveShell.clear_instance()
-    made: Any = InteractiveShell.instance()
-    made.history_manager.enabled = False
-    load_ipython_extension(made)
-    yield made
-    made.restore_sys_module_state()
-    InteractiveShell.clear_instance()
+def shell(shell: Any) -> Any:
+    """A fresh shell with the magics."""
+    load_ipython_extension(shell)
+    return shell
 
 
 @pytest.fixture

@@ -54,6 +54,22 @@ def test_the_ways_out_of_a_conflict(wb: Workbench, panel: Panel, way: str, balan
     assert wb.fetch(ada.target).balance == balance
 
 
+def test_a_rebase_after_a_decision(wb: Workbench, panel: Panel) -> None:
+    """Where an item is decided by itself it is said that a later rebase issues its commands again; and it does."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=1), on=ada)
+    with_rival(wb, ada)
+    click(panel, "wb-commit")
+    click(panel, "wb-confirm")
+    assert ("Rebase issues all pending commands again, now or later: also those of items that were decided here, "
+            "whatever the decision.") in words(panel.conflict.head.value)
+    click(panel, "wb-theirs")
+    assert wb.fetch(ada.target).balance == 5
+    wb.rebase()
+    assert wb.fetch(ada.target).balance == 6
+
+
 def test_a_merge_that_cannot_be(wb: Workbench, panel: Panel) -> None:
     """Where both changed one column there is no merging, and the button says what does it; a cell's way out closes the
     conflict."""
@@ -128,6 +144,30 @@ def test_a_conflict_on_what_was_read(wb: Workbench, panel: Panel) -> None:
     assert not visible(panel.conflict.widget)
 
 
+def test_many_that_were_read(wb: Workbench, panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many items were read and have moved since, the plan is looked at once to see which are still open."""
+    bob = wb.issue(OpenAccount(owner="Bob"))
+    others = [wb.issue(OpenAccount(owner=f"number {number}")) for number in range(3)]
+    for other in others:
+        wb.issue(Deposit(amount=9), on=other)
+    wb.commit()
+    for other in others:
+        wb.issue(Pay(amount=1, to=bob.target.identifier), on=other)
+        wb.drop(other)
+        with_rival(wb, other)
+    with pytest.raises(Conflict):
+        wb.commit()
+    first, _, third = panel.conflict._clashes
+    manager = wb.session.manager
+    plan, looks = manager.plan, []
+    monkeypatch.setattr(manager, "plan", lambda: [looks.append("at it"), plan()][1])
+    panel.conflict.refresh()
+    assert looks == ["at it"]
+    monkeypatch.undo()
+    found(panel, "wb-theirs")[1].click()
+    assert panel.conflict._clashes == (first, third)
+
+
 def test_a_search_that_would_find_more(wb: Workbench, panel: Panel) -> None:
     """What somebody added that a search would find now has one way out, rebase: "mine" would delete it."""
     wb.issue(OpenAccount(owner="Ada"))
@@ -166,6 +206,7 @@ def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
     assert visible(panel.conflict.widget)
     assert "Conflict with the branch 'what if' on 2 items; nothing was merged" in words(panel.conflict.head.value)
     assert (visible(panel.conflict.rebase), found(panel, "wb-merge")) == (False, [])
+    assert "Rebase" not in words(panel.conflict.head.value)
     first = panel.conflict.items.children[0].children[0].value
     one, other = (ada, bob) if str(ada.target) in first else (bob, ada)
     click(panel, "wb-theirs")
@@ -179,6 +220,34 @@ def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
     assert (wb.fetch(one).balance, wb.fetch(other).balance) == (1, 2)
     wb.undo()
     assert wb.fetch(one).balance == 2
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, ZeroDivisionError])
+def test_the_last_decision_fails(
+    wb: Workbench, panel: Panel, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException],
+) -> None:
+    """Where the merge that the last decision leads to is interrupted or fails, that item is decided once more; what was
+    decided of the others stays."""
+    parted(wb)
+    with pytest.raises(Conflict):
+        wb.merge("what if")
+    click(panel, "wb-theirs")
+
+    def broken(*_: object, **__: object) -> Any:
+        raise failure
+
+    monkeypatch.setattr(wb, "merge", broken)
+    click(panel, "wb-mine")
+    monkeypatch.undo()
+    assert isinstance(panel.last_error, failure)
+    panel.refresh()     # as after any verb
+    assert visible(panel.conflict.widget)
+    assert "on 1 item; nothing was merged" in words(panel.conflict.head.value)
+    assert "1 decided" in words(panel.conflict.head.value)
+    click(panel, "wb-theirs")
+    assert status(panel) == "✓ merged 'what if', as decided; one step, which undo takes back"
+    assert not visible(panel.conflict.widget)
+    assert list(wb.items("account")["balance"]) == [1, 1]
 
 
 def test_a_conflict_with_a_branch_that_is_left(wb: Workbench, panel: Panel) -> None:

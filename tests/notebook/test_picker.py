@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -167,6 +167,61 @@ def test_natural_keys(dsn: str) -> None:
         aim.input.value = "AA"
         assert (aim.value, aim.problem) == ("flights:airline/AA", "")
         assert "nobody has it yet" in aim.beneath.widget.value
+
+
+@pytest.mark.parametrize("cached", [(), range(1, 61), range(10, 61)], ids=["none", "all", "others"])
+async def test_a_whole_identifier_of_a_number(dsn: str, cached: Sequence[int]) -> None:
+    """An item is meant by its whole identifier, cached or stored, however many others have it in their label or begin
+    with it."""
+    hall = Domain("hall")
+
+    @hall.resource
+    class Seat(Resource):
+        _id = field(int)
+        title = field(str)
+
+    make_all(hall)
+
+    @hall.command(on=Seat)
+    class Swap(Command):
+        seat = field(int, references=Seat)
+
+    @hall.command_handler(Swap)
+    async def swap(command: Swap, context: Any) -> None:
+        await context.fetch(context.target)
+
+    async with Session(hall, dsn=dsn) as session:
+        for number in range(1, 61):
+            await session.issue("hall:make", on=f"seat/{number}", title=f"row {61 - number}")
+        await session.commit()
+    with Workbench(hall, dsn=dsn) as wb:
+        for number in cached:
+            wb.fetch(f"seat/{number}")
+        form = wb.form(Swap, on="seat/5", seat=1)
+        assert (form.on, form.controls["seat"].value) == ("hall:seat/5", 1)
+        for number in (1, 2, 5):
+            form.controls["seat"].input.value = f"{number}"
+            assert (form.controls["seat"].value, form.controls["seat"].problem) == (number, "")
+
+
+def test_identifiers_in_small_and_large(dsn: str) -> None:
+    """Of two identifiers that differ in the case of a letter each is meant by itself."""
+    shop = Domain("shop")
+
+    @shop.resource
+    class Toy(Resource):
+        _id = field(str)
+        title = field(str)
+
+    make_all(shop)
+    with Workbench(shop, dsn=dsn) as wb:
+        for key in ("B", "b"):
+            wb.issue("shop:make", on=f"toy/{key}", title="Ball")
+        aim = wb.form("shop:make").aim
+        assert aim is not None
+        for key in ("B", "b"):
+            aim.input.value = key
+            assert aim.value == f"shop:toy/{key}"
 
 
 def test_what_a_command_is_aimed_at(wb: Workbench) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.notebook.kernels import Kernel
 from workbench.errors import Cancelled
 from workbench.notebook.loop import Bridge
-from workbench.notebook.progress import Line, ProgressBar
+from workbench.notebook.progress import ProgressBar, TerminalLine
 
 SETUP = """
 import asyncio
@@ -194,7 +194,7 @@ def test_a_terminal_has_one_line(bridge: Bridge, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("workbench.notebook.progress.PAUSE", 0)
     with ProgressBar("load", delay=0) as bar:
         assert bridge.run(count(bar)) == "whole"
-    assert isinstance(bar.face, Line)
+    assert isinstance(bar.face, TerminalLine)
     assert screen.getvalue() == "\rload: 0 of 3\rload: 1 of 3\rload: 2 of 3\r            \r"
 
 
@@ -217,6 +217,30 @@ def test_cancel_is_told_with_how_far_it_was(bridge: Bridge) -> None:
             ProgressBar("load") as bar:
         bridge.run(cancelled(bar))
     assert (caught.value.verb, caught.value.done, caught.value.total) == ("load", 1200, 5000)
+
+
+def test_what_stands_still_around_another_call_is_cancelled(bridge: Bridge) -> None:
+    """A command whose handler runs another verb and waits for it is cancelled through that one."""
+    ended: list[str] = []
+
+    async def within(bar: ProgressBar) -> None:
+        bar.cancel()
+        try:
+            await asyncio.sleep(30)
+            ended.append("it was waited for")
+        except asyncio.CancelledError:
+            ended.append("within")
+            raise
+
+    async def around(bar: ProgressBar) -> None:
+        try:
+            bridge.run(within(bar))
+        finally:
+            ended.append("around")
+
+    with pytest.raises(Cancelled), ProgressBar("issue") as bar:
+        bridge.run(around(bar), begun=bar.begin)
+    assert ended == ["within", "around"]
 
 
 def test_a_cancel_that_comes_too_late_does_nothing(bridge: Bridge) -> None:

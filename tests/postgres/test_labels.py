@@ -48,6 +48,15 @@ async def test_by_the_beginning_of_the_identifier(dsn: str) -> None:
         assert await found(session, Owner, "email", "ABCD") == [(key, "x")]
 
 
+async def test_a_whole_identifier_comes_first(dsn: str) -> None:
+    """The row whose identifier a text is comes before all that have it in their label, however many those are."""
+    async with Session(desk(Note), dsn=dsn) as session:
+        await edit(session, Insert(at(Note, "7"), text="z"), *(
+            Insert(at(Note, f"{letter}7"), text=f"a {letter} of 7") for letter in "abc"))
+        await session.commit()
+        assert await found(session, Note, "text", "7", limit=2) == [("7", "z"), ("a7", "a a of 7")]
+
+
 async def test_what_is_deleted(dsn: str) -> None:
     """A row that was deleted softly is not found."""
     async with Session(desk(Paper), dsn=dsn) as session:

@@ -2,14 +2,21 @@
 
 A front end sends the first letter that is typed at once, and holds the others back until the kernel is done with it;
 Enter and clicks are not held back and overtake them: what is issued then was typed half. So a widget is put into the
-page, unseen, whose being seen is told by the front end behind all that it held back; then the deed is done.
+page, unseen, whose being seen is told by the front end behind all that it held back; then the deed is done. Where the
+page is closed before it tells, the deed is given up: a page that is opened again later would tell of a click of then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import time
+from typing import Any
 
 import ipywidgets as widgets
+
+from workbench.notebook.closing import close
+
+LATE = 600.0    # seconds: a page that was left without a word, as when it is loaded anew, tells nothing but this
 
 
 class Arrival:
@@ -18,6 +25,7 @@ class Arrival:
     def __init__(self) -> None:
         self.widget = widgets.VBox(layout={"display": "none"})
         self.widget._view_count = 0     # the front end counts from now on in how many places it shows it
+        self.widget.observe(self._sighted, "_view_count")
         self._probe: widgets.Box | None = None
 
     def then(self, deed: Callable[[], object]) -> None:
@@ -26,13 +34,26 @@ class Arrival:
             deed()
         elif not self.widget.children:
             if self._probe is not None:     # the last one; not before its leaving the page was told
-                self._probe.close()
-            probe = self._probe = widgets.Box()
+                close(self._probe)
+            probe, asked = widgets.Box(), time()        # not monotonic: it stands still while a machine sleeps
             probe._view_count = 0
-            probe.observe(lambda change: self._seen(deed), "_view_count")
+            probe.observe(lambda _: self._seen(probe, asked, deed), "_view_count")
+            self._probe = probe
             self.widget.children = (probe,)
 
-    def _seen(self, deed: Callable[[], object]) -> None:
-        if self.widget.children:        # else it has left
+    def close(self) -> None:
+        """Takes it away; what was asked for is not done."""
+        if self._probe is not None:
+            close(self._probe)
+        close(self.widget)
+
+    def _seen(self, probe: widgets.Box, asked: float, deed: Callable[[], object]) -> None:
+        if self.widget.children == (probe,):        # else it has left
             self.widget.children = ()
-            deed()
+            if time() - asked < LATE:
+                deed()
+
+    def _sighted(self, change: Any) -> None:
+        """Nobody looks any more: what was asked for is not done later."""
+        if change.new == 0:
+            self.widget.children = ()

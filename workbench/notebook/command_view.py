@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench.notebook.box import box
+from workbench.notebook.closing import close, show
 from workbench.notebook.status_view import StatusView
 
 EVERY = "every domain"
@@ -21,7 +22,8 @@ class CommandView:
         self._form: Any = None
         self.domain = widgets.Dropdown(options=[EVERY], description="domain").add_class("wb-domain")
         self.search = widgets.Text(description="search", placeholder="part of a command's name").add_class("wb-search")
-        self.command = widgets.Select(description="command", rows=6).add_class("wb-command")
+        # Not a Select: JupyterLab takes the arrow keys for itself, but for an open list.
+        self.command = widgets.Dropdown(description="command").add_class("wb-command")
         self.form = widgets.VBox()
         for control in (self.domain, self.search):
             control.observe(self._narrowed, "value")
@@ -53,6 +55,12 @@ class CommandView:
         elif self._form is not None:
             self._form.refresh()
 
+    def close(self) -> None:
+        """Takes it away, and its form."""
+        if self._form is not None:
+            self._form.close()
+        close(self.widget)
+
     def _narrowed(self, _: Any) -> None:
         if not self._own:
             self._status.run(self.refresh)
@@ -64,9 +72,7 @@ class CommandView:
     def _show(self) -> None:
         earlier = self._form
         self._form = self._wb.form(self.command.value) if self.command.value else None
-        if self._form is not None:
-            self.form.children = [self._form.widget]
-        else:
-            self.form.children = [widgets.HTML(box('<div class="dim">no command is called so</div>'))]
+        told = box('<div class="dim">no command is called so</div>')
+        show(self.form, [widgets.HTML(told) if self._form is None else self._form.widget])
         if earlier is not None:
             earlier.close()

@@ -16,17 +16,22 @@ import ipywidgets as widgets
 from workbench.domain.resource import Target
 from workbench.errors import Conflict
 from workbench.notebook.box import box
+from workbench.notebook.closing import show
 from workbench.notebook.conflict_html import clash_html, conflict_head
-from workbench.notebook.status_view import StatusView, button
+from workbench.notebook.status_view import Caveat, StatusView, button
 from workbench.state.clash import Clash
 from workbench.state.manager import StateManager
 from workbench.state.merge import Way, mergeable
+from workbench.state.state import Changed
 
 SHOWN = 20      # items with buttons: hundreds of widgets are slow
 _WAYS = {"mine": "keep what is pending here", "theirs": "take what is stored now, drop what is pending here",
          "merge": "keep both: each changed other columns"}
 _BRANCH_WAYS = {"mine": "keep what it is here", "theirs": "take what it is on the branch"}
 _READ_WAYS = {"theirs": "what was read has changed; the steps that read it stay as they are"}
+# A decision speaks of an item as it is stored now, and a rebase begins from what is stored then.
+_REBASE = ("Rebase issues all pending commands again, now or later: also those of items that were decided here, "
+           "whatever the decision.")
 _NAMES = {"mine": "Mine", "theirs": "Theirs", "merge": "Merge"}
 
 
@@ -74,13 +79,15 @@ class ConflictView:
         if conflict.branch is not None:
             there = manager.here.name == name and conflict.branch in manager.branches
             return [clash for clash in conflict.items if there and clash.target not in self._ways]
+        reads = manager.plan().reads
         return [clash for clash in conflict.items
-                if (manager.state is state if clash.kind.startswith("search") else is_open(clash, manager))]
+                if (manager.state is state if clash.kind.startswith("search") else
+                    is_open(clash, manager.state.changed, reads))]
 
     def _show(self, clashes: Sequence[Clash]) -> None:
         self._clashes = tuple(clashes)
         self.widget.layout.display = "" if clashes else "none"
-        self.items.children = [self._item(clash) for clash in clashes[:SHOWN]]
+        show(self.items, [self._item(clash) for clash in clashes[:SHOWN]])
         if self._conflict is None or not clashes:
             return
         branch = self._conflict.branch
@@ -88,7 +95,8 @@ class ConflictView:
         decided = f'<div class="dim">{len(self._ways)} decided</div>' if self._ways else ""
         more = (f'<div class="dim">… and {len(clashes) - SHOWN} more, in wb.conflict</div>'
                 if len(clashes) > SHOWN else "")
-        self.head.value = box(conflict_head(len(clashes), branch), decided, more)
+        rebase = f'<div class="dim">{_REBASE}</div>' if branch is None else ""
+        self.head.value = box(conflict_head(len(clashes), branch), rebase, decided, more)
 
     def _item(self, clash: Clash) -> widgets.VBox:
         assert self._conflict is not None
@@ -128,11 +136,16 @@ class ConflictView:
         if left:
             self._status.run(lambda: f"{clash.target}: {way}; {left} more to decide")
             self.refresh()
-        else:
-            self._status.work("merging", merge)
+        elif not self._status.work("merging", merge):
+            self._ways.pop(clash.target, None)      # it is decided anew
+            self.refresh()
 
     def _rebase(self) -> None:
-        self._status.work("rebasing", lambda: repr(self._wb.rebase()))
+        def rebase() -> str:
+            rebased = self._wb.rebase()
+            return Caveat(rebased) if rebased.refused else repr(rebased)
+
+        self._status.work("rebasing", rebase)
         self.focus()
 
     def _put_it_off(self) -> None:
@@ -147,11 +160,11 @@ class ConflictView:
             (first[0] if first else self.rebase).focus()
 
 
-def is_open(clash: Clash, manager: StateManager) -> bool:
-    """Whether what is pending of an item still stands on what the conflict found outdated."""
+def is_open(clash: Clash, changed: Changed, reads: Mapping[Target, str | None]) -> bool:
+    """Whether what is pending of an item still stands on what the conflict found outdated; ``changed`` are a State's
+    items, ``reads`` the versions that its steps have read."""
     if clash.kind.startswith("read"):
-        reads = manager.plan().reads
         return clash.target in reads and reads[clash.target] != (clash.theirs or {}).get("_etag")
-    entry = manager.state.changed.get(clash.target)
+    entry = changed.get(clash.target)
     origin = None if entry is None else entry.origin
     return entry is not None and (None if origin is None else origin._etag) == (clash.base or {}).get("_etag")

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, is_deleted
-from workbench.errors import UnknownName
+from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted
+from workbench.errors import Invalid, UnknownName
 from workbench.postgres.labels import labelled
 from workbench.state.manager import StateManager
 
@@ -54,21 +54,26 @@ class Finder:
         self.registry: Registry = wb.session.registry
 
     def cached(self, kindred: Kindred, text: str = "") -> Finds:
-        """The cached items whose label contains a text or whose identifier begins with it, the last made first."""
-        resource = self.registry.resource(kindred)
-        name = label_of(resource)
-        found = [Found(target, _text(item, name)) for target, item in present(
-            self._wb._at_work().manager, kindred, _fits(text.casefold(), name, resource), OFFERED + 1)]
-        return Finds(found[:OFFERED], len(found) > OFFERED)
+        """The cached items whose label contains a text or whose identifier begins with it: first the one whose
+        identifier it is, then the last made."""
+        resource, manager = self.registry.resource(kindred), self._wb._at_work().manager
+        name, wanted = label_of(resource), text.casefold()
+        found = present(manager, kindred, _fits(wanted, name, resource), OFFERED + 1)
+        if len(found) > OFFERED and self._may_identify(kindred, text):      # it may be the one that is left out
+            whole = present(manager, kindred, lambda target, _: str(target[2]).casefold() == wanted, OFFERED)
+            found = list(dict([*whole, *found]).items())
+        return _finds([Found(target, _text(item, name)) for target, item in found], text, len(found) > OFFERED)
 
     def find(self, kindred: Kindred, text: str) -> Finds:
-        """As ``cached``, and where that is fewer than can be offered those of the database as well, by label.
+        """As ``cached``, and where that is fewer than can be offered, or none of them has the text as its identifier,
+        those of the database as well, by label.
 
         Raises DatabaseError."""
         here = self.cached(kindred, text)
         session = self._wb._at_work()
         table = session.reader.tables.get(kindred)
-        if here.more or table is None:      # no table: the resource was defined after the last verb
+        enough = here.more and (is_called(here.items[0], text) or not self._may_identify(kindred, text))
+        if enough or table is None:     # no table: the resource was defined after the last verb
             return here
         known = {found.target for found in here.items}
         rows = self._wb._bridge.run(labelled(
@@ -77,7 +82,25 @@ class Finder:
                   for target in [Target(*kindred, identifier)]
                   if target not in known and target not in session.manager.state.changed]
         found = [*here.items, *stored]
-        return Finds(found[:OFFERED], len(rows) > OFFERED or len(found) > OFFERED)
+        return _finds(found, text, here.more or len(rows) > OFFERED or len(found) > OFFERED)
+
+    def _may_identify(self, kindred: Kindred, text: str) -> bool:
+        """Whether a text can be a whole identifier of a resource."""
+        try:
+            identify(self.registry.resource(kindred), text)
+        except Invalid:
+            return False
+        return text != ""
+
+
+def is_called(found: Found, text: str) -> bool:
+    """Whether a text is the identifier of an item."""
+    return str(found.target.identifier).casefold() == text.casefold()
+
+
+def _finds(found: list[Found], text: str, more: bool) -> Finds:
+    """As many as can be offered, with those whose identifier the text is before the others."""
+    return Finds(sorted(found, key=lambda one: not is_called(one, text))[:OFFERED], more)
 
 
 def label_of(resource: type[Resource]) -> str | None:

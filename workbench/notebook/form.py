@@ -25,6 +25,7 @@ from workbench.errors import Invalid, NotGranted, Problem, UnknownName
 from workbench.notebook.aim import Aim
 from workbench.notebook.arrival import Arrival
 from workbench.notebook.box import box
+from workbench.notebook.closing import close, show
 from workbench.notebook.controls import control_of
 from workbench.notebook.desk import Desk
 from workbench.notebook.display import after_cells, called
@@ -71,6 +72,9 @@ class Form:
                 raise Invalid(self.address, [Problem("on", on, "its domain has no resource, so it is on no item")])
             self.aim.set(on)
         self._unhook = after_cells(self.refresh)
+        self._follows = True
+        self.widget._view_count = 0     # the front end counts from now on where it is in sight
+        self.widget.observe(self._sighted, "_view_count")
 
     @property
     def controls(self) -> Any:
@@ -103,7 +107,19 @@ class Form:
     def close(self) -> None:
         """Takes the form away."""
         self._unhook()
+        self._arrival.close()
         close(self.widget)
+
+    def _sighted(self, change: Any) -> None:
+        """Its cell ran again or was deleted: nobody looks, and it follows no more; a notebook that is opened again
+        shows it again."""
+        if change.new == 0:
+            self._unhook()
+            self._follows = False
+        elif not self._follows:
+            self._unhook = after_cells(self.refresh)
+            self._follows = True
+            self.refresh()
 
     def _build(self) -> None:
         """Makes the controls of the present command."""
@@ -116,7 +132,7 @@ class Form:
         self.group = Group(self._cls, desk)
         head = escape(self._cls.__doc__.splitlines()[0]) if self._cls.__dict__.get("__doc__") else ""
         self.title.value = f'{STYLE}<b>{escape(self.address)}</b> <span class="wb-hint">{head}</span>'
-        self.fields.children = [*([self.aim.widget] if self.aim else []), self.group.widget]
+        show(self.fields, [*([self.aim.widget] if self.aim else []), self.group.widget])
 
     def _fill(self, initial: Mapping[str, Any]) -> None:
         """Has values stand in the fields; raises Invalid with all that are not admitted."""
@@ -208,13 +224,6 @@ class Form:
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = self.widget._repr_mimebundle_(**options) or {}
         return {**bundle, "text/plain": repr(self)}
-
-
-def close(widget: Any) -> None:
-    """Closes a widget with all that is in it; ipywidgets keeps what is open for ever."""
-    for child in getattr(widget, "children", ()):
-        close(child)
-    widget.close()
 
 
 def code_of(wb: str, address: str, on: str | None, data: dict[str, Any]) -> str:

@@ -125,7 +125,7 @@ def _moment() -> Input:
 def at_zone(shown_there: datetime, zone: str) -> datetime:
     """The moment when a clock of a zone shows a time; of two, as clocks are put back, the earlier one.
 
-    Raises Refused for a zone that is not there, and a time that no clock there ever shows."""
+    Raises Refused for a zone that is not there, a time that no clock there ever shows, and one beyond all years."""
     try:
         if zone[:1] in ("+", "-"):
             return datetime.fromisoformat(f"{shown_there.isoformat()}{zone}")
@@ -134,7 +134,12 @@ def at_zone(shown_there: datetime, zone: str) -> datetime:
         near = get_close_matches(zone, available_timezones(), n=1)
         hint = f'did you mean "{near[0]}"?' if near else "give one such as Europe/Berlin or +02:00"
         raise Refused(f"there is no time zone {shown(zone)}; {hint}") from None
-    if moment.astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != shown_there:
+    try:
+        again = moment.astimezone(UTC).astimezone(moment.tzinfo)
+    except OverflowError:
+        raise Refused(f"{shown_there:%Y-%m-%d %H:%M} in {zone} is no day that UTC has; "
+                      "its years are 1 to 9999") from None
+    if again.replace(tzinfo=None) != shown_there:
         raise Refused(f"clocks in {zone} never show {shown_there:%Y-%m-%d %H:%M}: they are put forward then")
     return moment
 

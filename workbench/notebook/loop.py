@@ -227,6 +227,12 @@ class Bridge:
         return f"<Bridge {'closed' if self.closed else 'open'}>"
 
 
+def cancel(task: asyncio.Task[Any]) -> None:
+    """Cancels a task of any loop, from any thread; of a bridge's loop, the one inside that it stands still for."""
+    loop = task.get_loop()
+    loop.call_soon_threadsafe(lambda: (loop.innermost(task) if isinstance(loop, _Loop) else task).cancel())
+
+
 def _new_loop() -> _Loop:
     """A loop whose class is its own: nest_asyncio patches classes, and no other loop is to notice."""
     loop: _Loop = type("WorkbenchLoop", (_Loop,), {})()

@@ -17,6 +17,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench.notebook.box import box, scrolled
+from workbench.notebook.closing import close
 from workbench.notebook.command_view import CommandView
 from workbench.notebook.conflict_view import ConflictView
 from workbench.notebook.display import after_cells
@@ -27,12 +28,15 @@ from workbench.notebook.steps_view import StepsView
 from workbench.state.manager import StateManager
 
 _STYLE = """<style>
-.wb-commands > .widget-text, .wb-commands > .widget-dropdown, .wb-commands > .widget-select {width: 100%;
+.wb-commands > .widget-text, .wb-commands > .widget-dropdown, .wb-commands > .widget-select {width: auto;
     max-width: 26em}
+.wb-panel .wb-left > .wb-commands, .wb-panel .wb-right > * {max-width: 100%; box-sizing: border-box}
 .wb-panel .wb-left {flex: 1 1 20em; max-width: 30em; min-width: 0; padding-right: 1em}
 .wb-panel .wb-right {flex: 3 1 30em; min-width: 0}
 .wb-panel .wb-conflict {border-left: 4px solid var(--jp-error-color1, #c62828); padding-left: .8em; margin-bottom: .8em}
-.wb-panel .widget-html-content {overflow-x: auto}
+.wb-panel .widget-html-content {overflow-x: auto; min-width: 0}
+.wb-map svg {max-width: 100%; height: auto}
+[data-jp-theme-light="false"] .wb-panel select {color-scheme: dark}
 .wb-panel .lm-TabBar-tabLabel {color: var(--jp-ui-font-color0, inherit)}
 .wb-panel :focus-visible {outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px}
 .wb-gone {display: none}
@@ -93,7 +97,8 @@ class Panel:
     def close(self) -> None:
         """Takes the panel away; the workbench stays open."""
         self._sleep()
-        self.widget.close()
+        self.commands.close()
+        close(self.widget)
 
     def _sighted(self, change: Any) -> None:
         """Its cell ran again or was deleted: nobody looks. A notebook that is opened again shows it again."""

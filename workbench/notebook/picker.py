@@ -23,7 +23,7 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Target, identify
 from workbench.errors import Invalid, WorkbenchError
 from workbench.notebook.desk import NAMES, Beneath, Desk, hint_of, name_of
-from workbench.notebook.finder import OFFERED, Finds, Found, label_of
+from workbench.notebook.finder import OFFERED, Finds, Found, is_called, label_of
 
 NAMED = 3       # of those that are found, how many an error names
 CHOOSING = 0.3  # seconds within which Enter is the one that chose from the list: not all browsers keep it to themselves
@@ -152,7 +152,8 @@ class Picker:
     def _meant(self, text: str, finds: Finds) -> Target:
         """The item that a text means among those that it finds: by its identifier, what it is offered as, or its label
         where only one has it."""
-        meant = ([one for one in finds.items if str(one.target.identifier).casefold() == text.casefold()]
+        meant = ([one for one in finds.items if str(one.target.identifier) == text]
+                 or [one for one in finds.items if is_called(one, text)]
                  or [one for offered, one in self._texts(finds.items).items() if offered == text]
                  or [one for one in finds.items if (one.label or "").casefold() == text.casefold() and not finds.more])
         if len(meant) == 1:

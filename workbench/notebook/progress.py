@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from workbench.errors import Cancelled
+from workbench.notebook.loop import cancel
 
 DELAY = 0.5     # seconds before anything is shown
 PAUSE = 0.1     # seconds from one look to the next
@@ -77,7 +78,7 @@ class ProgressBar:
         task = self._task
         if task is not None and not task.done() and self.can_cancel:
             self.cancelled = True
-            task.get_loop().call_soon_threadsafe(task.cancel)
+            cancel(task)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +102,7 @@ def face(bar: ProgressBar) -> Face:
         from workbench.notebook.progress_widget import ProgressWidget  # not for those whose verbs are short
 
         return ProgressWidget(bar.verb, bar.cancel, clicked=bar.by_click)
-    return Line(bar.verb) if sys.stderr.isatty() else Nowhere()
+    return TerminalLine(bar.verb) if sys.stderr.isatty() else Nowhere()
 
 
 def words(done: int, total: int) -> str:
@@ -109,7 +110,7 @@ def words(done: int, total: int) -> str:
     return f"{done:,} of {total:,}" if total else "working …"
 
 
-class Line:
+class TerminalLine:
     """One line of a terminal, written over."""
 
     def __init__(self, verb: str) -> None:

@@ -15,6 +15,7 @@ from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import Kind
 from workbench.errors import Invalid
+from workbench.notebook.closing import show
 from workbench.notebook.desk import Beneath, Control, Desk, hint_of, name_of
 
 NUMBERS = "2em"     # the width of the number before a row
@@ -110,7 +111,7 @@ class Rows:
         """Shows the rows in their order, with their numbers."""
         for number, row in enumerate(self.rows):
             row.count(number, len(self.rows))
-        self.within.children = [row.widget for row in self.rows]
+        show(self.within, [row.widget for row in self.rows])
 
     def _added(self) -> None:
         self.rows.append(self._row())

@@ -18,7 +18,8 @@ async def labelled(
     engine: Engine, table: Table, label: str | None, text: str, *, limit: int,
 ) -> list[tuple[Identifier, str | None]]:
     """The identifier and label of up to ``limit`` rows whose label contains a text in any case, or whose identifier
-    begins with it, by label; soft-deleted rows are left out. Without a ``label`` field only identifiers are looked at.
+    begins with it: first the one whose identifier it is, then by label. Soft-deleted rows are left out; without a
+    ``label`` field only identifiers are looked at.
 
     Raises DatabaseError, also when it takes longer than 2 seconds."""
     key = quoted(column_of(table, "_id").name)
@@ -27,7 +28,8 @@ async def labelled(
     alive = f" AND {quoted(deleted[0].name)} IS NULL" if deleted else ""
     # Not LIKE: a % in the text is a per cent sign.
     sql = (f"SELECT {key}, {name} FROM {table.quoted} WHERE (strpos(lower({name}), lower($1::text)) > 0"
-           f" OR starts_with(lower({key}::text), lower($1::text))){alive} ORDER BY 2, 1 LIMIT $2::bigint")
+           f" OR starts_with(lower({key}::text), lower($1::text))){alive}"
+           f" ORDER BY lower({key}::text) = lower($1::text) DESC, 2, 1 LIMIT $2::bigint")
     async with engine.acquire(doing=f"searching {table.kindred[0]}:{table.kindred[1]}") as connection:
         try:
             rows = await connection.fetch(sql, text, limit, timeout=PATIENCE)
