@@ -177,3 +177,23 @@ async def test_the_fields_of_renamed_columns(dsn: str) -> None:
         assert len((await session.tables()).blocked) == 1
         await (await session.tables(renamed={"desk_card.owner": "holder"})).apply()
         assert (await session.fetch(ONE)).holder == "Ada"
+
+
+async def test_a_verb_while_tables_are_altered(dsn: str, admin: asyncpg.Connection) -> None:
+    """A verb that runs while an alteration waits for the table does not leave the session with the tables as they were.
+    """
+    domain = desk(define(name=field(str, unique=True)))
+    async with Session(domain, dsn=dsn) as session:
+        domain.resource(define(name=field(str)))
+        plan = await session.tables()
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE desk_card IN ACCESS SHARE MODE")
+            applying = asyncio.ensure_future(plan.apply(all=True))
+            while not await admin.fetchval(  # noqa: ASYNC110  # the server alone knows who waits
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+            await session.tables()
+        await applying
+        assert session.manager.tables["desk", "card"].uniques == ()
+        await edit(session, Insert(ONE, name="same"), Insert(TWO, name="same"))
+        await session.commit()

@@ -74,8 +74,7 @@ class Session(TimeTravel):
             raise Invalid("issue", [Problem(name, value, "the command carries its fields already; set it there")
                                     for name, value in {**(data or {}), **fields}.items()])
         elif not isinstance(command, Command):
-            raise Invalid("issue", [Problem(None, command, (
-                f"{command!r} is no command; give one such as OpenAccount(owner=…), or its address"))])
+            raise self.registry.no_command(command)
         return await manager.issue(command, on=on, cell=cell, if_match=if_match)
 
     async def issue_many(
@@ -228,13 +227,17 @@ class Session(TimeTravel):
     async def _alter(self, plan: TablesPlan, all: bool) -> Altered:
         manager = await self._renew()
         async with manager.hold("tables().apply"):
-            self._renewed = False       # whatever becomes of it, the tables are looked at again
-            altered = await alter(self.engine, self.models, plan, all=all)
-        await self._renew()
-        if self.reader.unfit is None:       # rows that are there got values, or other ones
-            for kindred in sorted({it.kindred for it in altered.done}):
-                with suppress(Invalid):     # a row that fits no more is told when it is asked for
-                    await manager.refresh(":".join(kindred))
+            try:
+                altered = await alter(self.engine, self.models, plan, all=all)
+            finally:        # whatever became of it; and not while another verb says that the tables of before fit
+                async with self._renewing:
+                    self._renewed = False
+        with suppress(WorkbenchError):      # it is altered; what is wrong by now the next verb tells
+            await self._renew()
+            if self.reader.unfit is None:       # rows that are there got values, or other ones
+                for kindred in sorted({it.kindred for it in altered.done}):
+                    with suppress(Invalid):     # a row that fits no more is told when it is asked for
+                        await manager.refresh(":".join(kindred))
         return altered
 
     # -------------------------------------------------------------------------------------------- rivals
@@ -279,8 +282,8 @@ class Session(TimeTravel):
             return manager.merge(branch, {self.registry.target(item): way for item, way in (ways or {}).items()})
 
     async def drop(self, what: Any) -> Plan:
-        """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now; a later
-        rebase issues its commands again.
+        """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now; its
+        commands stay in the log, and a later rebase issues them again.
 
         Returns the new plan. Raises UnknownName, Invalid for the branch where we are and for main, and NothingTo where
         nothing is pending of the item."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -257,3 +258,59 @@ async def test_the_labels_of_an_enum_type(tables: Tables) -> None:
     await tables.apply()
     assert await tables.fits()
     await tables.admin.execute("INSERT INTO \"Items\" (id, kind) VALUES (gen_random_uuid(), 'blue')")
+
+
+async def test_what_a_given_type_cannot_hold(tables: Tables) -> None:
+    """A type with a precision or a length is additive only where no value is rounded or too long; nothing is cut."""
+    db = Gino()
+    await tables.made(card(amount=field(Decimal), code=field(str)), model=gino_model(
+        db, amount=db.Column(sa.Numeric), code=db.Column(sa.Text)))
+    await tables.admin.execute('ALTER TABLE "Items" ALTER amount TYPE double precision')
+    await tables.admin.execute(
+        """INSERT INTO "Items" (id, amount, code) VALUES (gen_random_uuid(), 1.2399, 'abcdef')""")
+    db = Gino()
+    tables.define(card(amount=field(Decimal), code=field(str)), model=gino_model(
+        db, amount=db.Column(sa.Numeric(10, 2)), code=db.Column(sa.String(3))))
+    amount, code = (await tables.plan()).alterations
+    assert not amount.additive
+    assert "1.2399" in amount.reason
+    assert (code.blocked, code.reason) == (True, "1 value too long, such as 'abcdef'")
+    with pytest.raises(NothingTo):
+        await tables.apply()
+    assert await tables.values("amount::text || code", '"Items"') == ["1.2399abcdef"]
+
+
+class Mood(Enum):
+    RED = "red"
+    ODD = "it's $ddl$"
+
+
+class MoreMoods(Enum):
+    RED = "red"
+    ODD = "it's $ddl$"
+    BLUE = "blue"
+
+
+async def test_a_new_label_as_a_default(tables: Tables) -> None:
+    """A label that an enum type gets can be the default of a column in the same plan: it is committed first."""
+    db = Gino()
+    await tables.made(card(kind=field(Mood)), model=gino_model(
+        db, kind=db.Column(sa.Enum("red", "it's $ddl$", name="mood"))))
+    db = Gino()
+    more = sa.Enum("red", "it's $ddl$", "blue", name="mood")
+    tables.define(card(kind=field(MoreMoods), other=field(MoreMoods)), model=gino_model(
+        db, kind=db.Column(more, server_default="blue"), other=db.Column(more, server_default="blue")))
+    assert (await tables.plan()).sql().count("BEGIN;") == 2
+    await tables.apply()
+    assert await tables.fits()
+
+
+async def test_arrays_of_enums(tables: Tables) -> None:
+    """The type of an array's members is made with its table, and gets the labels that it lacks."""
+    for moods, labels in ((Mood, ["red", "it's $ddl$"]), (MoreMoods, ["red", "it's $ddl$", "blue"])):
+        db = Gino()
+        tables.define(card(kinds=field(list[moods])), model=gino_model(    # type: ignore[valid-type]  # one or the other
+            db, kinds=db.Column(pg.ARRAY(sa.Enum(*labels, name="mood")))))
+        await tables.apply()
+        assert await tables.fits()
+    await tables.admin.execute("""INSERT INTO "Items" (id, kinds) VALUES (gen_random_uuid(), '{blue}')""")

@@ -110,3 +110,12 @@ async def test_a_plan_of_no_session() -> None:
     assert len(plan) == 1
     with pytest.raises(WorkbenchError, match=r"made without a session to apply it; make it with tables\(\)"):
         await plan.apply()
+
+
+async def test_a_line_that_is_left_is_a_comment(tables: Tables) -> None:
+    """Whatever a column of the database is called, a line of the script that tells what is left is one comment."""
+    await tables.made(card(name=field(str)))
+    await tables.admin.execute('ALTER TABLE bank_card ADD COLUMN "x\r\\! ls\u2028CREATE TABLE pwned();--" text')
+    sql = (await tables.plan()).sql(all=False)
+    assert len(sql.splitlines()) == 1
+    assert sql.startswith("-- left: ")

@@ -244,7 +244,7 @@ async def test_no_conflict_to_resolve(session: Session) -> None:
     await edit(session, Update(A, text="mine"))
     before = len(session.steps)
     for way in ("mine", "theirs", "merge", {"text": "y"}):
-        with pytest.raises(NothingTo, match="there is no conflict on .*/a: it is stored as it was when it was read here"):
+        with pytest.raises(NothingTo, match="there is no conflict on .*/a: it is stored as it was when it was read"):
             await session.resolve(A, way)
     assert len(session.steps) == before
     assert len(await session.drop(A)) == 0

@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.errors import Conflict, WorkbenchError, nearest
+from workbench.notebook.called import Called
 from workbench.notebook.display import cell, register
 from workbench.notebook.loop import Bridge
 from workbench.notebook.output import kept
@@ -50,7 +51,7 @@ class Opened:
         self._bridge = Bridge()
         self._watchers = Watchers(self._bridge)
         self._conflict: Conflict | None = None
-        self._sources: dict[str, Any] = {"clock": clock, "identifiers": identifiers}
+        self._sources: dict[str, Any] = {"clock": clock, "identifiers": identifiers, "tables_differ": tables_differ}
         self._rivals: list[Opened] = []
         try:
             self._bridge.run(self.session.open())
@@ -160,7 +161,7 @@ class Opened:
         def explain(plan: Plan) -> list[Explained]:
             return self._wait_for(self._at_work().explain(plan))
 
-        return ShownPlan(plan, check=check, explain=explain)
+        return ShownPlan(plan, check=check, explain=explain, called=Called(self.session.manager))
 
 
 def _close(session: Session, bridge: Bridge) -> None:

@@ -49,7 +49,8 @@ class ShownTables:
     def apply(self, *, all: bool = False) -> Altered:
         """Makes the additive changes, with ``all=True`` the others too, in one transaction; what is pending stays.
 
-        See TablesPlan.apply for what is raised; nothing is altered then."""
+        See TablesPlan.apply for what is raised; nothing is altered then, but that enum types may have new labels
+        already."""
         return self._run(self.plan.apply(all=all))
 
     def __len__(self) -> int:

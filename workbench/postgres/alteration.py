@@ -38,7 +38,7 @@ class Alteration(NamedTuple):
 
     @property
     def additive(self) -> bool:
-        """Whether it loses nothing and cannot fail on the rows that are there."""
+        """Whether it loses nothing, and no row was found to stand in its way."""
         return not self.reason
 
     @property

@@ -1,4 +1,4 @@
-"""Catalogue: what Postgres' own catalogue says of some tables, read in one query for all of them.
+"""Catalogue: what Postgres' own catalogue says of some tables, read in one query for all of them; and of enum types.
 
 A ``Stored`` is one table as it is there: columns, keys, unique and other indexes, checks. What is to be made of it,
 whether it fits (schema.py) and what would make it fit (ddl_plan.py), is for others.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.state.table import Table
@@ -18,13 +18,12 @@ CATALOGUE = """
 SELECT wanted.name, c.oid, c.relkind::text AS kind,
        (SELECT json_agg(json_build_object(
                    'name', a.attname, 'type', format_type(a.atttypid, -1), 'not_null', a.attnotnull,
-                   'length', CASE WHEN a.atttypmod > 4 AND a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype)
+                   'length', CASE WHEN a.atttypmod > 4 AND a.atttypid IN (
+                                       'varchar'::regtype, 'bpchar'::regtype, 'varchar[]'::regtype, 'bpchar[]'::regtype)
                                   THEN a.atttypmod - 4 END,
                    'filled', a.atthasdef OR a.attidentity <> '',
                    'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
-                                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
-                   'labels', (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)
-                                FROM pg_enum e WHERE e.enumtypid = a.atttypid)) ORDER BY a.attnum)
+                                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) ORDER BY a.attnum)
           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
        (SELECT json_agg(json_build_object(
                    'name', f.conname,
@@ -59,6 +58,12 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
 """
 
+LABELS = """
+SELECT wanted.name, (SELECT json_agg(e.enumlabel) FROM pg_enum e WHERE e.enumtypid = t.oid)::text AS labels
+  FROM json_array_elements_text($1::text::json) AS wanted(name)
+  JOIN pg_type t ON t.oid = to_regtype(wanted.name) AND t.typtype = 'e'
+"""
+
 
 class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
@@ -85,6 +90,13 @@ async def read(connection: Any, tables: Sequence[Table]) -> dict[str, Stored]:
     """What is stored of each table by its quoted name; errors are the driver's."""
     names = json.dumps([table.quoted for table in tables])
     return {row["name"]: Stored(row) for row in await connection.fetch(CATALOGUE, names)}
+
+
+async def labels_of(connection: Any, types: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The labels of those of some enum types that are there, by the names that are given, which are SQL."""
+    names = sorted(types)
+    found = await connection.fetch(LABELS, json.dumps(names)) if names else []
+    return {row["name"]: frozenset(json.loads(row["labels"] or "[]")) for row in found}
 
 
 def literals(check: str) -> list[str]:

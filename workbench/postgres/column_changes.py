@@ -18,7 +18,16 @@ from workbench.domain.datadef import same
 from workbench.domain.kinds import OptionalKind
 from workbench.postgres.alteration import Ask, Wish
 from workbench.postgres.columns import constraint_name
-from workbench.postgres.ddl import Ddl, Phase, column_sql, default_sql, enum_types, foreign_key, type_sql
+from workbench.postgres.ddl import (
+    Ddl,
+    Phase,
+    column_sql,
+    default_sql,
+    enum_types,
+    enums_of,
+    foreign_key,
+    type_sql,
+)
 from workbench.postgres.fit import Fit, Fits, keys_of
 from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.statements import encoder
@@ -41,7 +50,6 @@ def column_wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
             yield fit.wish("alter", f'column "{name}" is renamed to "{column.name}"', fit.alter(
                 Phase.COLUMN, f"RENAME COLUMN {quoted(name)} TO {quoted(column.name)}"), makes=fit.at(column.name))
         found = fit.there.columns[name]
-        yield from _labelled(fit, column, found)
         if found["type"].lower() != fit.type_of(column).lower():
             yield _retyped(fit, column, found, fits)
         elif found["length"] != _length(column):
@@ -65,6 +73,15 @@ def column_wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
                           "the values of {} would be lost".format, blocks=False),))
 
 
+def label_wishes(fit: Fit) -> Iterator[Wish]:
+    """The labels that are to be added to the enum types of a table's columns, be the table there or not."""
+    for name, enum in enums_of(fit.model.columns).items():
+        for label in enum.enums:
+            if label not in fit.labels.get(name, enum.enums):
+                yield fit.wish("alter", f"type {name} admits {label!r} as well", Ddl(
+                    Phase.LABEL, f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {text_literal(label)}"))
+
+
 # ------------------------------------------------------------------------------------------------ new columns
 
 def _added(fit: Fit, column: Any, hint: str) -> Wish:
@@ -72,7 +89,7 @@ def _added(fit: Fit, column: Any, hint: str) -> Wish:
     first = None if default is not None or column.computed is not None else initial_sql(fit, column.name)
     sql = column_sql(column)
     statements = [*enum_types([column]), fit.alter(Phase.COLUMN, f"ADD COLUMN {sql}")]
-    what, asks = f'column "{column.name}" ({fit.type_of(column)})', []
+    what, asks = f'column "{column.name}" ({fit.type_of(column)})', list(_about_initial(fit, column, first))
     if first is not None:
         statements[-1] = fit.alter(Phase.COLUMN, f"ADD COLUMN {sql} DEFAULT {first}")
         statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(column.name)} DROP DEFAULT"))
@@ -101,6 +118,16 @@ def initial_sql(fit: Fit, name: str) -> str | None:
     return literal(value if encode is None else encode(value), column.type)
 
 
+def _about_initial(fit: Fit, column: Any, first: str | None) -> Iterator[Ask]:
+    """Whether a column of a given model, with its length or precision, can hold the initial value."""
+    if first is not None and fit.type_of(column) in _NUMBERS:
+        yield Ask(f"SELECT 0 * count(({first})::{type_sql(column)})", str,
+                  failed=lambda words: f"it cannot hold its initial value: {words}")
+    if first is not None and _length(column) is not None:
+        yield Ask(f"SELECT count(*) WHERE {_longer(first, column)}", lambda _: "it cannot hold its initial value, "
+                  f"which is too long for {type_sql(column)}")
+
+
 def _renamings(fit: Fit) -> dict[str, str]:
     """What may have been meant by a column that is missing and one that is in the database alone, by both names: where
     they are the only ones of their type, or of their type and as nullable."""
@@ -121,17 +148,6 @@ def _renamings(fit: Fit) -> dict[str, str]:
 
 # ------------------------------------------------------------------------------------------------ those there
 
-def _labelled(fit: Fit, column: Any, found: Mapping[str, Any]) -> Iterator[Wish]:
-    """The labels that a native enum type lacks."""
-    enum = column.type.item_type if isinstance(column.type, sa.ARRAY) else column.type
-    if not isinstance(enum, sa.Enum) or not enum.native_enum or found["labels"] is None:
-        return
-    for label in enum.enums:
-        if label not in found["labels"]:
-            yield fit.wish("alter", f"type {found['type']} admits {label!r} as well", Ddl(
-                Phase.TYPE, f"ALTER TYPE {found['type']} ADD VALUE IF NOT EXISTS {text_literal(label)}"))
-
-
 def _retyped(fit: Fit, column: Any, found: Mapping[str, Any], fits: Fits) -> Wish:
     name, old, new = column.name, found["type"], fit.type_of(column)
     before, after, partners = _keys_around(fit, name, fits)
@@ -143,8 +159,8 @@ def _retyped(fit: Fit, column: Any, found: Mapping[str, Any], fits: Fits) -> Wis
     if found["default"] and not {old, new} <= _NUMBERS:     # Postgres casts no other, and a serial's must stay
         statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP DEFAULT"))
         default = default or cast(f"({found['default']})", old, new)
-    statements.append(fit.alter(Phase.COLUMN, (
-        f"ALTER COLUMN {quoted(name)} TYPE {type_sql(column)} USING {cast(quoted(name), old, new)}")))
+    made = cast(quoted(name), old, new, _target(column, new))
+    statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} TYPE {type_sql(column)} USING {made}"))
     if found["default"] and default is not None:
         statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} SET DEFAULT {default}"))
     asks = tuple(_about_cast(fit.table.quoted, column, quoted(found["name"]), old, new))
@@ -153,15 +169,22 @@ def _retyped(fit: Fit, column: Any, found: Mapping[str, Any], fits: Fits) -> Wis
 
 
 def _about_cast(table: str, column: Any, stored: str, old: str, new: str) -> Iterator[Ask]:
-    """Whether all values can be cast, and are the same when they are cast back."""
-    if isinstance(column.type, sa.Enum) and column.type.native_enum:     # of a type that may not be there yet
-        labels = ", ".join(map(text_literal, column.type.enums))
-        yield Ask(f"SELECT count(*), min({stored}::text) FROM {table} WHERE {stored}::text NOT IN ({labels})",
-                  "{} with another value".format)
+    """Whether all values can be cast, are not too long, and are the same when they are cast back."""
+    def failed(words: str) -> str:
+        return f"a value cannot become {new}: {words}"
+
+    for enum in enums_of([column]).values():    # of a type that may not be there yet, nor its labels
+        labels = ", ".join(map(text_literal, enum.enums))
+        other = f"{stored}::text NOT IN ({labels})"
+        if isinstance(column.type, sa.ARRAY):
+            other = f"EXISTS (SELECT FROM unnest({stored}::text::text[]) AS it WHERE it NOT IN ({labels}))"
+        yield Ask(f"SELECT count(*), min({stored}::text) FROM {table} WHERE {other}", "{} with another value".format,
+                  failed=failed)
         return
-    there = cast(stored, old, new)
-    yield Ask(f"SELECT 0 * count({there}) FROM {table}", str,
-              failed=lambda words: f"a value cannot become {new}: {words}")
+    there = cast(stored, old, new, _target(column, new))
+    yield Ask(f"SELECT 0 * count({there}) FROM {table}", str, failed=failed)
+    if _length(column) is not None:
+        yield _about_length(table, there, column)
     if not there.startswith("to_json"):
         again, text = cast(f"({there})", new, old), "" if {old, new} <= _NUMBERS else "::text"
         yield Ask(f"SELECT count(*), min({stored}::text) FROM {table} "
@@ -171,31 +194,51 @@ def _about_cast(table: str, column: Any, stored: str, old: str, new: str) -> Ite
 
 
 def _length(column: Any) -> int | None:
-    """The length of a text, where its type limits it."""
-    if not isinstance(column.type, sa.String) or (isinstance(column.type, sa.Enum) and column.type.native_enum):
+    """The length of a text, or of an array's texts, where its type limits it."""
+    of = column.type.item_type if isinstance(column.type, sa.ARRAY) else column.type
+    if not isinstance(of, sa.String) or (isinstance(of, sa.Enum) and of.native_enum):
         return None
-    length: int | None = column.type.length
-    return length or (1 if isinstance(column.type, sa.CHAR) else None)
+    length: int | None = of.length
+    return length or (1 if isinstance(of, sa.CHAR) else None)
+
+
+def _longer(expression: str, column: Any) -> str:
+    """The condition that a text, or any of an array's, is too long for a column."""
+    if isinstance(column.type, sa.ARRAY):
+        return f"EXISTS (SELECT FROM unnest({expression}) AS it WHERE char_length(it) > {_length(column)})"
+    return f"char_length({expression}) > {_length(column)}"
+
+
+def _about_length(table: str, expression: str, column: Any) -> Ask:
+    return Ask(f"SELECT count(*), min(({expression})::text) FROM {table} WHERE {_longer(expression, column)}",
+               "{} too long".format, noun="value")
 
 
 def _resized(fit: Fit, column: Any, found: Mapping[str, Any]) -> Wish:
     """Another length of a text; one that a given model says, for derived ones have none."""
     new = _length(column)
-    asks = [] if new is None or new > (found["length"] or inf) else [Ask(
-        f"SELECT count(*), min({quoted(found['name'])}) FROM {fit.table.quoted} "
-        f"WHERE char_length({quoted(found['name'])}) > {new}", "{} too long".format, noun="value")]
+    asks = [] if new is None or new > (found["length"] or inf) else [
+        _about_length(fit.table.quoted, quoted(found["name"]), column)]
     return fit.wish("alter", f'column "{column.name}" becomes {type_sql(column)}; its length is {found["length"]}',
                     fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(column.name)} TYPE {type_sql(column)}"),
                     asks=tuple(asks), makes=fit.at(column.name))
 
 
-def cast(expression: str, old: str, new: str) -> str:
-    """An expression of one type as SQL of another; by its text, where that is the way that all types have."""
+def _target(column: Any, new: str) -> str:
+    """What values of a column are cast to, so that it can be told beforehand what becomes of them: its type with the
+    precision; but not with a text's length, to which a cast cuts silently."""
+    return new if _length(column) is not None else type_sql(column)
+
+
+def cast(expression: str, old: str, new: str, target: str = "") -> str:
+    """An expression of one type as SQL of another; by its text, where that is the way that all types have. The
+    ``target`` is the new type with its precision, if it has any."""
+    target = target or new
     if {old.removesuffix("[]"), new.removesuffix("[]")} <= _NUMBERS and old.endswith("[]") == new.endswith("[]"):
-        return f"{expression}::{new}"
+        return f"{expression}::{target}"
     if new in ("jsonb", "json") and old not in ("jsonb", "json", "text", "character varying", "bpchar"):
         return f"to_{new}({expression})"
-    return f"{expression}::text::{new}" if new != "text" else f"{expression}::text"
+    return f"{expression}::text::{target}" if new != "text" else f"{expression}::text"
 
 
 def _keys_around(fit: Fit, name: str, fits: Fits) -> tuple[list[Ddl], list[Ddl], frozenset[tuple[str, str]]]:
@@ -235,4 +278,5 @@ def _nullability(fit: Fit, column: Any, found: Mapping[str, Any]) -> Iterator[Wi
                 f"UPDATE {fit.table.quoted} SET {quoted(name)} = {first} WHERE {quoted(name)} IS NULL"))]
         ask = Ask(f"SELECT count(*) FROM {fit.table.quoted} WHERE {stored} IS NULL", blocks=first is None,
                   told=_VALUELESS if first is None else lambda count: f"{count} without a value would get {first}")
-        yield fit.wish("alter", f'column "{name}" may not be NULL', *statements, asks=(ask,), needs=fit.at(name))
+        yield fit.wish("alter", f'column "{name}" may not be NULL', *statements, needs=fit.at(name),
+                       asks=(*_about_initial(fit, column, first), ask))

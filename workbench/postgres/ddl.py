@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
+from itertools import count
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,19 +17,21 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from workbench.postgres.columns import constraint_name
 from workbench.postgres.given import target_of
+from workbench.postgres.literals import text_literal
 from workbench.state.table import Table, quoted
 
 
 class Phase(IntEnum):
     """When a statement runs: what is in the way goes first, foreign keys come last."""
 
-    DROP = 0            # of constraints
-    SCHEMA = 1
-    TYPE = 2
-    TABLE = 3
-    COLUMN = 4
-    CONSTRAINT = 5
-    REFERENCE = 6
+    LABEL = 0           # of enum types: nothing can use one in the transaction that adds it
+    DROP = 1            # of constraints
+    SCHEMA = 2
+    TYPE = 3
+    TABLE = 4
+    COLUMN = 5
+    CONSTRAINT = 6
+    REFERENCE = 7
 
 
 class Ddl(NamedTuple):
@@ -64,13 +67,19 @@ def created(table: Table) -> Iterator[Ddl]:
 
 def enum_types(columns: Iterable[Any]) -> Iterator[Ddl]:
     """The statements that make the native enum types of some columns where there are none."""
-    types = {type_sql(column): column.type for column in columns
-             if isinstance(column.type, sa.Enum) and column.type.native_enum}
-    for name, enum in sorted(types.items()):
-        labels = ", ".join("'" + label.replace("'", "''") + "'" for label in enum.enums)
-        # There is no CREATE TYPE IF NOT EXISTS; $ddl$ quotes whatever the labels hold.
-        yield Ddl(Phase.TYPE, f"DO $ddl$ BEGIN CREATE TYPE {name} AS ENUM ({labels}); "
-                              "EXCEPTION WHEN duplicate_object THEN NULL; END $ddl$")
+    for name, enum in enums_of(columns).items():
+        # There is no CREATE TYPE IF NOT EXISTS.
+        block = (f"BEGIN CREATE TYPE {name} AS ENUM ({', '.join(map(text_literal, enum.enums))}); "
+                 "EXCEPTION WHEN duplicate_object THEN NULL; END")
+        tag = next(tag for number in count() if (tag := f"$ddl{number or ''}$") not in block)
+        yield Ddl(Phase.TYPE, f"DO {tag} {block} {tag}")
+
+
+def enums_of(columns: Iterable[Any]) -> dict[str, sa.Enum]:
+    """The native enum types of some columns, also of the members of arrays, by their names in SQL."""
+    types = (column.type.item_type if isinstance(column.type, sa.ARRAY) else column.type for column in columns)
+    enums = {str(it.compile(dialect=dialect())): it for it in types if isinstance(it, sa.Enum) and it.native_enum}
+    return dict(sorted(enums.items()))
 
 
 def index_created(index: Any, phase: Phase = Phase.CONSTRAINT) -> Ddl:

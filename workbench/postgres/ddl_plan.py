@@ -1,13 +1,14 @@
 """DDL plan: the difference between a session's definitions and its database, as changes of tables to look at.
 
 ``tables_plan`` reads the catalogue, and asks the rows where they may be in the way; it changes nothing. ``alter`` makes
-the changes of a plan in one transaction, under the lock of all who create tables, if they are still the same ones. The
-tables of nobody's resource are never touched, and those of resources never dropped.
+the changes of a plan in one transaction, under the lock of all who create tables, if they are still the same ones; new
+labels of enum types in one of their own before. The tables of nobody's resource are never touched, and those of
+resources never dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,10 +16,10 @@ import asyncpg
 
 from workbench.errors import DatabaseError, Invalid, NothingTo, StalePlan, WorkbenchError, listed
 from workbench.postgres.alteration import Alteration, Wish, counted, judged
-from workbench.postgres.catalogue import read
-from workbench.postgres.column_changes import column_wishes
+from workbench.postgres.catalogue import labels_of, read
+from workbench.postgres.column_changes import column_wishes, label_wishes
 from workbench.postgres.constraint_changes import constraint_wishes
-from workbench.postgres.ddl import created, in_order
+from workbench.postgres.ddl import Phase, created, enums_of, in_order
 from workbench.postgres.engine import Engine
 from workbench.postgres.fit import Fit, Fits, fits_of, keys_of
 from workbench.postgres.model import Models
@@ -41,7 +42,7 @@ class TablesPlan:
 
     @property
     def additive(self) -> tuple[Alteration, ...]:
-        """Those that lose nothing and cannot fail on the rows that are there: what ``apply()`` does."""
+        """Those that lose nothing, and in whose way no row was found: what ``apply()`` does."""
         return tuple(it for it in self.alterations if it.additive)
 
     @property
@@ -70,19 +71,23 @@ class TablesPlan:
         return tuple(it for it in self.alterations if not it.blocked and (all or it.additive))
 
     def sql(self, *, all: bool = True) -> str:
-        """The statements that ``apply`` runs as a script for psql, in one transaction; what is blocked is a comment.
+        """The statements that ``apply`` runs as a script for psql, in its transactions; what is left is a comment.
 
         With ``all=False`` the additive ones alone. Empty where there is nothing to do."""
-        statements = in_order(it for one in self.chosen(all=all) for it in one.statements)
-        left = [f"-- left: {it.table}: {it}" for it in self.alterations if it not in self.chosen(all=all)]
-        script = ["BEGIN;", *(f"{sql};" for sql in statements), "COMMIT;"] if statements else []
-        return "\n".join([*(line.replace("\n", " ") for line in left), *script])
+        chosen = self.chosen(all=all)
+        lines = [_comment(f"left: {it.table}: {it}") for it in self.alterations if it not in chosen]
+        for part in _parts(chosen):
+            statements = in_order(it for one in part for it in one.statements)
+            lines += ["BEGIN;", *(f"{sql};" for sql in statements), "COMMIT;"]
+        return "\n".join(lines)
 
     async def apply(self, *, all: bool = False) -> Altered:
         """Makes the additive changes, with ``all=True`` the others too, in one transaction; what is pending stays.
 
-        Raises NothingTo, StalePlan where the tables or the rows in question are others by now, DatabaseError,
-        ConnectionLost; nothing is altered then."""
+        Raises NothingTo, StalePlan where the tables or the rows in question are others by now, DatabaseError where
+        something else is in the way, such as a view, ConnectionLost. Nothing is altered then, but that enum types may
+        have new labels already: nothing can use one before it is committed, so they have a transaction of their own.
+        Whether a transaction went through whose connection was lost while it was committed the next plan tells."""
         if self._run is None:
             raise WorkbenchError("this plan was made without a session to apply it; make it with tables()")
         return await self._run(self, all)
@@ -144,11 +149,14 @@ async def tables_plan(
 
 
 async def _found(connection: Any, models: Models, renamed: Mapping[str, str]) -> list[Alteration]:
-    fits = fits_of(models, await read(connection, list(models.tables.values())), renamed)
+    tables = list(models.tables.values())
+    types = {name for table in tables for name in enums_of(table.model.__table__.columns)}
+    fits = fits_of(models, await read(connection, tables), await labels_of(connection, types), renamed)
     return await judged(connection, [wish for fit in fits.values() for wish in _wishes(fit, fits)])
 
 
 def _wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
+    yield from label_wishes(fit)
     if fit.there.oid is None:
         parents = [key.parent.at(*(name for _, name in key.pairs)) for key in keys_of(fit, fits)
                    if key.parent is not None]
@@ -163,29 +171,35 @@ def _wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
 
 
 async def alter(engine: Engine, models: Models, plan: TablesPlan, *, all: bool) -> Altered:
-    """Makes the changes of a plan that are additive, or ``all`` that are not blocked, in one transaction.
+    """Makes the changes of a plan that are additive, or ``all`` that are not blocked, in one transaction; new labels
+    in one before.
 
     Tables are locked first, then compared once more. Raises as ``TablesPlan.apply`` does."""
     chosen = plan.chosen(all=all)
     if not chosen:
         raise NothingTo("apply", f"there is nothing to apply: {plan.summary}")
+    done: list[Alteration] = []
     try:
-        async with engine.transaction(doing="altering the tables") as connection:
-            await connection.execute(f"SET LOCAL lock_timeout = {WAIT * 1000:.0f}")
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            await _lock(connection, models, chosen)
-            try:
-                moved = _moved(plan, chosen, await _found(connection, models, plan.renamed))
-            except Invalid as invalid:      # the columns that it renames are others by now
-                moved = [str(problem) for problem in invalid.problems]
-            if moved:
-                raise StalePlan(moved, again="tables()")
-            for sql in in_order(it for one in chosen for it in one.statements):
-                await connection.execute(sql)
+        for part in _parts(chosen):
+            async with engine.transaction(doing="altering the tables") as connection:
+                await connection.execute(f"SET LOCAL lock_timeout = {WAIT * 1000:.0f}")
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+                await _lock(connection, models, chosen)
+                planned, rest = ([it for it in some if it not in done] for some in (plan.alterations, chosen))
+                try:
+                    moved = _moved(planned, rest, await _found(connection, models, plan.renamed))
+                except Invalid as invalid:      # the columns that it renames are others by now
+                    moved = [str(problem) for problem in invalid.problems]
+                if moved:
+                    raise StalePlan(moved, again="tables()")
+                for sql in in_order(it for one in part for it in one.statements):
+                    await connection.execute(sql)
+            done += part
     except DatabaseError as error:
         if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+            altered = "enum types have their new labels, nothing else" if done else "nothing"
             raise DatabaseError(
-                f"another transaction holds on to a table for more than {WAIT:g} s; nothing was altered, everything "
+                f"another transaction holds on to a table for more than {WAIT:g} s; {altered} was altered, everything "
                 "pending is kept. End it, then apply again") from error.__cause__
         raise
     finally:
@@ -193,18 +207,31 @@ async def alter(engine: Engine, models: Models, plan: TablesPlan, *, all: bool) 
     return Altered(plan, all=all)
 
 
-def _moved(plan: TablesPlan, chosen: Iterable[Alteration], now: Iterable[Alteration]) -> list[str]:
+def _parts(chosen: Iterable[Alteration]) -> Iterator[list[Alteration]]:
+    """What is done in a transaction each: new labels of enum types first, then all else."""
+    parts: tuple[list[Alteration], list[Alteration]] = ([], [])
+    for one in chosen:
+        parts[any(it.phase is not Phase.LABEL for it in one.statements)].append(one)
+    return (part for part in parts if part)
+
+
+def _comment(text: str) -> str:
+    """A comment of one line, whatever the text: what cannot be printed, and so might end the line, becomes ``?``."""
+    return f"-- {''.join(sign if sign.isprintable() else '?' for sign in text)}"
+
+
+def _moved(planned: Sequence[Alteration], chosen: Iterable[Alteration], now: Iterable[Alteration]) -> list[str]:
     """What is otherwise than in a plan: any statement, and all that was said of what was chosen; but not how many rows
     are in the way of what is left."""
     def sql(alterations: Iterable[Alteration]) -> set[tuple[str, str]]:
         return {(it.table, it.sql) for it in alterations}
 
-    present, planned, taken = list(now), sql(plan.alterations), sql(chosen)
+    present, known, taken = list(now), sql(planned), sql(chosen)
     moved = [f"no more: {it.table}: {it}" for it in chosen if it not in present]
-    moved += [f"no more: {it.table}: {it}" for it in plan.alterations
+    moved += [f"no more: {it.table}: {it}" for it in planned
               if (it.table, it.sql) not in taken | sql(present)]
-    return moved + [f"now: {it.table}: {it}" for it in present if it not in plan.alterations and (
-        (it.table, it.sql) in taken or (it.table, it.sql) not in planned)]
+    return moved + [f"now: {it.table}: {it}" for it in present if it not in planned and (
+        (it.table, it.sql) in taken or (it.table, it.sql) not in known)]
 
 
 async def _lock(connection: Any, models: Models, chosen: Iterable[Alteration]) -> None:

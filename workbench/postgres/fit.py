@@ -28,13 +28,15 @@ class Fit(NamedTuple):
     """A table and what is stored of it.
 
     ``names`` has the names that the definition's columns have now, None for those that are missing; ``fields`` the
-    Column and the Field of those that have any. A ``given`` model is one that the user wrote."""
+    Column and the Field of those that have any. A ``given`` model is one that the user wrote. ``labels`` are those of
+    all enum types that are there."""
 
     table: Table
     there: Stored
     names: Mapping[str, str | None]
     fields: Mapping[str, tuple[Column, Field]]
     given: bool
+    labels: Mapping[str, frozenset[str]]
 
     @property
     def model(self) -> Any:
@@ -106,8 +108,10 @@ def keys_of(fit: Fit, fits: Fits) -> Iterator[Key]:
                   fits.get((schema, name)))
 
 
-def fits_of(models: Models, stored: Mapping[str, Stored], renamed: Mapping[str, str]) -> Fits:
-    """All tables of a session beside what is stored of them.
+def fits_of(
+    models: Models, stored: Mapping[str, Stored], labels: Mapping[str, frozenset[str]], renamed: Mapping[str, str],
+) -> Fits:
+    """All tables of a session beside what is stored of them, and the ``labels`` of enum types.
 
     ``renamed`` says what columns are to be called: ``{"bank_account.owner": "holder"}``. Raises Invalid for one that
     is not there, or whose new name is taken or in no definition."""
@@ -118,7 +122,7 @@ def fits_of(models: Models, stored: Mapping[str, Stored], renamed: Mapping[str, 
             column.name: column.name if column.name in there.columns else None for column in model.columns}
         fit = fits[model.schema, model.name] = Fit(
             table, there, names, {column.name: (column, cls._fields[column.field]) for column in table.columns},
-            models.registry.resources[kindred].model is not None)
+            models.registry.resources[kindred].model is not None, labels)
         for old, new in renamed.items():
             now = old.removeprefix(f"{fit.label}.")
             if now != old and now in there.columns and now not in names and names.get(new, new) is None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.exc import SQLAlchemyError
 
-from workbench.domain.domain import Definition
+from workbench.domain.definitions import Definition
 from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind
 from workbench.domain.registry import Kindred
 from workbench.postgres.columns import column_type, constraint_name

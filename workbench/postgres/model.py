@@ -16,7 +16,7 @@ import gino
 import sqlalchemy as sa
 from gino.declarative import ModelType
 
-from workbench.domain.domain import Definition
+from workbench.domain.definitions import Definition
 from workbench.domain.kinds import EnumKind, OptionalKind
 from workbench.domain.registry import Kindred, Registry
 from workbench.errors import DefinitionError, WorkbenchError
@@ -36,6 +36,7 @@ class Models:
         self.registry = registry
         self.db = gino.Gino()
         self.tables: dict[Kindred, Table] = {}
+        self.defined: dict[Kindred, Table] = {}     # without what the database alone has, which prepare adds to tables
         self._definitions: dict[Kindred, Definition] = {}
         self.refresh()
 
@@ -83,6 +84,7 @@ class Models:
                     model=self._derive(table, definitions, names))
         tables = {kindred: self._in_fields(self.tables[kindred]) if kindred in made else self.tables[kindred]
                   for kindred in definitions}     # of the others the foreign keys name fields already
+        self.defined = {kindred: tables[kindred] if kindred in made else self.defined[kindred] for kindred in tables}
         self.tables = tables
         self._definitions = definitions
         return True

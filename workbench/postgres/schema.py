@@ -29,7 +29,7 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
     The connection is a raw one of asyncpg's. Nothing is created when any table that is there differs. The Tables of
     the models then have the foreign keys and unique constraints of the database, be they more than was defined.
     Raises TablesDiffer, ConnectionLost, DatabaseError."""
-    tables = list(models.tables.values())
+    tables = list(models.defined.values())
     try:
         stored = await _catalogue(connection, tables)
         if all(table.oid is not None for table in stored.values()):
