@@ -28,7 +28,8 @@
     │   └── TablesDiffer         a table that is there does not fit the definition
     ├── EmbeddedError        the embedded Postgres could not be started or stopped
     ├── Cancelled            a long verb was cancelled by its button
-    └── LoopError            called from an event loop where that cannot work
+    ├── LoopError            called from an event loop where that cannot work
+    └── ItemsLeftOut         a warning: cached items that do not fit their resource now are not shown
 
 Each carries its facts as attributes, so that a form or a test never parses a text.
 """
@@ -145,10 +146,10 @@ class Rejected(WorkbenchError):
 class UnknownName(WorkbenchError):
     """Nothing is registered under a name; ``known`` lists what is."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "") -> None:
         self.kind, self.name, self.known = kind, name, tuple(sorted(known))
         place = f" in {where}" if where else ""
-        super().__init__(f'there is no {kind} "{name}"{place}; {nearest(name, self.known)}')
+        super().__init__(f'there is no {kind} "{name}"{place}; {nearest(name, self.known)}{hint}')
 
 
 class NotFound(WorkbenchError):
@@ -163,6 +164,11 @@ class NotFound(WorkbenchError):
             super().__init__(f"{targets[0]} was not found: it is {why}")
         else:
             super().__init__(listed(f"{len(targets)} items were not found: they are {why}", targets))
+
+    def meant_new(self, command: str) -> None:
+        """Adds that the target was made up for a command that was issued on nothing."""
+        self.args = (f"{self}. {command} was issued without on=, so a new {self.target.resource} was meant, and this "
+                     f"identifier made up for it; for one that is there: issue({command}(…), on=…)",)
 
 
 class AlreadyExists(WorkbenchError):
@@ -373,3 +379,15 @@ class Cancelled(WorkbenchError):
 
 class LoopError(WorkbenchError):
     """Something was called from an event loop (or a thread) where it cannot work; the text says what to do."""
+
+
+class ItemsLeftOut(WorkbenchError, UserWarning):
+    """Cached items do not fit their resource as it is defined now, and are not shown; ``items`` has a line for each."""
+
+    def __init__(self, resource: str, items: Sequence[str]) -> None:
+        self.resource, self.items = resource, tuple(items)
+        count = "1 item does" if len(items) == 1 else f"{len(items)} items do"
+        lines = items if len(items) <= 6 else [*items[:5], f"… and {len(items) - 5} more"]
+        super().__init__(listed(
+            f"{count} not fit {resource} as it is defined now, and {'is' if len(items) == 1 else 'are'} left out",
+            lines))

@@ -106,3 +106,24 @@ def test_past_tense() -> None:
     """Regular and irregular participles pass, anywhere in the key; nouns and imperatives do not."""
     assert all(map(in_past_tense, ["deposited", "money-sent", "account-opened", "withdrawn", "paid_out"]))
     assert not any(map(in_past_tense, ["open-account", "feed", "need-stock", "red", "price"]))
+
+
+def test_a_type_that_is_no_field() -> None:
+    """A type as a class attribute, where field(…) was forgotten, is found; a class within a class is not."""
+    shop = Domain("shop")
+
+    @shop.resource
+    class Article(Resource):
+        name = str
+        tags = list[str]
+        note = str | None
+        price = field(int, least=0)
+
+        class Sizes:
+            pass
+
+    assert [finding for finding in found(shop) if "no field" in finding] == [
+        'resource "article": name = str is no field',
+        'resource "article": tags = list[str] is no field',
+        'resource "article": note = str | None is no field']
+    assert "name = field(str) was probably meant" in repr(shop.check())

@@ -157,7 +157,8 @@ def test_the_registry_looks_again_after_a_change(bank, cell):
         """A new one."""
 
     assert words(UnknownName, registry.known, Closed) == (
-        'there is no definition "Closed" in the domains bank; There is: Account, Deposit, Deposited')
+        'there is no definition "Closed" in the domains bank; There is: Account, Deposit, Deposited. '
+        "To register it, put @bank.event above its class")
     assert registry.refresh()
     assert registry.known(Closed)[:1] == ("bank",)
     assert registry.known(Closed).key == "closed"
@@ -298,3 +299,11 @@ def test_a_target_of_another_domain_is_named_whole(bank, cell):
     registry = Registry([shop, bank])
     assert registry.command_line(Charge(amount="1.50"), Target("bank", "account", 5)) == (
         "shop:charge/bank:account/5", {"amount": "1.50"})
+
+
+def test_what_is_no_command_is_told_by_the_domains_own(bank, cell):
+    """The error for what cannot be issued shows a command that these domains have, and how its class is called."""
+    registry = Registry([bank])
+    assert str(registry.no_command(3)).endswith("3 is no command; give one such as Deposit(amount=…), or its address")
+    assert str(registry.no_command(cell["Deposit"])).endswith(
+        "Deposit is the class of a command; give one of it: Deposit(amount=…)")

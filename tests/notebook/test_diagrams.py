@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -73,6 +74,43 @@ def test_the_map_of_a_domain_in_which_nothing_happened() -> None:
             "Cancelled -> Flight"} <= arrows(diagram, dashed=True)
     assert marks(diagram) == {}
     assert diagram.remarks == ("solid: happened in this session; dashed: only seen in the handlers' code",)
+
+
+def lending() -> Domain:
+    """A loan, whose event looks at the member who takes it."""
+    domain = Domain("lending")
+
+    @domain.resource
+    class Member(Resource):
+        name = field(str)
+
+    @domain.resource
+    class Loan(Resource):
+        member = field(str)
+
+    @domain.command(on=Loan)
+    class Lend(Command):
+        pass
+
+    @domain.event
+    class Lent(Event):
+        pass
+
+    @domain.command_handler(Lend)
+    async def lend(command: Any, context: Any) -> Any:
+        yield Lent().on(context.target)
+
+    @domain.event_handler(Lent)
+    async def lent(event: Any, context: Any) -> Any:
+        member = await context.get(Member, "ada")
+        yield Insert(event.target, member=member.name)
+
+    return domain
+
+
+def test_what_an_event_changes_is_on_the_map_beside_what_it_names() -> None:
+    """A handler that changes its own item and names another resource leads to both."""
+    assert {"Lent -> Loan", "Lent -> Member"} <= arrows(map_of(Registry([lending()]), []), dashed=True)
 
 
 async def test_two_domains_are_on_one_map() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from html import unescape
 from html.parser import HTMLParser
 from re import findall, sub
@@ -14,7 +15,7 @@ from uuid import UUID
 import pytest
 
 from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
-from workbench import Delete, Insert, Rejected, Target, Update
+from workbench import Datadef, Delete, Insert, Rejected, Target, Update, field
 from workbench.errors import Invalid, WorkbenchError
 from workbench.notebook.box import LIMIT, STYLE, WHOLE, box, value_html
 from workbench.notebook.box import safely as shown_safely
@@ -32,6 +33,15 @@ from workbench.state.reader import MemoryReader
 
 EVIL = "</div><script>alert('&')</script>\"'"
 VOID = ("br",)
+
+
+class Tone(Enum):
+    LOUD = "loud"
+
+
+class Line(Datadef):
+    tone = field(Tone)
+    text = field(str)
 
 
 class Tags(HTMLParser):
@@ -109,10 +119,10 @@ async def test_a_plan() -> None:
     shown = plan_html(plan, ["UPDATE a < b"])
     assert words(shown) == (
         "Plan: 2 to add, 1 to change, 1 to delete ; 1 statement notes:note "
-        "+ EVIL text: 'EVIL' number: 0 step 1 + copy text: 'EVIL' number: 0 step 1 "
-        "~ old text: 'EVIL' → 'EVIL!' step 2 - gone text: 'EVIL' number: 0 step 3 "
+        "+ EVIL · EVIL text: 'EVIL' number: 0 step 1 + EVIL · copy text: 'EVIL' number: 0 step 1 "
+        "~ EVIL! · old text: 'EVIL' → 'EVIL!' step 2 - EVIL · gone text: 'EVIL' number: 0 step 3 "
         "SQL UPDATE a < b -- with all values, for psql: plan.sql()")
-    assert findall('class="(insert|update|delete)">(.)', shown) == [
+    assert findall('class="who (insert|update|delete)">(.)', shown) == [
         ("insert", "+"), ("insert", "+"), ("update", "~"), ("delete", "-")]
     assert "<details><summary>" in shown
 
@@ -146,18 +156,19 @@ async def test_what_a_plan_does_not_write_is_told() -> None:
     for number in range(LIMIT + 2):
         await many.issue(Write(), on=f"note/{number}")
     shown = plan_html(many.plan(), [])
-    assert shown.count('<td class="insert">') == LIMIT
+    assert shown.count('<td class="who insert">') == LIMIT
     assert "… and 2 more; plan.frame() has them all" in text(shown)
 
 
 @pytest.mark.parametrize("value, expected", [
     (Decimal("1.50"), "1.50"), (UUID(int=1), "00000000-0000-0000-0000-000000000001"), (None, "None"), ("1", "'1'"),
-    (datetime(2013, 1, 1, tzinfo=UTC), "2013-01-01 00:00:00+00:00"), (timedelta(hours=2), "2:00:00"), (True, "True"),
-    (["'"], '["\'"]'), ([Decimal(1)], "[Decimal('1')]"),
+    (datetime(2013, 1, 1, tzinfo=UTC), "2013-01-01 00:00:00 UTC"), (timedelta(hours=2), "2:00:00"), (True, "True"),
+    (["'"], '["\'"]'), ([Decimal(1)], "[1]"), (Tone.LOUD, "loud"),
+    (Line(tone="loud", text="x"), "tone loud, text 'x'"), ([Line(tone="loud", text="x")], "[(tone loud, text 'x')]"),
     pytest.param(10**5000, "<int that cannot be shown>", id="huge"),
 ])
 def test_a_value(value: object, expected: str) -> None:
-    """A value reads as one writes it, a text in quotes; a long one is cut; one that has no repr does no harm."""
+    """A value reads as one writes it, a text in quotes, a record by its fields; one that has no repr does no harm."""
     assert words(value_html(value)) == expected
 
 
@@ -183,7 +194,7 @@ async def test_a_checked_plan() -> None:
     plan = (await changed()).plan()
     shown = words(plan_html(plan, [], checked=checked(plan), ago=12.3))
     assert shown.startswith("Plan: 2 to add, 1 to change, 1 to delete ; checked 12 s ago: ✗ 2 violations "
-                            '✗ check "EVIL": EVIL notes:note + EVIL text: \'EVIL\' number: 0 '
+                            '✗ check "EVIL": EVIL notes:note + EVIL · EVIL text: \'EVIL\' number: 0 '
                             '✗ check "EVIL": EVIL step 1')
     fine = Checked((), 1, START, 0.1, "")
     assert "checked 5 min ago: ✓ no violations" in words(plan_html(plan, [], checked=fine, ago=300))

@@ -97,6 +97,30 @@ def test_what_cannot_be_read_is_told_all_at_once(shell: Any, wb: Workbench) -> N
     assert wb.session.steps == []
 
 
+def test_a_list_in_a_line(shell: Any, dsn: str) -> None:
+    """In a line a list, an object or a record is JSON in quotes; the text of a text field stays as it is."""
+    library = Domain("library")
+
+    @library.command
+    class AddBook(Command):
+        authors = field(list[str])
+        facts = field(dict | None)
+        title = field(str)
+
+    @library.command_handler(AddBook)
+    def add_book(command: Any, context: Any) -> Any:
+        return context.respond(authors=list(command.authors), facts=command.facts, title=command.title)
+
+    with Workbench(library, dsn=dsn) as wb:
+        shell.user_ns["wb"] = wb
+        for address in ("library:add-book", "add-book"):
+            told = line(shell, "issue", f"""{address} authors='["Ada", "Eve"]' facts='{{"pages": 3}}' title='[x]'""")
+            assert dict(told.output) == {"authors": ["Ada", "Eve"], "facts": {"pages": 3}, "title": "[x]"}
+        with pytest.raises(Invalid, match=r"""authors: '\[Ada\]' is not JSON: .*; write authors='\["a", "b"\]', or """
+                                          "use %%issue"):
+            line(shell, "issue", "add-book authors=[Ada] title=x")
+
+
 def test_tab_offers_addresses_fields_and_identifiers(shell: Any, wb: Workbench) -> None:
     """In a magic, in its body and in a string of wb.issue: commands, resources, identifiers, fields, references."""
     ada = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier

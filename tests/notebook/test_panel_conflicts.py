@@ -208,7 +208,7 @@ def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
     assert (visible(panel.conflict.rebase), found(panel, "wb-merge")) == (False, [])
     assert "Rebase" not in words(panel.conflict.head.value)
     first = panel.conflict.items.children[0].children[0].value
-    one, other = (ada, bob) if str(ada.target) in first else (bob, ada)
+    one, other = (ada, bob) if str(ada.target.identifier) in first else (bob, ada)
     click(panel, "wb-theirs")
     assert status(panel).endswith("theirs; 1 more to decide")
     assert "on 1 item; nothing was merged" in words(panel.conflict.head.value)

@@ -100,13 +100,16 @@ def test_items_that_were_stored_before_are_given(wb: Workbench) -> None:
 
 
 def test_a_decision_ends_the_test(wb: Workbench) -> None:
-    """A merge is no command: the test ends before it and says so, and still passes; the script says it too."""
+    """A merge is no command: the test ends before it, says so and what is left out, and still passes; the script says
+    it too."""
     ada = wb.issue(OpenAccount(owner="Ada"))
     with wb.branch("other"):
         wb.issue(Deposit(amount=1), on=ada)
     wb.merge("other")
+    wb.issue(Deposit(amount=2), on=ada)
     source = wb.as_test()
     assert "# step 2: merge branch other: a decision, which no command can repeat" in source
+    assert f"# step 3: bank:deposit/account/{ada.target.identifier}: left out, as it came after it" in source
     run(source)["test_session"]()
     assert "# step 2: merge branch other: a decision about items as they were; take it by hand" in wb.script()
 

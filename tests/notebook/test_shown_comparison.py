@@ -23,12 +23,12 @@ def card(number: int, base: Any, left: Any, right: Any) -> Difference:
 def test_a_change_has_a_colour_and_a_sign() -> None:
     """The item and each value that is not as at the base say by colour and by sign what was done; the rest is dim."""
     html = shown(card(1, 0, 0, 5), card(2, None, None, 7), card(3, 8, None, 8))._repr_html_()
-    assert '<td class="update">~ desk:card/1</td><td>a</td><td class="dim">0</td>' \
-           '<td class="dim"> 0</td><td class="update">~ 5</td>' in html
-    assert '<td class="insert">+ desk:card/2</td><td>a</td><td class="dim">–</td>' \
-           '<td class="dim"> –</td><td class="insert">+ 7</td>' in html
-    assert '<td class="insert">+ desk:card/3</td><td>a</td><td class="dim">8</td>' \
-           '<td class="delete">- –</td><td class="dim"> 8</td>' in html
+    assert '<td class="who update">~ desk:card/1</td><td>a</td><td class="cell dim">0</td>' \
+           '<td class="cell dim"> 0</td><td class="cell update">~ 5</td>' in html
+    assert '<td class="who insert">+ desk:card/2</td><td>a</td><td class="cell dim">–</td>' \
+           '<td class="cell dim"> –</td><td class="cell insert">+ 7</td>' in html
+    assert '<td class="who insert">+ desk:card/3</td><td>a</td><td class="cell dim">8</td>' \
+           '<td class="cell delete">- –</td><td class="cell dim"> 8</td>' in html
 
 
 def test_nothing_differs() -> None:

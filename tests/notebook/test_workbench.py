@@ -12,15 +12,27 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
-from workbench import Command, Domain, Workbench
-from workbench.errors import Conflict, DatabaseError, DefinitionError, LoopError, NothingTo, StalePlan, WorkbenchError
+from workbench import Command, Domain, Resource, Target, Workbench, field
+from workbench.errors import (
+    Conflict,
+    DatabaseError,
+    DefinitionError,
+    Invalid,
+    ItemsLeftOut,
+    LoopError,
+    NothingTo,
+    StalePlan,
+    WorkbenchError,
+)
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
 from workbench.notebook.loop import Bridge
 
@@ -51,9 +63,9 @@ def test_from_a_command_to_a_committed_row(wb: Workbench, dsn: str) -> None:
     assert [step.number for step in wb.redo(2)] == [2, 3]
     plan = wb.plan()
     assert (len(plan), plan.summary) == (1, "1 to add, 0 to change, 0 to delete")
-    assert repr(wb) == "<workbench on bank: 3 steps pending, 1 item changed>"
+    assert repr(wb) == "<workbench on bank: 3 steps pending, 1 item changed; user ada>"
     assert repr(wb.commit(plan)).startswith("committed: 1 added, 0 changed, 0 deleted")
-    assert repr(wb) == "<workbench on bank: 0 steps pending, 0 items changed>"
+    assert repr(wb) == "<workbench on bank: 0 steps pending, 0 items changed; user ada>"
     assert (list(wb.items("account")["state"]), len(wb.pending), len(wb.steps)) == (["clean"], 0, 3)
     with Workbench(bank, dsn=dsn) as other:
         assert other.fetch("account/" + str(ada.target.identifier)).balance == Decimal("12.50")
@@ -105,6 +117,36 @@ def test_two_workbenches_do_not_cross(wb: Workbench, dsn: str) -> None:
     wb.issue(Deposit(amount=5), on=ada)
     wb.commit()
     assert wb.fetch(ada.target).balance == 6
+
+
+def test_what_is_no_step_has_no_diagram(wb: Workbench) -> None:
+    """A diagram of anything but a step is refused in words."""
+    with pytest.raises(Invalid, match=r"step: 1 is no step; give one, as wb.issue\(…\) returns it"):
+        wb.diagram(1)       # type: ignore[arg-type]  # which is the point
+
+
+def test_a_rival_says_who_it_is(wb: Workbench) -> None:
+    """A workbench is shown with its user, where it has one."""
+    assert repr(wb.rival("Eve")) == "<workbench on bank: 0 steps pending, 0 items changed; user Eve>"
+
+
+def test_items_that_no_longer_fit_are_told(dsn: str) -> None:
+    """A frame that leaves out items of an earlier definition warns, and says of each why it does not fit."""
+    desk = Domain("desk")
+
+    def define(**fields: Any) -> Any:
+        return desk.resource(type("Card", (Resource,), {"__module__": __name__, "__qualname__": "Card", **fields}))
+
+    card = define(name=field(str))
+    with Workbench(desk, dsn=dsn) as wb:
+        for number in range(8):
+            wb.session.manager.take(Target("desk", "card", UUID(int=number)), card(_id=UUID(int=number), name="x"))
+        assert len(wb.items("card")) == 8
+        define(name=field(str), since=field(date))
+        with pytest.warns(ItemsLeftOut, match="8 items do not fit desk:card as it is defined now, and are left out\n"
+                          "  desk:card/00000000-0000-0000-0000-000000000000: since: is missing; .*before the field "
+                          r"was added.*\n(.*\n)*  … and 3 more$"):
+            assert wb.items("card").empty
 
 
 async def test_in_a_running_loop(wb: Workbench) -> None:

@@ -248,6 +248,31 @@ def test_cells_run_again(kernel: Kernel) -> None:
     kernel.execute("shopping.close()")
 
 
+def test_a_domain_made_again(kernel: Kernel) -> None:
+    """When the cell of a Domain and those below it run again, the open workbench has the later handlers; recorded
+    tests know the Domain by its name."""
+    cells = ["""
+shelf = Domain("shelf")
+
+@shelf.command
+class Say(Command):
+    pass
+""", """
+@shelf.command_handler(Say)
+def say(command, context):
+    return context.respond(word="first")
+"""]
+    kernel.queue(cells)
+    kernel.execute("words = Workbench(shelf, dsn=DSN)")
+    kernel.queue([*cells[:1], cells[1].replace("first", "second")])
+    assert value(kernel, "words.issue(Say()).response['word']") == "second"
+    assert value(kernel, "words.issue('shelf:say').response['word']") == "second"
+    kernel.execute(cells[1].replace("first", "third"))
+    assert value(kernel, "words.issue(Say()).response['word']") == "third"
+    assert "given(shelf)" in kernel.execute("print(words.as_test())").text
+    kernel.execute("words.close()")
+
+
 def test_what_is_shown(kernel: Kernel) -> None:
     """A step, a plan and a commit come as text and HTML; the text is the repr; nothing a user typed is markup."""
     evil = "<script>alert(1)</script>"

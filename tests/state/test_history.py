@@ -162,7 +162,7 @@ async def test_goto_refuses_what_is_not_on_the_line() -> None:
 async def test_a_checkpoint_is_come_back_to() -> None:
     """Restoring goes back to a checkpoint on the same line, and on again: nothing is lost by it."""
     manager, account = await opened(10)
-    manager.history.checkpoint("before discount")
+    assert repr(manager.history.checkpoint("before discount")).startswith("<checkpoint 'before discount': ")
     await manager.issue(Deposit(amount=20), on=account)
     manager.history.checkpoint("after")
     manager.history.restore("before discount")

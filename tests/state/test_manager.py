@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from tests.state.domains import (
 )
 from workbench import Command, Delete, Domain, Event, Insert, Rejected, Resource, Target, Update, field
 from workbench.domain.registry import Registry
-from workbench.errors import LoopError, NotFound, NothingTo, StalePlan
+from workbench.errors import Invalid, LoopError, NotFound, NothingTo, StalePlan
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
@@ -304,6 +305,17 @@ async def test_fetch_from_several_domains() -> None:
         await manager.fetch("note/z")
 
 
+@pytest.mark.parametrize("n", ["x", None, True, 1.5])
+def test_undo_and_redo_take_a_number(n: Any) -> None:
+    """What is no number of steps is refused in words."""
+    manager = manage(bank)
+    with pytest.raises(Invalid, match=r"undo was refused: 1 problem\n  n: .* is no number of steps; as in "
+                                      r"undo\(2\), or goto\(step\)"):
+        manager.undo(n)
+    with pytest.raises(Invalid, match=r"as in redo\(2\)"):
+        manager.redo(n)
+
+
 async def test_refresh_takes_clean_items_anew() -> None:
     """Refreshing fetches clean items in one query; those that are gone leave the cache, changed ones stay."""
     reader = RecordingReader(stored("notes", "note", *(note(key) for key in "abcd")))
@@ -421,6 +433,22 @@ async def test_items_that_no_longer_fit_are_listed() -> None:
         "shop:article/dear: price: 100 failed its check: below 50",
         "shop:article/gets-dear: price: 100 failed its check: below 50"]
     assert [item.identifier for _, _, item in manager.items("article")] == ["cheap"]
+    assert manager.misfits("article") == manager.misfits()
+
+
+async def test_an_item_cached_before_a_field_was_added() -> None:
+    """The error names the item, says why it lacks the field, and what would help."""
+    domain, stock = shop()
+    manager = manage(domain)
+    step = await manager.issue(stock(price=2), on="book")
+    shop(extra={"since": field(date)}, into=domain)
+    manager.registry.refresh()
+    why = (r'Article book was refused: 1 problem\n  since: is missing; give "2013-01-31"\. It was cached before the '
+           r'field was added: give the field an initial, or see tables\(\)')
+    with pytest.raises(Invalid, match=why):
+        await manager.fetch(step.target)
+    with pytest.raises(Invalid, match=why):
+        manager.plan()
 
 
 # ------------------------------------------------------------------------------------------------ the bank

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.state.domains import Note, Write, Written, manage, note, notes
+from tests.state.domains import Identifiers, Note, Write, Written, manage, note, notes
 from workbench import Command, Domain, Event, Insert, Resource, Target, Update, field
 from workbench.errors import Invalid, NotFound, UnknownName
 from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, bank
@@ -158,6 +158,20 @@ async def test_an_item_that_is_not_there() -> None:
     """A command on an item that does not exist says which one was not found."""
     with pytest.raises(NotFound, match=rf"bank:account/{FIRST} was not found: it is neither pending here nor in the"):
         await manage(bank).issue(Deposit(amount=1), on=FIRST)
+
+
+async def test_a_command_on_nothing_that_seeks_its_item() -> None:
+    """A command for items that are there, issued without on=, says that its target was made up, and how to name one;
+    the log of refusals has the same words."""
+    manager = manage(bank, identifiers=Identifiers())
+    with pytest.raises(NotFound, match=(
+            r"in the database\. Deposit was issued without on=, so a new account was meant, and this identifier made "
+            r"up for it; for one that is there: issue\(Deposit\(…\), on=…\)")) as error:
+        await manager.issue(Deposit(amount=1))
+    assert manager.refusals[-1].message == str(error.value)
+    with pytest.raises(NotFound) as named:
+        await manager.issue(Deposit(amount=1), on="account")
+    assert "on=" not in str(named.value)
 
 
 async def test_one_key_in_two_domains() -> None:

@@ -22,12 +22,13 @@ class Refused(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value for a message: its repr, cut at 60 characters."""
+    """A value for a message: its repr, cut at 60 characters or after its first line."""
     try:
         text = repr(value)
     except Exception:       # such as an int of more than 4300 digits
         text = f"<{type(value).__name__} that cannot be shown>"
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    line, _, more = text.partition("\n")
+    return line if not more and len(line) <= 60 else f"{line[:57]}…"
 
 
 def told(value: object) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from workbench.domain.definitions import Definition, Definitions
 from workbench.domain.entity import Command, Entity, Event, Response
 from workbench.domain.handler import Handler, place_of, source_of
 from workbench.domain.resource import Resource
@@ -24,35 +25,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 _KEY = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")
 
 
-class Definition(NamedTuple):
-    """A class under its key; for a Resource its gino ``model`` and ``table`` name, for a Command what it is ``on``."""
-
-    key: str
-    cls: Any
-    model: Any = None
-    table: str | None = None
-    on: type[Resource] | None = None
-
-
-class Domain:
+class Domain(Definitions):
     """A namespace of definitions: ``bank = Domain("bank")``.
 
     ``uses`` grants resources of other domains: ``Domain("shop", uses=[Account])``, or a whole domain."""
 
     def __init__(self, key: str, *, uses: Iterable[Any] = ()) -> None:
-        self.key = checked_key(key, "domain")
+        checked_key(key, "domain")
         if not isinstance(uses, list | tuple | set | frozenset):
             raise DefinitionError(f'uses= takes a list, as in Domain("{key}", uses=[Account]), not {uses!r}')
-        self.uses = tuple(uses)
-        self.resources: dict[str, Definition] = {}
-        self.commands: dict[str, Definition] = {}
-        self.events: dict[str, Definition] = {}
-        self.responses: dict[str, Definition] = {}
-        self.command_handlers: dict[str, Handler] = {}
-        self.event_handlers: dict[str, Handler] = {}
-        self.response_handlers: dict[str, Handler] = {}
-        self.policies: dict[tuple[str, str], tuple[tuple[type[Event], ...], Handler]] = {}
-        self.version = 0        # goes up with every registration, so that open sessions look again
+        super().__init__(key, tuple(uses))
 
     def __repr__(self) -> str:
         return (f"<domain {self.key}: {len(self.resources)} resources, {len(self.commands)} commands, "
@@ -110,11 +92,12 @@ class Domain:
                 f'the {kind} "{key}" of {self.key} is already {source_of(earlier.cls)}, and {source_of(cls)} is '
                 f'another class; give one of them a key of its own (@{self.key}.{kind}(key="…")), '
                 f"or {self.key}.forget({earlier.cls.__name__}) first")
-        for classes in (self.resources, self.commands, self.events, self.responses):
+        for classes in self._classes():
             for other in [other for other, it in classes.items() if place_of(it.cls) == place_of(cls)]:
                 if classes is not known or other != key:
                     del classes[other]      # the cell ran again, with another key or as another kind
         known[key] = Definition(key, cls, **extra)
+        known[key].cls._registered_in = self      # tells which of two Domains of one key it is of
         self.version += 1
         return cls
 
@@ -196,11 +179,11 @@ class Domain:
 
         Raises UnknownName when it is not registered here."""
         place, found = place_of(definition), False
-        for classes in (self.resources, self.commands, self.events, self.responses):
+        for classes in self._classes():
             for key in [key for key, known in classes.items() if place_of(known.cls) == place]:
                 del classes[key]
                 found = True
-        for handlers in (self.command_handlers, self.event_handlers, self.response_handlers):
+        for handlers in self._handlers():
             for key in [key for key, known in handlers.items() if known.place == place]:
                 del handlers[key]
                 found = True

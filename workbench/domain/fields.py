@@ -12,6 +12,7 @@ import pyrsistent
 
 from workbench.domain.convert import Refused, shown
 from workbench.domain.kinds import Kind, OptionalKind, kind_of
+from workbench.domain.reference import reference
 from workbench.errors import DefinitionError, Invalid, meant
 
 T = TypeVar("T")
@@ -85,6 +86,7 @@ class Field:
         most: Any = None,
     ) -> None:
         self.name = ""      # set by the class that holds it
+        kind = kind if references is None else reference(kind, references)
         self.limits = _limits(kind, least, most)
         check = check if self.limits is None else self.limits.before(check)
         self.kind, self.check, self.factory, self.doc, self.hidden = kind, check, factory, doc, hidden
@@ -178,7 +180,9 @@ def field(
     ``factory`` is applied to what was given, before the type's own conversion. ``doc`` says what the field means: it
     is shown in errors and forms; a ``hidden`` field is not asked for in a form. In a Resource whose table is derived,
     ``references=Owner`` makes a foreign key (``"self"`` for the own table) and ``unique=True`` a unique constraint.
+    A field with ``references`` takes the item itself as well, its Target, or a Step on it, and keeps the identifier.
 
-    Raises DefinitionError for a type that no field can have, and for limits or choices that do not fit it."""
+    Raises DefinitionError for a type that no field can have, for limits or choices that do not fit it, and for
+    ``references`` of what is no resource."""
     return Field(kind_of(type), initial=initial, check=check, factory=factory, choices=choices, doc=doc, hidden=hidden,
                  references=references, unique=unique, least=least, most=most)

@@ -6,13 +6,15 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 
 from __future__ import annotations
 
+from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from workbench.domain.handler import place_of
 from workbench.domain.wiring import Mentions, mentions
 
 if TYPE_CHECKING:
-    from workbench.domain.domain import Definition, Domain
+    from workbench.domain.definitions import Definition
+    from workbench.domain.domain import Domain
 
 # Past participles that do not end in -ed, and words that end so and are none.
 _IRREGULAR = (
@@ -52,13 +54,29 @@ class Findings(list[Finding]):
 
 
 def check(domain: Domain) -> Findings:
-    """All there is to find in a domain: commands first, then events, responses and resources."""
+    """All there is to find in a domain: types that are no fields, then commands, events, responses and resources."""
     handlers = [handler.function for table in (domain.command_handlers, domain.event_handlers, domain.response_handlers)
                 for handler in table.values()]
     handlers += [handler.function for _, handler in domain.policies.values()]
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
-    return Findings([*_commands(domain), *_events(domain, yielding), *_responses(domain, yielding),
-                     *_resources(domain, mentions(handlers))])
+    return Findings([*_bare_types(domain), *_commands(domain), *_events(domain, yielding),
+                     *_responses(domain, yielding), *_resources(domain, mentions(handlers))])
+
+
+def _bare_types(domain: Domain) -> list[Finding]:
+    found = []
+    for kind, table in (("command", domain.commands), ("event", domain.events), ("response", domain.responses),
+                        ("resource", domain.resources)):
+        for key, known in table.items():
+            within = f"{known.cls.__qualname__}."       # a class that is written within this one is meant so
+            for name, value in vars(known.cls).items():
+                if name.startswith("_") or not isinstance(value, type | UnionType | GenericAlias):
+                    continue
+                if not getattr(value, "__qualname__", "").startswith(within):
+                    text = value.__name__ if type(value) is type else str(value)
+                    found.append(Finding(f'{kind} "{key}"', f"{name} = {text} is no field",
+                                         f"nobody can give it a value; {name} = field({text}) was probably meant"))
+    return found
 
 
 def _commands(domain: Domain) -> list[Finding]:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.convert import shown
-from workbench.domain.domain import Definition, Domain
-from workbench.domain.entity import Command, Event
+from workbench.domain.definitions import Definition
+from workbench.domain.domain import Domain
+from workbench.domain.entity import Command, Event, Response
 from workbench.domain.handler import Handler, place_of
 from workbench.domain.kinds import dumped
 from workbench.domain.resource import Resource, Target, identify, refit
@@ -59,6 +60,7 @@ class Registry:
         self._policies: dict[tuple[str, str], list[Handler]] = {}
         twice = []
         for domain in self.domains.values():
+            domain.remember()
             for table in (domain.resources, domain.commands, domain.events, domain.responses):
                 for definition in table.values():
                     known, place = Known.of(domain.key, definition), place_of(definition.cls)
@@ -79,7 +81,9 @@ class Registry:
         self._granted = {domain.key: self._grants(domain) for domain in self.domains.values()}
 
     def refresh(self) -> bool:
-        """Looks again where a domain changed since; says whether one did."""
+        """Looks again where a domain changed since, or was made again by its cell; says whether one did."""
+        for domain in self.domains.values():
+            domain.follow()
         if self._versions == [domain.version for domain in self.domains.values()]:
             return False
         self._look()
@@ -120,12 +124,41 @@ class Registry:
     def known(self, cls: type[Any]) -> Known:
         """The present registration of a class, or of the class that an earlier run of its cell made.
 
-        Raises UnknownName."""
-        found = self._by_class.get(cls) or self._by_place.get(place_of(cls))
+        Raises UnknownName, and DefinitionError where it is of another Domain by now."""
+        found = self._by_class.get(cls)
         if found is None:
-            raise UnknownName("definition", cls.__name__, [known.cls.__name__ for known in self._by_class.values()],
-                              where=f"the domains {', '.join(self.domains)}")
+            found = self._by_place.get(place_of(cls))
+            if found is None:
+                raise self._unknown(cls)
+            self._check_same(cls, self.domains[found.domain])
         return found
+
+    def _unknown(self, cls: type[Any]) -> UnknownName:
+        kinds = [base.__name__.lower() for base in (Resource, Command, Event, Response) if issubclass(cls, base)]
+        home = next(iter(self.domains)) if len(self.domains) == 1 else "…"
+        return UnknownName("definition", cls.__name__, [known.cls.__name__ for known in self._by_class.values()],
+                           where=f"the domains {', '.join(self.domains)}",
+                           hint=f". To register it, put @{home}.{kinds[0]} above its class" if kinds else "")
+
+    def _check_same(self, cls: type[Any], mine: Domain) -> None:
+        """Raises DefinitionError for a class that another Domain registered at the place of one of ``mine``."""
+        other = vars(cls).get("_registered_in", mine)
+        if other is not mine and other not in mine.remade:
+            raise DefinitionError(
+                f'{cls.__name__} is of another Domain "{other.key}" by now than the "{mine.key}" that is open here, '
+                "under another name or key: what was defined there is not seen here. Open a session on it, or give "
+                f'it the name and key that it had, as in {mine.key.replace("-", "_")} = Domain("{mine.key}"), and run '
+                "the cells below it again")
+
+    def no_command(self, given: Any) -> Invalid:
+        """The error for what was to be issued and is no command, with one of these domains as an example."""
+        if isinstance(given, type) and issubclass(given, Command):
+            return Invalid("issue", [Problem(None, given, (
+                f"{given.__name__} is the class of a command; give one of it: {_call(given)}"))])
+        known = [definition for domain in self.domains.values() for definition in domain.commands.values()]
+        example = f" such as {_call(known[0].cls)}" if known else ""
+        return Invalid("issue", [Problem(None, given, (
+            f"{shown(given)} is no command; give one{example}, or its address"))])
 
     def current(self, record: Any) -> Any:
         """An item, a command, an event or a response as an instance of its present class."""
@@ -241,6 +274,11 @@ class Registry:
     def command_line(self, command: Command, target: Target | None) -> tuple[str, dict[str, Any]]:
         """The address of a command and its data as JSON values: all that is needed to issue it again."""
         return self.address(command, target), dumped(command)
+
+
+def _call(command: type[Any]) -> str:
+    """How a command is made: ``AddBook(title=…)``, with the fields that must be given."""
+    return f"{command.__name__}({', '.join(f'{name}=…' for name, one in command._fields.items() if one.required)})"
 
 
 def written(domain: str, command: str, target: Target | None) -> str:

@@ -116,9 +116,21 @@ def identify(resource: type[Resource], identifier: Any) -> Identifier:
 
 
 def refit(item: Any, cls: Any) -> Any:
-    """An item of an earlier definition of a class as one of the present definition: fields that are gone are left out.
+    """An item or message of an earlier definition of a class as one of the present definition: fields that are gone are
+    left out.
 
-    Raises Invalid when it no longer fits."""
-    if type(item) is cls:
+    Raises Invalid, which names it and says why, when it no longer fits."""
+    earlier = type(item)
+    if earlier is cls:
         return item
-    return cls(**{name: getattr(item, name) for name in type(item)._fields if name in cls._fields})
+    try:
+        return cls(**{name: getattr(item, name) for name in earlier._fields if name in cls._fields})
+    except Invalid as invalid:
+        stored = isinstance(item, Resource)
+        why, way = (("it was cached before the field was added", "give the field an initial, or see tables()")
+                    if stored else ("it was made before the field was added", "make it again"))
+        problems = [problem if problem.field is None or problem.field in earlier._fields
+                    else problem._replace(reason=f"{problem.reason}. {why[0].upper()}{why[1:]}: {way}")
+                    for problem in invalid.problems]
+        named = f"{cls.__name__} {item._id}" if stored else f"{cls.__name__} of an earlier run of its cell"
+        raise Invalid(named, problems) from None

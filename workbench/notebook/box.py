@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from html import escape
 from traceback import format_exc
 from typing import Any
 from uuid import UUID
+
+from workbench.domain.convert import told
+from workbench.domain.datadef import Datadef, values_of
+from workbench.domain.entity import Entity
+from workbench.domain.resource import Identifier, Resource
 
 # .wb.wb counts more than JupyterLab's own rules for tables in outputs: to the right, every second row grey.
 STYLE = """<style>
@@ -24,15 +30,20 @@ STYLE = """<style>
 .wb.wb tr:nth-child(n) > * {padding: 1px 1.2em 1px 0; text-align: left; vertical-align: top; border: 0; max-width: none;
      white-space: nowrap; font-size: inherit; line-height: 1.5}
 .wb.wb tr > .told {white-space: normal; overflow-wrap: anywhere; min-width: 12em}
+.wb.wb tr > .who {white-space: normal; overflow-wrap: anywhere; min-width: 12ch}
+.wb.wb tr > .cell {white-space: normal; overflow-wrap: break-word; max-width: 32ch}
+.wb .id {display: inline-block; max-width: 8ch; overflow: hidden; vertical-align: bottom; white-space: nowrap;
+     user-select: all}
 .wb .insert {color: color-mix(in srgb, var(--jp-success-color1, #2e7d32) 75%, var(--wb-text))}
 .wb .update {color: color-mix(in srgb, var(--jp-warn-color1, #b26a00) 65%, var(--wb-text))}
 .wb .delete {color: color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, var(--wb-text))}
 .wb .dim {opacity: .75} .wb b {font-weight: 600} .wb summary {cursor: pointer}
 .wb .in {margin-left: 1.4em} .wb.wb pre {margin: .2em 0 .2em 1.4em; padding: 0; white-space: pre-wrap; background: none;
      color: inherit; font-size: inherit; font-family: inherit}
+.wb.wb pre {overflow-wrap: anywhere; word-break: normal} .wb.wb pre.words {margin-left: 0}
 .wb.wb ul {list-style: none; margin: 0; padding-left: 1.4em} .wb.wb li {margin: 0}
 .wb details.long {display: inline-block; vertical-align: top; max-width: 100%}
-.wb details.long > pre {margin-left: 0; max-height: 20em; overflow: auto} .wb.wb td > details > pre {white-space: pre}
+.wb details.long > pre {margin-left: 0; max-height: 20em; overflow: auto}
 .wb .word {color: var(--jp-mirror-editor-keyword-color, inherit); font-weight: 600}
 .wb .text {color: var(--jp-mirror-editor-string-color, inherit)}
 .wb.wb img, .wb.wb svg {max-width: 100%; height: auto}
@@ -52,22 +63,44 @@ def scrolled(html: str, name: str) -> str:
     return f'<div {frame} aria-label="{escape(name)}">{html}</div>'
 
 
+def identifier_html(identifier: Identifier) -> str:
+    """An identifier: of a UUID the beginning is seen, by the style alone: who copies it or reads it aloud has it whole.
+    """
+    text = escape(str(identifier))
+    return f'<span class="id" title="{text}">{text}</span>' if isinstance(identifier, UUID) else text
+
+
 def value_html(value: Any) -> str:
     """A value as one would write it. A long one is cut, and folds out; the repr of others, if it says more, is in the
     tooltip."""
-    whole = _repr(value)
-    text = whole
-    if isinstance(value, Decimal | UUID | date | time | timedelta):     # without the name of their class
-        text = str(value)
+    if isinstance(value, UUID):
+        return identifier_html(value)
+    whole, text = _repr(value), _written(value)
     if len(text) > 60:
         summary = f"<summary>{escape(text[:59])}…</summary>"
-        return f'<details class="long">{summary}<pre>{escape(_cut(whole))}</pre></details>'
-    return escape(text) if text == whole else f'<span title="{escape(whole)}">{escape(text)}</span>'
+        return f'<details class="long">{summary}<pre>{escape(_cut(text))}</pre></details>'
+    return escape(text) if text == whole else f'<span title="{escape(_cut(whole))}">{escape(text)}</span>'
 
 
 def values_html(values: Mapping[str, Any]) -> str:
     """Named values in a line."""
     return ", ".join(f"{escape(str(name))}={value_html(value)}" for name, value in values.items())
+
+
+def _written(value: Any) -> str:
+    """A value without the names of classes, whatever it is within: ``[poetry, 1.50]``, ``street 'High St', zip '1'``.
+    """
+    if isinstance(value, list | tuple) and len(value) <= LIMIT:
+        return f"[{', '.join(f'({_written(one)})' if _is_record(one) else _written(one) for one in value)}]"
+    if _is_record(value):
+        return ", ".join(f"{name} {f'({_written(one)})' if _is_record(one) else _written(one)}"
+                         for name, one in values_of(value).items())
+    return told(value) if isinstance(value, Enum | Decimal | UUID | date | time | timedelta) else _repr(value)
+
+
+def _is_record(value: Any) -> bool:
+    """Whether something is a nested record, which is told by its fields alone; items and messages have names."""
+    return isinstance(value, Datadef) and not isinstance(value, Resource | Entity)
 
 
 def _repr(value: Any) -> str:

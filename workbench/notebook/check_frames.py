@@ -10,7 +10,8 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.notebook.display import box, safely, value_html
+from workbench.notebook.called import Called, field_html, target_html
+from workbench.notebook.display import box, safely
 from workbench.notebook.frames import frame_of
 from workbench.postgres.explain import Explained
 from workbench.postgres.violation import Checked, Violation
@@ -54,10 +55,12 @@ def explain_frame(explained: Iterable[Explained]) -> pd.DataFrame:
 
 
 class ShownCheck:
-    """What a check found, to look at; ``checked`` is the value itself. It is true when nothing is in the way."""
+    """What a check found, to look at; ``checked`` is the value itself. It is true when nothing is in the way.
 
-    def __init__(self, checked: Checked) -> None:
-        self.checked = checked
+    ``called`` tells what items are called."""
+
+    def __init__(self, checked: Checked, called: Called | None = None) -> None:
+        self.checked, self._called = checked, called
 
     @property
     def ok(self) -> bool:
@@ -90,21 +93,22 @@ class ShownCheck:
         return f"{self.checked!r}\n{self.caveats}"
 
     def _repr_html_(self) -> str:
-        return safely(check_html, self.checked)
+        return safely(check_html, self.checked, self._called)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-def check_html(checked: Checked) -> str:
+def check_html(checked: Checked, called: Called | None = None) -> str:
     """A check's outcome in a line, its violations as a table, and folded what it cannot promise."""
     sign, kind = ("✓", "insert") if checked.ok else ("✗", "delete")
     head = escape(repr(checked).splitlines()[0])
     parts = [f'<div><b class="{kind}">{sign}</b> {head} <span class="dim">{checked.at:%H:%M:%S} UTC, '
              f"{checked.duration:.2f} s</span></div>"]
     if checked.violations:
-        rows = "".join(map(_row, checked.violations[:_SHOWN]))
-        parts.append(f"<table><tr><th>kind</th><th>item</th><th>values</th><th>why</th><th>from</th></tr>{rows}</table>")
+        rows = "".join(_row(violation, called) for violation in checked.violations[:_SHOWN])
+        heads = "".join(f'<th scope="col">{head}</th>' for head in ("item", "what is wrong", "values"))
+        parts.append(f"<table><tr>{heads}</tr>{rows}</table>")
     if len(checked.violations) > _SHOWN:
         parts.append(f'<div class="dim">… and {len(checked.violations) - _SHOWN} more; .frame() has them all</div>')
     caveats = "<br>".join(escape(line) for line in checked.caveats.splitlines())
@@ -113,16 +117,19 @@ def check_html(checked: Checked) -> str:
     return box(*parts)
 
 
-def _row(violation: Violation) -> str:
-    cause = violation.cause
-    constraint = f'<div class="dim">{escape(violation.constraint)}</div>' if violation.constraint else ""
-    values = "<br>".join(f"{escape(str(name))}: {value_html(value)}" for name, value in violation.values.items())
+def _row(violation: Violation, called: Called | None) -> str:
+    """What is wrong stands beside the item: where there is little room, the values are what one scrolls to."""
+    cause, target = violation.cause, violation.target
+    constraint = f' <span class="dim">{escape(violation.constraint)}</span>' if violation.constraint else ""
+    values = "".join(f"<div>{escape(str(name))}: {field_html(called, target, str(name), value)}</div>"
+                     for name, value in violation.values.items())
     source = ""
     if cause is not None:
         cell = f", cell {cause.cell}" if cause.cell is not None else ""
         event = f" → {type(cause.event).__name__}" if cause.event is not None else ""
-        source = escape(f"step {cause.step}: {type(cause.command).__name__}{event}{cell}")
-    target = "" if violation.target is None else escape(str(violation.target))
-    return (f'<tr><td class="delete">{escape(violation.kind)}{constraint}</td><td>{target}</td>'
-            f'<td class="told">{values}</td><td class="told">{escape(violation.detail)}</td>'
-            f'<td class="dim">{source}</td></tr>')
+        told = escape(f"step {cause.step}: {type(cause.command).__name__}{event}{cell}")
+        source = f'<div class="dim">{told}</div>'
+    item = "" if target is None else target_html(target, called)
+    return (f'<tr><td class="who">{item}</td>'
+            f'<td class="told"><div><span class="delete">✗ {escape(violation.kind)}</span>{constraint}</div>'
+            f'<div>{escape(violation.detail)}</div>{source}</td><td class="told">{values}</td></tr>')

@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from workbench.domain.datadef import MISSING, same
-from workbench.notebook.box import LIMIT, box, value_html
+from workbench.notebook.box import LIMIT, box
+from workbench.notebook.called import Called, field_html, target_html
 from workbench.state.clash import Clash
 
 
@@ -31,9 +32,10 @@ def conflict_head(count: int, branch: str | None) -> str:
             f'<div class="dim">{told}; where all are decided, it is merged</div>')
 
 
-def clash_html(clash: Clash) -> str:
-    """One item of a conflict, without a frame of its own."""
-    told = escape(str(clash).splitlines()[0])
+def clash_html(clash: Clash, called: Called | None = None) -> str:
+    """One item of a conflict, without a frame of its own; ``called`` tells what items are called."""
+    target = clash.target
+    told = target_html(target, called) + escape(str(clash).splitlines()[0].removeprefix(str(target)))
     sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]
     if clash.kind.startswith(("read", "search")):       # what it was is not kept, and mine it is not
         return f"<div>{told}</div>"
@@ -43,17 +45,18 @@ def clash_html(clash: Clash) -> str:
         if not (same(base, mine) and same(base, theirs)):
             both = not (same(base, mine) or same(base, theirs) or same(mine, theirs))
             sign = '<span class="delete" title="both changed it">✗</span> ' if both else ""
-            rows.append(f'<tr><th scope="row">{sign}{escape(name)}</th><td class="told dim">{_told(base)}</td>'
-                        f"{_side(base, mine)}{_side(base, theirs)}</tr>")
+            rows.append(f'<tr><th scope="row">{sign}{escape(name)}</th><td class="told dim">'
+                        f"{_told(clash, name, base, called)}</td>" + "".join(
+                            f'<td class="told {_kind(base, side)}">{_told(clash, name, side, called)}</td>'
+                            for side in (mine, theirs)) + "</tr>")
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("column", "base", "mine", "theirs"))
     table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>" if rows else ""
     return f"<div>{told}</div>{table}"
 
 
-def _side(base: Any, side: Any) -> str:
-    kind = "dim" if same(base, side) else "delete" if side is MISSING else "insert" if base is MISSING else "update"
-    return f'<td class="told {kind}">{_told(side)}</td>'
+def _kind(base: Any, side: Any) -> str:
+    return "dim" if same(base, side) else "delete" if side is MISSING else "insert" if base is MISSING else "update"
 
 
-def _told(value: Any) -> str:
-    return "–" if value is MISSING else value_html(value)
+def _told(clash: Clash, name: str, value: Any, called: Called | None) -> str:
+    return "–" if value is MISSING else field_html(called, clash.target, name, value)

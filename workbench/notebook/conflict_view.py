@@ -16,6 +16,7 @@ import ipywidgets as widgets
 from workbench.domain.resource import Target
 from workbench.errors import Conflict
 from workbench.notebook.box import box
+from workbench.notebook.called import Called
 from workbench.notebook.closing import show
 from workbench.notebook.conflict_html import clash_html, conflict_head
 from workbench.notebook.status_view import Caveat, StatusView, button
@@ -111,7 +112,7 @@ class ConflictView:
             if merge.disabled:
                 merge.tooltip = (f"cannot be: both changed the same column, or one deleted {clash.target}; "
                                  "wb.resolve(item, {column: value}) sets it by hand")
-        return widgets.VBox([widgets.HTML(box(clash_html(clash))), widgets.HBox(buttons)])
+        return widgets.VBox([widgets.HTML(box(clash_html(clash, Called(self._manager())))), widgets.HBox(buttons)])
 
     def _decide(self, clash: Clash, way: str) -> None:
         conflict = self._conflict

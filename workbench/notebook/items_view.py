@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import ipywidgets as widgets
 
 from workbench.domain.resource import Resource, Target
-from workbench.notebook.box import box, scrolled, value_html
+from workbench.notebook.box import box, identifier_html, scrolled
+from workbench.notebook.called import Called
 from workbench.notebook.status_view import StatusView, button
 from workbench.state.manager import StateManager
 
@@ -82,7 +83,7 @@ class ItemsView:
         of = "" if len(rows) == len(everything) else f" of {len(everything)}"
         self.place.value = (f"{first + 1} to {min(first + PAGE, len(rows))} of {len(rows)} items"
                             if rows else "no items") + (f" (filtered{of})" if of else "")
-        self.table.value = _table(self.resource.value, rows[first:first + PAGE], columns)
+        self.table.value = _table(self.resource.value, rows[first:first + PAGE], columns, Called(self._manager()))
 
     def _matches(self, row: Row, columns: list[str]) -> bool:
         wanted = self.filter.value.strip().casefold()
@@ -121,14 +122,16 @@ class ItemsView:
         self._status.run(self._draw)
 
 
-def _table(name: str, rows: list[Row], columns: list[str]) -> str:
+def _table(name: str, rows: list[Row], columns: list[str], called: Called) -> str:
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in ("state", "identifier", *columns))
-    body = "".join(_row(row, columns) for row in rows)
+    body = "".join(_row(row, columns, called) for row in rows)
     return scrolled(box(f'<table aria-label="{escape(name)}"><tr>{heads}</tr>{body}</table>'), f"items of {name}")
 
 
-def _row(row: Row, columns: list[str]) -> str:
+def _row(row: Row, columns: list[str], called: Called) -> str:
     state, target, item = row
     kind, sign = _KINDS[state]
-    cells = "".join(f"<td>{value_html(getattr(item, name, None))}</td>" for name in columns)
-    return f'<tr><td class="{kind}">{sign} {state}</td><td>{escape(str(target.identifier))}</td>{cells}</tr>'
+    cells = "".join(f'<td class="cell">{called.field_html(target, name, getattr(item, name, None))}</td>'
+                    for name in columns)
+    return (f'<tr><td class="{kind}">{sign} {state}</td><td class="cell">{identifier_html(target.identifier)}</td>'
+            f"{cells}</tr>")

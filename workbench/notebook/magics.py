@@ -15,6 +15,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
+from workbench.domain.kinds import ListKind, OptionalKind, RecordKind
 from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
 from workbench.notebook.completion import Completion
 from workbench.notebook.display import register
@@ -71,7 +72,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
     @line_cell_magic        # type: ignore[untyped-decorator,unused-ignore]
     def issue(self, line: str, cell: str | None = None) -> Any:
         """``%issue bank:deposit/account/<id> amount=10``, or ``%%issue <address>`` with the fields beneath, in TOML or
-        as a JSON object."""
+        as a JSON object. In the line a list or an object is JSON in quotes: ``authors='["Ada", "Eve"]'``."""
         __tracebackhide__ = True
         address, fields = told(line)
         if cell is not None:
@@ -81,7 +82,8 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
             if twice:
                 raise Invalid("%%issue", twice)
             fields |= beneath
-        return self._used.issue(address, data=fields)
+        wb = self._used
+        return wb.issue(address, data=_with_json(fields, address, wb))
 
     @line_magic     # type: ignore[untyped-decorator,unused-ignore]
     def items(self, line: str) -> Any:
@@ -136,6 +138,29 @@ def told(line: str) -> tuple[str, dict[str, Any]]:
     if faults:
         raise Invalid("%issue", faults)
     return address, fields
+
+
+def _with_json(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str, Any]:
+    """The fields of a line, those read as JSON that hold a list, an object or a record, as in ``authors='["Ada"]'``."""
+    registry = wb.session.registry
+    registry.refresh()
+    domain, _, key = address.partition("/")[0].rpartition(":")
+    found = [one.commands[key].cls for one in registry.domains.values()
+             if key in one.commands and domain in ("", one.key)]
+    if len(found) != 1:     # which issue tells
+        return fields
+    read = dict(fields)
+    for name, text in fields.items():
+        if name in found[0]._fields and isinstance(text, str) and text.lstrip().startswith(("[", "{")):
+            kind = found[0]._fields[name].kind
+            inner = kind.inner if isinstance(kind, OptionalKind) else kind
+            if isinstance(inner, ListKind | RecordKind) or inner.annotation is dict:
+                try:
+                    read[name] = json.loads(text)
+                except ValueError as error:
+                    raise Invalid("%issue", [Problem(name, text, (
+                        f"{text!r} is not JSON: {error}; write {name}='[\"a\", \"b\"]', or use %%issue"))]) from error
+    return read
 
 
 def body(text: str) -> dict[str, Any]:

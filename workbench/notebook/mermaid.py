@@ -11,7 +11,7 @@ from workbench.notebook.layout import layout
 from workbench.notebook.paint import FILLS, LINE, MARKED
 
 _SHAPES: dict[Kind, tuple[str, str]] = {
-    "command": ("[", "]"), "event": ("([", "])"), "policy": ("{{", "}}"), "resource": ("[(", ")]"),
+    "command": ("[", "]"), "event": ("([", "])"), "policy": ("{{", "}}"), "resource": ("[[", "]]"),
     "response": ("[/", "/]"), "branch": (">", "]")}
 
 

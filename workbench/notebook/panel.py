@@ -28,15 +28,15 @@ from workbench.notebook.steps_view import StepsView
 from workbench.state.manager import StateManager
 
 _STYLE = """<style>
-.wb-commands > .widget-text, .wb-commands > .widget-dropdown, .wb-commands > .widget-select {width: auto;
-    max-width: 26em}
+.wb-commands > .widget-text, .wb-commands > .widget-dropdown {width: auto; max-width: 26em}
 .wb-panel .wb-left > .wb-commands, .wb-panel .wb-right > * {max-width: 100%; box-sizing: border-box}
 .wb-panel .wb-left {flex: 1 1 20em; max-width: 30em; min-width: 0; padding-right: 1em}
 .wb-panel .wb-right {flex: 3 1 30em; min-width: 0}
 .wb-panel .wb-conflict {border-left: 4px solid var(--jp-error-color1, #c62828); padding-left: .8em; margin-bottom: .8em}
 .wb-panel .widget-html-content {overflow-x: auto; min-width: 0}
 .wb-map svg {max-width: 100%; height: auto}
-[data-jp-theme-light="false"] .wb-panel select {color-scheme: dark}
+.wb-panel {--jp-widgets-dropdown-arrow: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' stroke-width='2'/%3E%3C/svg%3E")}
 .wb-panel .lm-TabBar-tabLabel {color: var(--jp-ui-font-color0, inherit)}
 .wb-panel :focus-visible {outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px}
 .wb-gone {display: none}

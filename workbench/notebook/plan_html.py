@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from typing import Any
 
-from workbench.domain.resource import Target
-from workbench.notebook.box import LIMIT, box, value_html
+from workbench.domain.resource import Resource, Target
+from workbench.notebook.box import LIMIT, box
+from workbench.notebook.called import Called, field_html, label_in, named_html
 from workbench.notebook.sql_html import sql_html
 from workbench.postgres.statements import Statement
 from workbench.postgres.violation import Checked, Violation
@@ -21,11 +23,11 @@ TOLD = 1000     # changes of a plan whose causes are folded under each: finding 
 
 def plan_html(
     plan: Plan, statements: Sequence[str], *, checked: Checked | None = None, ago: float = 0.0,
-    why: Callable[[Change], str] | None = None,
+    why: Callable[[Change], str] | None = None, called: Called | None = None,
 ) -> str:
     """A plan to look at: ``checked`` is what the last check of it found, ``ago`` how many seconds before.
 
-    ``why`` tells in words what led to a change."""
+    ``why`` tells in words what led to a change; ``called`` what the items are called that others refer to."""
     groups: dict[str, list[Change]] = {}
     for change in plan.changes[:LIMIT]:
         groups.setdefault(f"{change.target.domain}:{change.target.resource}", []).append(change)
@@ -34,9 +36,12 @@ def plan_html(
         blamed.setdefault(violation.target, []).append(violation)
     parts = [f"<div><b>Plan: {escape(plan.summary)}</b>{_facts(statements, checked, ago)}</div>"]
     told = why if len(plan) <= TOLD else None
+    rows = []
     for resource, changes in groups.items():
-        rows = "".join(_change_row(change, blamed.pop(change.target, []), told) for change in changes)
-        parts.append(f'<table><tr><th colspan=3 scope="colgroup">{escape(resource)}</th></tr>{rows}</table>')
+        rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(resource)}</th></tr>')
+        rows += [_change_row(change, blamed.pop(change.target, []), told, called) for change in changes]
+    if rows:    # one table, so that what is told of each resource begins at one place
+        parts.append(f"<table>{''.join(rows)}</table>")
     parts[1:1] = [_violation(violation) for violations in blamed.values() for violation in violations[:LIMIT]]
     if len(plan) > LIMIT:
         parts.append(f'<div class="dim">… and {len(plan) - LIMIT} more; plan.frame() has them all</div>')
@@ -71,19 +76,27 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _change_row(change: Change, violations: Sequence[Violation], why: Callable[[Change], str] | None) -> str:
-    old, new = change.old, change.new
+def _change_row(
+    change: Change, violations: Sequence[Violation], why: Callable[[Change], str] | None, called: Called | None,
+) -> str:
+    old, new, target = change.old, change.new, change.target
+
+    def value_html(name: str, value: Any) -> str:
+        return field_html(called, target, name, value)
+
     if change.kind == "update":
-        told = [_column(name, f'<span class="dim">{value_html(old[name])} →</span> {value_html(value)}')
+        told = [_column(name, f'<span class="dim">{value_html(name, old[name])} →</span> {value_html(name, value)}')
                 for name, value in new.items()]
     else:
-        told = [_column(name, value_html(value)) for name, value in (new or old).items()]
+        told = [_column(name, value_html(name, value)) for name, value in (new or old).items()]
     told += map(_violation, violations)
     steps = escape(f"step{'' if len(change.steps) == 1 else 's'} {', '.join(map(str, change.steps))}")
     if why is not None:
         steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
-    return (f'<tr><td class="{change.kind}">{change.sign} {escape(str(change.target.identifier))}</td>'
-            f'<td class="told">{"".join(told)}</td><td>{steps}</td></tr>')
+    item = change.before if change.after is None else change.after
+    label = label_in(item) if isinstance(item, Resource) else None      # of a saved plan there are mappings
+    return (f'<tr><td class="who {change.kind}">{change.sign} {named_html(target.identifier, label)}</td>'
+            f'<td class="told">{"".join(told)}<div class="dim">{steps}</div></td></tr>')
 
 
 def _column(name: str, value: str) -> str:

@@ -98,7 +98,8 @@ class Seen:
         return [known for known in among if place_of(known.cls) in places]
 
     def _leaves_open(self, event: Known) -> bool:
-        """Whether an event's handler changes something and names no resource: then it is what the command is on."""
+        """Whether an event's handler changes something that may be what the command is on: it names a ``target``, or no
+        resource at all. A resource that it names it may only look at."""
         handler = self._handler(event)
-        return (handler is not None and bool(self._read[handler.function].texts & _VERBS)
-                and not self._named(handler, self._resources))
+        texts = frozenset() if handler is None else self._read[handler.function].texts
+        return bool(texts & _VERBS) and ("target" in texts or not self._named(handler, self._resources))

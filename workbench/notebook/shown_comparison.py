@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import MISSING, same
 from workbench.notebook.box import LIMIT, box, safely, value_html
+from workbench.notebook.called import target_html
 from workbench.notebook.time_frames import comparison_frame
 from workbench.state.change import SIGNS
 from workbench.state.comparison import Comparison, Difference
@@ -53,14 +54,14 @@ def comparison_html(comparison: Comparison) -> str:
 
 def _rows(difference: Difference) -> str:
     """The rows of one item; a value that is not as it was at the base has the colour and the sign of its change."""
-    sign = f'<td class="{difference.kind}">{SIGNS[difference.kind]} {escape(str(difference.target))}</td>'
+    sign = f'<td class="who {difference.kind}">{SIGNS[difference.kind]} {target_html(difference.target)}</td>'
     rows = []
     for place, column in enumerate(difference.columns):
         base, *sides = difference.sides(column)
-        cells = "".join(f'<td class="{kind}">{SIGNS.get(kind, "")} {_told(side)}</td>'
+        cells = "".join(f'<td class="cell {kind}">{SIGNS.get(kind, "")} {_told(side)}</td>'
                         for side in sides for kind in [_kind(base, side)])
-        rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td><td class="dim">{_told(base)}</td>'
-                    f"{cells}</tr>")
+        rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td>'
+                    f'<td class="cell dim">{_told(base)}</td>{cells}</tr>')
     return "".join(rows)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.domain.resource import Resource, Target
 from workbench.errors import WorkbenchError
 from workbench.notebook.box import safely
+from workbench.notebook.called import Called
 from workbench.notebook.check_frames import ShownCheck, explain_frame
 from workbench.notebook.frames import plan_frame
 from workbench.notebook.plan_html import outline, plan_html
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 class ShownPlan:
     """The plan of all that is pending; ``plan`` is the value itself. Showing it asks nothing of the database.
 
-    ``check`` and ``explain`` are the session's, called with the plan; without them it cannot be tried. The last check
-    is remembered, and told with the summary."""
+    ``check`` and ``explain`` are the session's, called with the plan; without them it cannot be tried. ``called``
+    tells what items are called. The last check is remembered, and told with the summary."""
 
     def __init__(
         self, plan: Plan, *, check: Callable[..., Checked] | None = None,
-        explain: Callable[[Plan], list[Explained]] | None = None,
+        explain: Callable[[Plan], list[Explained]] | None = None, called: Called | None = None,
     ) -> None:
-        self.plan, self._check, self._explain = plan, check, explain
+        self.plan, self._check, self._explain, self._called = plan, check, explain, called
         self._last: tuple[float, Checked] | None = None
 
     @property
@@ -60,12 +61,12 @@ class ShownPlan:
             raise WorkbenchError("this plan was shown without a database to try it on; make it with wb.plan()")
         checked = self._check(self.plan, verify_reads=verify_reads, timeout=timeout)
         self._last = (monotonic(), checked)
-        return ShownCheck(checked)
+        return ShownCheck(checked, self._called)
 
     @property
     def checked(self) -> ShownCheck | None:
         """What the last check of this plan found; None when it was not checked."""
-        return None if self._last is None else ShownCheck(self._last[1])
+        return None if self._last is None else ShownCheck(self._last[1], self._called)
 
     def explain(self) -> pd.DataFrame:
         """Postgres' estimates, one statement a row; nothing is run. See ``check_frames.explain_frame``."""
@@ -105,7 +106,8 @@ class ShownPlan:
 
     def _html(self) -> str:
         at, checked = self._last or (0.0, None)
-        return plan_html(self.plan, outline(self.statements), checked=checked, ago=monotonic() - at, why=self.plan.why)
+        return plan_html(self.plan, outline(self.statements), checked=checked, ago=monotonic() - at,
+                         why=self.plan.why, called=self._called)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

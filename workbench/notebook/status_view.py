@@ -17,6 +17,12 @@ from workbench.notebook.box import box
 from workbench.notebook.progress_widget import shown_in
 
 
+class Caveat(str):
+    """What came of a click that went, but did not all that was asked: it is told without a tick."""
+
+    __slots__ = ()
+
+
 class StatusView:
     """A line of text under a panel's head; ``run`` does what a click asks for, ``work`` what may take a while.
 
@@ -55,7 +61,7 @@ class StatusView:
         self._show("update", "!", text, "status")
 
     def run(self, deed: Callable[[], str | None]) -> bool:
-        """Does what a click asks for, and says what it returns; whether it went well.
+        """Does what a click asks for, and says what it returns, a Caveat as a warning; whether it went well.
 
         What failed within it, in showing what came of it, is not covered by a good word."""
         failures = self._failures
@@ -66,7 +72,9 @@ class StatusView:
             return False
         if self._failures != failures:
             return False
-        if told is not None:
+        if isinstance(told, Caveat):
+            self.warn(told)
+        elif told is not None:
             self.tell(told)
         return True
 
@@ -79,7 +87,7 @@ class StatusView:
         return went
 
     def _show(self, kind: str, sign: str, text: str, role: str, more: str = "") -> None:
-        line = f'<pre style="margin-left: 0">{sign} {escape(text)}</pre>'
+        line = f'<pre class="words">{sign} {escape(text)}</pre>'
         self.line.value = box(f'<div class="{kind}" role="{role}">{line}{more}</div>')
 
 

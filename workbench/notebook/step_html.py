@@ -11,37 +11,57 @@ from typing import Any
 
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Response
+from workbench.domain.mutation import Mutation
 from workbench.notebook.box import LIMIT, box, values_html
+from workbench.notebook.called import Called, field_html, named_html, target_html
 from workbench.notebook.output import is_plain, output_html
 from workbench.state.change import SIGNS
 from workbench.state.step import Handling, Step
 
 
-def step_html(step: Step) -> str:
-    """A step: its address, when, by whom and in which cell, and what came of it as a tree."""
+def step_html(step: Step, called: Called | None = None) -> str:
+    """A step: its address, when, by whom and in which cell, and what came of it as a tree.
+
+    ``called`` tells what the items are called that it changed."""
     facts = [f"{step.at:%H:%M:%S} UTC"]
     facts += [f"by {step.user}"] if step.user else []
     facts += [f"cell {step.cell}"] if step.cell is not None else []
-    head = (f"<div><b>step {step.number}</b> {escape(step.address)} "
+    head = (f"<div><b>step {step.number}</b> {address_html(step, called)} "
             f'<span class="dim">{escape(", ".join(facts))}</span></div>')
-    tree = f"<ul><li>{_message(step.command)}</li>{_handling(step.handling)}</ul>"
+    tree = f"<ul><li>{_message(step.command)}</li>{_handling(step.handling, called)}</ul>"
     return box(head, tree, _reads(step), _output(step))
 
 
-def _handling(handling: Handling) -> str:
+def address_html(step: Step, called: Called | None = None) -> str:
+    """The address of a step, with what the item is called that it was on."""
+    on, address = step.on, step.address
+    if on is None or not address.endswith(f"/{on.identifier}"):
+        return escape(address)
+    label = None if called is None else called.label(on)
+    where = escape(address.removesuffix(f"/{on.identifier}"))
+    return f"{where}{' ' if label else '/'}{named_html(on.identifier, label)}"
+
+
+def _handling(handling: Handling, called: Called | None) -> str:
     """What came of a command, one branch of the tree for each event and response."""
     branches = []
     for occurrence in handling.occurrences:
         leaves = [
-            f'<li><span class="{mutation.verb}">{SIGNS[mutation.verb]} {escape(str(mutation.on))}</span> '
-            f"{values_html(mutation.values)}</li>" for mutation in occurrence.mutations]
+            f'<li><span class="{mutation.verb}">{SIGNS[mutation.verb]} {target_html(mutation.on, called)}</span> '
+            f"{_values_html(mutation, called)}</li>" for mutation in occurrence.mutations]
         for reaction in occurrence.reactions:
-            on = "" if reaction.target is None else f' <span class="dim">on {escape(str(reaction.target))}</span>'
+            place = target_html(reaction.target, called)
+            on = "" if reaction.target is None else f' <span class="dim">on {place}</span>'
             leaves.append(f'<li><span class="dim">policy {escape(reaction.policy or "")}:</span> '
-                          f"{_message(reaction.command)}{on}{_list(_handling(reaction))}</li>")
+                          f"{_message(reaction.command)}{on}{_list(_handling(reaction, called))}</li>")
         branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves))}</li>")
     branches += [f"<li>= {_message(response)}</li>" for response in handling.responses]
     return "".join(branches)
+
+
+def _values_html(mutation: Mutation, called: Called | None) -> str:
+    return ", ".join(f"{escape(name)}={field_html(called, mutation.on, name, value)}"
+                     for name, value in mutation.values.items())
 
 
 def _list(items: str) -> str:

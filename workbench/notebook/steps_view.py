@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any, Protocol
 
 import ipywidgets as widgets
 
 from workbench.notebook.box import box, safely, scrolled
+from workbench.notebook.called import Called
 from workbench.notebook.status_view import StatusView, button
-from workbench.notebook.step_html import step_html
+from workbench.notebook.step_html import address_html, step_html
 from workbench.state.branch import Branch
 from workbench.state.manager import StateManager
 from workbench.state.step import Step
@@ -79,7 +79,8 @@ class StepsView:
         self.merging.layout.display = "" if others else "none"
         states = {**dict.fromkeys(pending, "pending"), **dict.fromkeys(undone, "undone")}
         line = [*steps, *undone]
-        rows = [_row(step, states.get(step, "committed"), bool(steps) and step is steps[-1])
+        called = Called(manager)
+        rows = [_row(step, states.get(step, "committed"), bool(steps) and step is steps[-1], called)
                 for step in line[:-SHOWN - 1:-1]]
         more = f'<div class="dim">{len(line) - SHOWN} earlier ones: wb.steps</div>' if len(line) > SHOWN else ""
         heads = "".join(f'<th scope="col">{head}</th>' for head in ("step", "state", "at", "what came of it"))
@@ -116,7 +117,6 @@ class StepsView:
 
         self._status.run(deed)
 
-
     def _merge(self) -> None:
         name = self.other.value
 
@@ -127,11 +127,11 @@ class StepsView:
         self._status.work("merging", deed)
 
 
-def _row(step: Step, state: str, here: bool) -> str:
+def _row(step: Step, state: str, here: bool, called: Called) -> str:
     mark = "▶ " if here else ""
     kind = {"pending": "update", "undone": "dim", "committed": "insert"}[state]
     sign = {"pending": "~", "undone": "↶", "committed": "✓"}[state]
     # Its own tree, within this box: the style is there already.
-    tree = safely(step_html, step).partition("</style>")[2]
+    tree = safely(step_html, step, called).partition("</style>")[2]
     return (f'<tr><td>{mark}{step.number}</td><td class="{kind}">{sign} {state}</td><td>{step.at:%H:%M:%S}</td>'
-            f'<td class="told"><details><summary>{escape(step.address)}</summary>{tree}</details></td></tr>')
+            f'<td class="told"><details><summary>{address_html(step, called)}</summary>{tree}</details></td></tr>')

@@ -6,12 +6,15 @@ under Run All, inside a running loop, in a plain script. ``await wb.aio.issue(â€
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.domain.convert import shown
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
+from workbench.errors import Invalid, ItemsLeftOut, Problem
 from workbench.notebook.batch_frames import rows_of
 from workbench.notebook.display import cell
 from workbench.notebook.frames import items_frame, pending_frame
@@ -196,10 +199,13 @@ class Workbench(Travelling):
         Columns: ``state`` ("clean", "new", "changed", "deleted"), the fields, the stamps; in the order of making. Text
         is of dtype ``str``, whole numbers ``int64`` (``Int64`` where None may stand), bools ``bool`` (``boolean``),
         floats ``float64``, moments ``datetime64[us, UTC]``; UUIDs, Decimals, dates and all else stay objects.
-        ``.loc`` takes an identifier. All items are in the frame; shown are its head and tail."""
+        ``.loc`` takes an identifier. All items are in the frame; shown are its head and tail. Those that no longer fit
+        the resource as it is defined now are left out, with an ItemsLeftOut warning that says why."""
         session = self._at_work()
         session.registry.refresh()
         kindred = session.registry.kindred(resource)
+        if misfits := session.manager.misfits(f"{kindred[0]}:{kindred[1]}"):
+            warnings.warn(ItemsLeftOut(f"{kindred[0]}:{kindred[1]}", misfits), stacklevel=2)
         return items_frame(session.registry.resource(kindred), session.manager.items(f"{kindred[0]}:{kindred[1]}"))
 
     @property
@@ -231,7 +237,10 @@ class Workbench(Travelling):
         return ShownDiagram(map_of(session.registry, session.steps))
 
     def diagram(self, step: Step) -> ShownDiagram:
-        """What one command did, in order, as a picture."""
+        """What one command did, in order, as a picture. Raises Invalid for what is no step."""
+        if not isinstance(step, Step):
+            raise Invalid("diagram", [Problem("step", step, (
+                f"{shown(step)} is no step; give one, as wb.issue(â€¦) returns it"))])
         return ShownDiagram(step_diagram(step))
 
     def timeline(self) -> ShownDiagram:
@@ -261,7 +270,7 @@ class Workbench(Travelling):
         domains = ", ".join(self.session.registry.domains)
         if self.closed:
             return f"<workbench on {domains}: closed>"
-        state = self.session.manager.state
+        state, user = self.session.manager.state, f"; user {self.session.user}" if self.session.user else ""
         steps, items = len(state.pending()), len(state.changed)
         return (f"<workbench on {domains}: {steps} step{'' if steps == 1 else 's'} pending, "
-                f"{items} item{'' if items == 1 else 's'} changed>")
+                f"{items} item{'' if items == 1 else 's'} changed{user}>")

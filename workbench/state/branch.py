@@ -77,4 +77,5 @@ class Branch:
         pending = len(self.state.pending())
         forked = f", forked from {self.forked_from!r}" if self.forked_from is not None else ""
         undone = f", {len(self.undone)} undone" if self.undone else ""
-        return f"<branch {self.name!r}: {pending} step{'' if pending == 1 else 's'} pending{undone}{forked}>"
+        kind = "checkpoint" if self._switch is None else "branch"
+        return f"<{kind} {self.name!r}: {pending} step{'' if pending == 1 else 's'} pending{undone}{forked}>"

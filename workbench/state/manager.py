@@ -15,11 +15,20 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
-from workbench.domain.convert import Refused, to_datetime
+from workbench.domain.convert import Refused, shown, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import DatabaseError, Invalid, LoopError, Problem, StalePlan, UnknownName, WorkbenchError
+from workbench.errors import (
+    DatabaseError,
+    Invalid,
+    LoopError,
+    NotFound,
+    Problem,
+    StalePlan,
+    UnknownName,
+    WorkbenchError,
+)
 from workbench.state.branch import Branch
 from workbench.state.branch_merge import merged
 from workbench.state.change import change_of
@@ -52,6 +61,13 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def now() -> datetime:
     """The present moment, aware, UTC."""
     return datetime.now(UTC)
+
+
+def _count(verb: str, n: Any) -> int:
+    """A number of steps; raises Invalid for what is none."""
+    if isinstance(n, int) and not isinstance(n, bool):
+        return n
+    raise Invalid(verb, [Problem("n", n, f"{shown(n)} is no number of steps; as in {verb}(2), or goto(step)")])
 
 
 def _versions() -> Callable[[], str]:
@@ -103,7 +119,9 @@ class StateManager:
             return step
 
     def refuse(self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception) -> None:
-        """Remembers a command that was refused."""
+        """Remembers a command that was refused; where it found nothing as it named nothing, the error says so."""
+        if isinstance(error, NotFound) and on is None and command._target is None and error.target in unit.made[:1]:
+            error.meant_new(type(command).__name__)
         address = type(command).__name__
         with suppress(UnknownName):
             known = self.registry.known(type(command))
@@ -166,14 +184,17 @@ class StateManager:
         kindred = self.registry.kindred(resource)
         return items_of(self.state, self.cache, kindred, self.registry.resource(kindred))
 
-    def misfits(self) -> list[str]:
-        """The cached items that no longer fit their resource as it is defined now, a sentence each."""
+    def misfits(self, resource: Any = None) -> list[str]:
+        """The cached items, of one resource or of all, that no longer fit it as it is defined now, a sentence each."""
+        asked = set(self.registry.resources) if resource is None else {self.registry.kindred(resource)}
+        classes = {kindred: self.registry.resource(kindred) for kindred in asked}
         found = []
         present = {**self.cache.items, **{target: entry.current for target, entry in self.state.changed.items()}}
         for target, item in present.items():
-            if item is not None and target[:2] in self.registry.resources:
+            cls = classes.get(target[:2])
+            if item is not None and cls is not None and type(item) is not cls:
                 try:
-                    refit(item, self.registry.resource(target[:2]))
+                    refit(item, cls)
                 except Invalid as invalid:
                     found.append(f"{target}: {'; '.join(str(problem) for problem in invalid.problems)}")
         return found
@@ -202,11 +223,11 @@ class StateManager:
 
     def undo(self, n: int = 1) -> list[Step]:
         """Takes the last ``n`` steps back; returns them, the last first. Raises NothingTo and LoopError."""
-        return self.travel("undo").undo(n)
+        return self.travel("undo").undo(_count("undo", n))
 
     def redo(self, n: int = 1) -> list[Step]:
         """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
-        return self.travel("redo").redo(n)
+        return self.travel("redo").redo(_count("redo", n))
 
     def _check_idle(self, verb: str) -> None:
         if self.lock.locked():      # whoever holds it moves the pointer from the State that it found

@@ -36,7 +36,7 @@ def recorded_test(
 ) -> str:
     """The source of a test of all steps of a branch; ``committed`` are the plans that were committed on the way.
 
-    It ends before the first decision, which no command can repeat, and says so."""
+    It ends before the first decision, which no command can repeat, and names the steps that are left out."""
     source, steps = Source(module), branch.state.steps()
     told = steps[:next((place for place, step in enumerate(steps) if isinstance(step.command, Decision)), len(steps))]
     for step in told:
@@ -50,8 +50,9 @@ def recorded_test(
         lines += [_when(step, source) for step in told[max(0, number - 1):number]]
         lines += [_refusal(one, source) for one in refused if one.after == number]
     if len(told) < len(steps):
-        decision = steps[len(told)]
+        decision, *later = steps[len(told):]
         lines.append(f"# step {decision.number}: {decision.address}: a decision, which no command can repeat")
+        lines += [f"# step {step.number}: {step.address}: left out, as it came after it" for step in later]
     elif told and _all_here(steps, committed):
         lines.append(f"outcome.then(plan={_list(_plan(before, after, source))})")
     count = "1 command" if len(told) == 1 else f"{len(told)} commands"

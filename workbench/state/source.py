@@ -114,11 +114,12 @@ class Source:
     def domain(self, domain: Domain) -> str:
         """The name of a Domain in the module of its definitions; its key where it has none there."""
         tables = (domain.commands, domain.resources, domain.events)
+        present = domain.remade[-1] if domain.remade else domain
         for module in dict.fromkeys(one.cls.__module__ for table in tables for one in table.values()):
             found = sys.modules.get(module)
             if isinstance(found, ModuleType):
                 for name, value in vars(found).items():
-                    if value is domain and not name.startswith("_"):
+                    if value is present and not name.startswith("_"):
                         return self._import(module, name)
         return self._import(NOTEBOOK, domain.key.replace("-", "_"))
 

@@ -1,0 +1,53 @@
+"""Called: an item is named by its label and the beginning of its identifier, from what is at hand."""
+
+from __future__ import annotations
+
+from html import unescape
+from re import sub
+from uuid import UUID
+
+from tests.notebook.test_display import words
+from workbench import Target
+from workbench.domain.registry import Registry
+from workbench.examples.bank import OpenAccount, bank
+from workbench.notebook.called import Called, named_html, target_html
+from workbench.notebook.plan_html import plan_html
+from workbench.notebook.status_view import Caveat, StatusView
+from workbench.notebook.step_html import step_html
+from workbench.state.manager import StateManager
+from workbench.state.reader import MemoryReader
+
+ID = UUID("cbe0f4de-6a30-41c1-b6c7-2f09f711beb6")
+
+
+def test_an_identifier_is_cut_by_the_style_alone() -> None:
+    """Of a UUID the beginning is seen; the whole is what is copied and what the tooltip says. Text is told as it is."""
+    assert named_html(ID, None) == f'<span class="id" title="{ID}">{ID}</span>'
+    assert named_html("UA", "United <&>") == "United &lt;&amp;&gt; · UA"
+
+
+def test_a_long_label_is_cut_and_whole_in_the_tooltip() -> None:
+    """A label is no place for a paragraph."""
+    html = named_html("a", "x" * 99)
+    assert unescape(sub("<[^>]*>", "", html)) == f"{'x' * 39}… · a"
+    assert f'title="{"x" * 99}"' in html
+
+
+async def test_items_are_named_where_they_are_at_hand() -> None:
+    """A pending item has its label in the plan and in the step; one of which nothing is known, its identifier alone."""
+    manager = StateManager(Registry([bank]), MemoryReader())
+    step = await manager.issue(OpenAccount(owner="Ada"))
+    identifier, called = step.target.identifier, Called(manager)
+    assert f"+ Ada · {identifier} owner: 'Ada'" in words(plan_html(manager.plan(), [], called=called))
+    assert f"bank:open-account/account Ada · {identifier}" in words(step_html(step, called))
+    assert f"bank:open-account/account/ {identifier}" in words(step_html(step))
+    assert words(target_html(Target("bank", "account", ID), called)) == f"bank:account/ {ID}"
+
+
+def test_a_caveat_has_no_tick() -> None:
+    """What went, but not wholly, is told with a mark of its own, and is no error."""
+    status = StatusView()
+    assert status.run(lambda: Caveat("one was refused"))
+    assert words(status.line.value) == "! one was refused"
+    assert status.run(lambda: "all went")
+    assert words(status.line.value) == "✓ all went"
