@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from threading import Event, Thread, current_thread
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import ipywidgets as widgets
 import pytest
 
+from tests.editing import Note, at, desk
 from tests.notebook.panels import click, found, go, status, visible, with_rival
 from tests.notebook.test_display import Tags, words
-from workbench import Domain, Resource, Workbench, field
+from workbench import Domain, Insert, Resource, Workbench, field
 from workbench.errors import Invalid, StalePlan, WorkbenchError
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.notebook.items_view import PAGE
@@ -130,6 +132,31 @@ def test_items(wb: Workbench, panel: Panel) -> None:
     assert view.place.value == "no items (filtered of 25)"
     view.filter.value, view.sort.value, view.descending.value = "", "in the order of making", True
     assert "owner 24" in words(view.table.value)
+
+
+def test_items_that_no_longer_fit_are_told(dsn: str) -> None:
+    """Above the items stands, escaped, what a changed definition leaves out and why; it goes when all fit again."""
+    domain = desk(Note)
+
+    def define(**more: Any) -> None:
+        fields = {"_id": field(str), "text": field(str, initial=""), "number": field(int, initial=0), **more}
+        domain.resource(type("Note", (Resource,), {
+            "__module__": Note.__module__, "__qualname__": Note.__qualname__, **fields}))
+        wb.session.registry.refresh()
+
+    with Workbench(domain, dsn=dsn) as wb:
+        wb.issue("desk:edit", mutations=[Insert(at(Note, "<b>"), text="x")])
+        panel = wb.panel()
+        go(panel, "Items")
+        define(since=field(date))
+        panel.items.refresh()
+        assert "1 item does not fit desk:note as it is defined now" in words(panel.items.table.value)
+        assert "desk:note/<b>: since: is missing" in words(panel.items.table.value)
+        assert Tags(panel.items.table.value).open == []
+        define(since=field(date | None))
+        panel.items.refresh()
+        assert "not fit" not in panel.items.table.value
+        panel.close()
 
 
 def test_items_of_a_resource_that_came_later(dsn: str) -> None:

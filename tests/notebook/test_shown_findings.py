@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from tests.notebook.test_display import EVIL, Tags, words
 from workbench import Command, Domain, Event, Resource, field
 from workbench.domain.lint import Finding, Findings
 from workbench.notebook.display import register
 from workbench.notebook.shown_findings import findings_html
-
-
-@pytest.fixture
-def shell() -> Iterator[Any]:
-    """A running shell."""
-    InteractiveShell.clear_instance()
-    made: Any = InteractiveShell.instance()
-    made.history_manager.enabled = False
-    yield made
-    made.restore_sys_module_state()
-    InteractiveShell.clear_instance()
 
 
 def test_a_domain_with_findings(shell: Any) -> None:

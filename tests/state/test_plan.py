@@ -123,6 +123,7 @@ async def test_why_tells_every_cause() -> None:
         "    update balance=2"])
     assert plan.why(plan.changes[1]) == plan.why(bob.target) == plan.why(f"account/{bob.target.identifier}")
     assert plan.why(ada.target).count("step ") == 3
+    assert plan.why(ada) == plan.why(ada.target)
 
 
 async def test_why_there_is_no_change() -> None:

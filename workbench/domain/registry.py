@@ -160,6 +160,10 @@ class Registry:
         return Invalid("issue", [Problem(None, given, (
             f"{shown(given)} is no command; give one{example}, or its address"))])
 
+    def is_current(self, cls: type[Any]) -> bool:
+        """Whether a class is the present one of its name, not one that an earlier run of its cell made."""
+        return cls in self._by_class
+
     def current(self, record: Any) -> Any:
         """An item, a command, an event or a response as an instance of its present class."""
         cls = type(record)

@@ -6,8 +6,12 @@ from typing import Final
 
 from workbench.notebook.desk import NAMES
 
+# Of selects; JupyterLab's own is black, in the dark theme too.
+ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
+                "viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' "
+                "stroke-width='2'/%3E%3C/svg%3E\")")
 STYLE: Final = f"""<style>
-.wb-form {{max-width: 46em}}
+.wb-form {{max-width: 46em; {ARROW}}}
 .wb-form .widget-inline-hbox, .wb-form .wb-line {{width: auto}}
 .wb-form .wb-line > .widget-inline-hbox {{flex: 1 1 auto; min-width: 0}}
 .wb-form .wb-line > .wb-zone {{flex: 0 1 16em}}

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import ipywidgets as widgets
 
 from workbench.domain.resource import Resource, Target
+from workbench.errors import ItemsLeftOut
 from workbench.notebook.box import box, identifier_html, scrolled
 from workbench.notebook.called import Called
 from workbench.notebook.status_view import StatusView, button
@@ -44,6 +45,7 @@ class ItemsView:
         self.place = widgets.Label()
         self.page = 0
         self._rows: list[Row] = []
+        self._misfits: list[str] = []
         self._columns: list[str] = []
         self.resource.observe(self._asked, "value")
         for control in (self.filter, self.sort, self.descending):
@@ -70,6 +72,7 @@ class ItemsView:
         if list(self.sort.options) != [_ORDER, "identifier", *columns]:
             self.sort.options = [_ORDER, "identifier", *columns]
         self._rows, self._columns = list(manager.items(self.resource.value)), columns
+        self._misfits = manager.misfits(self.resource.value)
         self._draw()
 
     def _draw(self) -> None:
@@ -83,7 +86,8 @@ class ItemsView:
         of = "" if len(rows) == len(everything) else f" of {len(everything)}"
         self.place.value = (f"{first + 1} to {min(first + PAGE, len(rows))} of {len(rows)} items"
                             if rows else "no items") + (f" (filtered{of})" if of else "")
-        self.table.value = _table(self.resource.value, rows[first:first + PAGE], columns, Called(self._manager()))
+        self.table.value = _left_out(self.resource.value, self._misfits) + _table(
+            self.resource.value, rows[first:first + PAGE], columns, Called(self._manager()))
 
     def _matches(self, row: Row, columns: list[str]) -> bool:
         wanted = self.filter.value.strip().casefold()
@@ -120,6 +124,15 @@ class ItemsView:
     def _turn(self, by: int) -> None:
         self.page = max(0, self.page + by)
         self._status.run(self._draw)
+
+
+def _left_out(name: str, misfits: list[str]) -> str:
+    """The warning of ``wb.items``, where there are items that a changed definition leaves out."""
+    if not misfits:
+        return ""
+    head, *lines = str(ItemsLeftOut(name, misfits)).splitlines()
+    told = "".join(f'<div class="in">{escape(line.strip())}</div>' for line in lines)
+    return box(f'<div role="alert"><span class="update">! {escape(head)}</span></div>{told}')
 
 
 def _table(name: str, rows: list[Row], columns: list[str], called: Called) -> str:

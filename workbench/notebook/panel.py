@@ -21,28 +21,29 @@ from workbench.notebook.closing import close
 from workbench.notebook.command_view import CommandView
 from workbench.notebook.conflict_view import ConflictView
 from workbench.notebook.display import after_cells
+from workbench.notebook.form_style import ARROW
 from workbench.notebook.items_view import ItemsView
 from workbench.notebook.plan_view import PlanView
 from workbench.notebook.status_view import StatusView
 from workbench.notebook.steps_view import StepsView
 from workbench.state.manager import StateManager
 
-_STYLE = """<style>
-.wb-commands > .widget-text, .wb-commands > .widget-dropdown {width: auto; max-width: 26em}
-.wb-panel .wb-left > .wb-commands, .wb-panel .wb-right > * {max-width: 100%; box-sizing: border-box}
-.wb-panel .wb-left {flex: 1 1 20em; max-width: 30em; min-width: 0; padding-right: 1em}
-.wb-panel .wb-right {flex: 3 1 30em; min-width: 0}
-.wb-panel .wb-conflict {border-left: 4px solid var(--jp-error-color1, #c62828); padding-left: .8em; margin-bottom: .8em}
-.wb-panel .widget-html-content {overflow-x: auto; min-width: 0}
-.wb-map svg {max-width: 100%; height: auto}
-.wb-panel {--jp-widgets-dropdown-arrow: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
-viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' stroke-width='2'/%3E%3C/svg%3E")}
-.wb-panel .lm-TabBar-tabLabel {color: var(--jp-ui-font-color0, inherit)}
-.wb-panel :focus-visible {outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px}
-.wb-gone {display: none}
-.wb-panel.jupyter-widgets-disconnected > .wb-gone {display: block}
-.wb-panel.jupyter-widgets-disconnected > :not(.wb-gone) {opacity: .5; pointer-events: none}
-.wb-panel.jupyter-widgets-disconnected::before, .wb-panel .jupyter-widgets-disconnected::before {content: none}
+_STYLE = f"""<style>
+.wb-commands > .widget-text, .wb-commands > .widget-dropdown {{width: auto; max-width: 26em}}
+.wb-panel .wb-left > .wb-commands, .wb-panel .wb-right > * {{max-width: 100%; box-sizing: border-box}}
+.wb-panel .wb-left {{flex: 1 1 20em; max-width: 30em; min-width: 0; padding-right: 1em}}
+.wb-panel .wb-right {{flex: 3 1 30em; min-width: 0}}
+.wb-panel .wb-conflict {{border-left: 4px solid var(--jp-error-color1, #c62828); padding-left: .8em;
+    margin-bottom: .8em}}
+.wb-panel .widget-html-content {{overflow-x: auto; min-width: 0}}
+.wb-map svg {{max-width: 100%; height: auto}}
+.wb-panel {{{ARROW}}}
+.wb-panel .lm-TabBar-tabLabel {{color: var(--jp-ui-font-color0, inherit)}}
+.wb-panel :focus-visible {{outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px}}
+.wb-gone {{display: none}}
+.wb-panel.jupyter-widgets-disconnected > .wb-gone {{display: block}}
+.wb-panel.jupyter-widgets-disconnected > :not(.wb-gone) {{opacity: .5; pointer-events: none}}
+.wb-panel.jupyter-widgets-disconnected::before, .wb-panel .jupyter-widgets-disconnected::before {{content: none}}
 </style>"""
 # Shown by the style alone: there is no kernel any more that could show it.
 _GONE = ('<div class="delete" role="alert">✗ The kernel was restarted or is gone, and with it this panel and what was '

@@ -1,4 +1,5 @@
-"""Items: the cached items of one resource as they are shown, each with what the pending steps made of it.
+"""Items: the cached items of one resource as they are shown, each with what the pending steps made of it; and those
+that are not, as they do not fit the resource any more.
 
 The clean ones come from the Cache, the others from the Entries of a State. There may be a hundred thousand of them, and
 they are asked for after every step: what is clean is taken as it is, and only the changed ones are compared.
@@ -6,12 +7,14 @@ they are asked for after every step: what is clean is taken as it is, and only t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import islice
 from operator import lt
+from types import NoneType
 from typing import Any
 
-from workbench.domain.registry import Kindred
+from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, refit
 from workbench.errors import Invalid
 from workbench.state.change import Differ
@@ -48,6 +51,23 @@ def items_of(
         if None in made or not all(map(lt, made, islice(made, 1, None))):     # else they are in order already
             rows.sort(key=lambda row: place(row[2]))
     return rows
+
+
+def misfits_of(state: State, cache: Cache, registry: Registry, asked: Collection[Kindred]) -> list[str]:
+    """The items of some resources that do not fit the present class of theirs, a sentence each."""
+    changed = {target: entry.current for target, entry in entries(state.changed)}
+    # Mostly nothing was defined anew, and then no item is looked at but for its class.
+    kinds: set[type] = {*map(type, cache.items.values()), *map(type, changed.values())}
+    if all(map(registry.is_current, kinds - {NoneType})):
+        return []
+    found = []
+    for target, item in {**cache.items, **changed}.items():
+        if item is not None and target[:2] in asked:
+            try:
+                refit(item, registry.resource(target[:2]))
+            except Invalid as invalid:
+                found.append(f"{target}: {'; '.join(str(problem) for problem in invalid.problems)}")
+    return found
 
 
 def _shown(target: Target, entry: Entry, differ: Differ, cls: type[Resource]) -> tuple[str, Target, Any]:

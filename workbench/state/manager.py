@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from workbench.domain.convert import Refused, shown, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import (
     DatabaseError,
     Invalid,
@@ -37,7 +37,7 @@ from workbench.state.comparison import Comparison, compare
 from workbench.state.document import Made
 from workbench.state.draft import Draft
 from workbench.state.history import History
-from workbench.state.items import items_of
+from workbench.state.items import items_of, misfits_of
 from workbench.state.merge import Way, resolved
 from workbench.state.part import part_of, without
 from workbench.state.plan import Plan, plan_of
@@ -86,7 +86,7 @@ class StateManager:
         self, registry: Registry, reader: Reader, *, tables: Mapping[Kindred, Table] | None = None,
         clock: Callable[[], datetime] = now, identifiers: Callable[[], UUID] = uuid4, user: str | None = None,
     ) -> None:
-        self.registry, self.reader, self.tables, self.user = registry, reader, tables or {}, user
+        self.registry, self.tables, self.user = registry, tables or {}, user
         self.new_etag = _versions() if identifiers is uuid4 else lambda: identifiers().hex
         self.history, self.cache = History(self.new_etag), Cache()
         self._means = Means(registry, self.cache, reader, identifiers, self.new_etag)
@@ -95,6 +95,11 @@ class StateManager:
         self._part: State | None = None     # of the last partial plan
         self.saved = SavedStates(lambda: Made(self._identifiers(), self.clock(), self.user))
         self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
+
+    @property
+    def reader(self) -> Reader:
+        """The way to stored rows, the same for all units."""
+        return self._means.reader
 
     async def issue(
         self, command: Command, *, on: Any = None, cell: int | None = None, if_match: str | None = None,
@@ -186,18 +191,8 @@ class StateManager:
 
     def misfits(self, resource: Any = None) -> list[str]:
         """The cached items, of one resource or of all, that no longer fit it as it is defined now, a sentence each."""
-        asked = set(self.registry.resources) if resource is None else {self.registry.kindred(resource)}
-        classes = {kindred: self.registry.resource(kindred) for kindred in asked}
-        found = []
-        present = {**self.cache.items, **{target: entry.current for target, entry in self.state.changed.items()}}
-        for target, item in present.items():
-            cls = classes.get(target[:2])
-            if item is not None and cls is not None and type(item) is not cls:
-                try:
-                    refit(item, cls)
-                except Invalid as invalid:
-                    found.append(f"{target}: {'; '.join(str(problem) for problem in invalid.problems)}")
-        return found
+        asked = self.registry.resources if resource is None else [self.registry.kindred(resource)]
+        return misfits_of(self.state, self.cache, self.registry, asked)
 
     # -------------------------------------------------------------------------------------------- time
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from workbench.domain.convert import told
+from workbench.domain.convert import shown, told
 from workbench.domain.datadef import values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.registry import Kindred, Registry
@@ -93,9 +93,9 @@ class Plan:
     def __repr__(self) -> str:
         return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
 
-    def why(self, item: Change | Target | Resource | str) -> str:
+    def why(self, item: Change | Target | Resource | Step | str) -> str:
         """In words, what led to a change: each mutation, of which event, command and step, and why it has its place in
-        the order; or why there is none. The item may be given as text, ``"account/<id>"``.
+        the order; or why there is none. The item may be given as text, ``"account/<id>"``, or as a Step that is on it.
 
         Raises UnknownName for an item that no pending step touched."""
         for change in self.changes:
@@ -107,7 +107,8 @@ class Plan:
                 return f"{target}: nothing to do: " + (
                     "the values were equal" if target in self.state.changed or target in self.reads else
                     "it was added and deleted again" if self._was_deleted(target) else "the values were equal")
-        raise UnknownName("change of", str(item), [str(change.target) for change in self.changes], where="this plan")
+        name = str(item) if isinstance(item, str | Target) else shown(item)
+        raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
 
     def _was_deleted(self, target: Target) -> bool:
         return any(isinstance(mutation, Delete) and mutation.on == target
@@ -134,10 +135,12 @@ def _made_now() -> Made:
 
 
 def _means(item: Any, target: Target) -> bool:
-    """Whether an item, a Target or a text is meant for a target."""
-    if isinstance(item, str) and not isinstance(item, Target):
+    """Whether an item, a Target, a text, or what has a target, as a Step, is meant for a target."""
+    if isinstance(item, str):
         return item in (str(target), f"{target.resource}/{target.identifier}")
-    return bool(item == target or (isinstance(item, Resource) and item._id == target.identifier))
+    if isinstance(item, Resource):
+        return bool(item._id == target.identifier)
+    return bool(item == target or getattr(item, "target", None) == target)
 
 
 def _words(name: str, values: Mapping[str, Any]) -> str:

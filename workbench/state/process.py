@@ -40,8 +40,7 @@ class Unit(View):
         NotFound, Rejected, NotGranted, HandlerFault, PolicyLoop, and whatever a handler raises."""
         __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
         if not isinstance(command, Command):
-            raise Invalid("issue", [Problem(None, command, (
-                f"{command!r} is no command; give one such as OpenAccount(owner=…)"))])
+            raise self.registry.no_command(command)
         if if_match is not None:
             home = self.registry.known(type(command)).domain
             await self.match(self.target_of(command, on, home=home), if_match)
