@@ -42,7 +42,7 @@ def test_everything_at_once() -> None:
         'event "price": has no handler',
         'event "price": seems unused: no command handler names it',
         'event "price": seems not to be in the past tense',
-        'resource "article": has neither an invariant nor a field with check= or choices=']
+        'resource "article": has neither an invariant nor a field with check=, choices= or limits']
     assert repr(domain.check()).startswith(
         'command "set-price": has no handler\n    it cannot be issued; a session does not open such a domain\n')
 

@@ -39,7 +39,7 @@ def test_a_domain_with_findings(shell: Any) -> None:
         "what never happens is code to read and keep; yield it or forget it "
         '! doubt event "price" seems not to be in the past tense '
         'an event is a fact; "account-opened" is not taken for an order, "open-account" is '
-        'i advice resource "article" has neither an invariant nor a field with check= or choices= '
+        'i advice resource "article" has neither an invariant nor a field with check=, choices= or limits '
         "every value of the right type is taken; what must never be is best said here, once")
     assert bundle["text/plain"] == repr(domain.check())
 

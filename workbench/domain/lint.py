@@ -132,7 +132,7 @@ def _resources(domain: Domain, all_named: Mentions) -> list[Finding]:
             found.append(Finding(where, "seems unused: no command is on it and no handler names it",
                                  "no item of it can come to be here"))
         if _unguarded(known):
-            found.append(Finding(where, "has neither an invariant nor a field with check= or choices=",
+            found.append(Finding(where, "has neither an invariant nor a field with check=, choices= or limits",
                                  "every value of the right type is taken; what must never be is best said here, once",
                                  "advice"))
     return found

@@ -25,6 +25,7 @@ from workbench.errors import Invalid, NotGranted, Problem, UnknownName
 from workbench.notebook.aim import Aim
 from workbench.notebook.arrival import Arrival
 from workbench.notebook.box import box
+from workbench.notebook.called import Called
 from workbench.notebook.closing import close, show
 from workbench.notebook.controls import control_of
 from workbench.notebook.desk import Desk
@@ -180,7 +181,7 @@ class Form:
         code = escape(code_of(called(self._wb) or "wb", self.address, on, data))
         self.code.value = f'<div class="wb-hint">as code:</div><pre>{code}</pre>'
         step: Step = self._wb.issue(self.address, on=on, data=data)
-        self.outcome.value = step_html(step)
+        self.outcome.value = step_html(step, Called(self._wb.session.manager))
         self._refresh()
         self._last = monotonic(), self._typed()
         return step
