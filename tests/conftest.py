@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")

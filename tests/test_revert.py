@@ -16,7 +16,7 @@ from tests.editing import Account, Note, Owner, Paper, at, desk, edit
 from tests.state.domains import Clock
 from workbench import Conflict, Delete, Insert, Invalid, Session, Update
 from workbench.errors import NothingTo
-from workbench.postgres.commit import Commit
+from workbench.postgres.writing.commit import Commit
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from uuid import UUID, uuid4
 from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.errors import DefinitionError, TablesDiffer, WorkbenchError
-from workbench.postgres.commit import Commit
-from workbench.postgres.embedded import EmbeddedPostgres
 from workbench.postgres.engine import Engine, connect
-from workbench.postgres.model import Models
 from workbench.postgres.query import PostgresReader
-from workbench.postgres.schema import prepare
+from workbench.postgres.server.embedded import EmbeddedPostgres
+from workbench.postgres.tables.model import Models
+from workbench.postgres.tables.schema import prepare
+from workbench.postgres.writing.commit import Commit
 from workbench.state.manager import StateManager, now
 
 T = TypeVar("T")

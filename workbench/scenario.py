@@ -30,8 +30,8 @@ from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
-from workbench.state.change import Change
 from workbench.state.manager import StateManager
+from workbench.state.planning.change import Change
 from workbench.state.reader import MemoryReader
 from workbench.state.step import Step
 

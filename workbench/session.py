@@ -19,22 +19,22 @@ from uuid import UUID
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target, targets_of
 from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
-from workbench.postgres.apply import apply, commit_of, nonce_of, stored_of
-from workbench.postgres.check import check
-from workbench.postgres.commit import WAIT, Commit, commit
-from workbench.postgres.ddl_plan import Altered, TablesPlan, alter, tables_plan
 from workbench.postgres.drift import Drift, drifted
-from workbench.postgres.explain import Explained, explain
-from workbench.postgres.receipt import Receipt, wait_for
 from workbench.postgres.reconcile import reconciled
-from workbench.postgres.violation import Checked
+from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, alter, tables_plan
+from workbench.postgres.trial.check import check
+from workbench.postgres.trial.explain import Explained, explain
+from workbench.postgres.trial.violation import Checked
+from workbench.postgres.writing.apply import apply, commit_of, nonce_of, stored_of
+from workbench.postgres.writing.commit import WAIT, Commit, commit
+from workbench.postgres.writing.receipt import Receipt, wait_for
 from workbench.state.batch import Batch, issue_many
-from workbench.state.branch import Branch
+from workbench.state.history.branch import Branch
 from workbench.state.merge import Way
-from workbench.state.plan import Plan, moved_since
+from workbench.state.planning.plan import Plan, moved_since
 from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
-from workbench.state.saved import SavedPlan
+from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
 from workbench.time_travel import TimeTravel
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workbench.opening import Opening
-from workbench.state.branch import Branch
-from workbench.state.command_log import CommandLog, LoggedCommand
-from workbench.state.comparison import Comparison
-from workbench.state.recorded import recorded_test
+from workbench.state.history.branch import Branch
+from workbench.state.history.comparison import Comparison
 from workbench.state.replay import Rebased
-from workbench.state.retold import script_of
+from workbench.state.retelling.command_log import CommandLog, LoggedCommand
+from workbench.state.retelling.recorded import recorded_test
+from workbench.state.retelling.retold import script_of
 from workbench.state.step import Step
 
 

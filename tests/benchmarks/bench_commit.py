@@ -19,7 +19,7 @@ from table import Peer, Table, peers_python
 from things import Mix, bench, pend, seed
 
 from workbench import Session, Update
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 
 SQLALCHEMY = ("sqlalchemy>=2,<3", "asyncpg", "greenlet")
 ONE = ('UPDATE bench_thing SET price = $3, _updated = $4, _etag = $5 WHERE _id = $1 AND _etag = $2 RETURNING _id')

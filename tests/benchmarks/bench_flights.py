@@ -34,7 +34,7 @@ from workbench.examples.flights import (
 )
 from workbench.examples.flights_of_2013 import happenings
 from workbench.state.batch import issue_many
-from workbench.state.plan import Plan
+from workbench.state.planning.plan import Plan
 
 PROFILED = 20_000
 ISLANDS = dict.fromkeys(("SJU", "BQN", "PSE", "STT"), "America/Puerto_Rico")

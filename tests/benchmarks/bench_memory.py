@@ -16,7 +16,7 @@ from table import Table, told_by
 from things import Mix, bench, values
 
 from workbench import Insert, Session, Target
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 
 STEP = 10_000
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from table import Peer, Table, told_by
 
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 
 CLOCK = "from time import perf_counter\nbegun = perf_counter()\n"
 TOLD = "\nprint(perf_counter() - begun)"

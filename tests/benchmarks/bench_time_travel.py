@@ -22,7 +22,7 @@ from table import Peer, Table
 from workbench import Target
 from workbench.domain.registry import Registry
 from workbench.examples.bank import Account, Deposit, bank
-from workbench.state.history import History
+from workbench.state.history.history import History
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 

@@ -9,8 +9,9 @@ EVIL = "</text><script>document.body.dataset.hurt = 1</script>\"] 1. - `a` style
 
 CELLS = (
     "from workbench.domain.registry import Registry\nfrom workbench.examples.bank import bank\n"
-    "from workbench.notebook.diagram import Diagram, Edge, Node\nfrom workbench.notebook.map import map_of\n"
-    "from workbench.notebook.shown_diagram import ShownDiagram\n"
+    "from workbench.notebook.pictures.diagram import Diagram, Edge, Node\n"
+    "from workbench.notebook.pictures.map import map_of\n"
+    "from workbench.notebook.pictures.shown_diagram import ShownDiagram\n"
     "ShownDiagram(map_of(Registry([bank]), []))",
     f"evil = {EVIL!r}\n"
     "ShownDiagram(Diagram(evil, [Node('a', 'command', evil, evil), Node('b', 'policy', 'end'), "

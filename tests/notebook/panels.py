@@ -7,7 +7,7 @@ from typing import Any
 from tests.notebook.test_display import words
 from workbench import Workbench
 from workbench.examples.bank import Deposit
-from workbench.notebook.panel import TABS, Panel
+from workbench.notebook.panels.panel import TABS, Panel
 
 
 def found(panel: Panel, name: str) -> list[Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from tests.state.domains import RecordingReader, manage, stored
 from workbench import Command, field
 from workbench.examples.bank import Account, Deposit, bank
-from workbench.notebook.batch_frames import causes_frame, refusals_frame, rows_of
+from workbench.notebook.frames.batch import causes_frame, refusals_frame, rows_of
 from workbench.state.batch import issue_many
 
 

@@ -10,10 +10,10 @@ from tests.notebook.test_display import words
 from workbench import Target
 from workbench.domain.registry import Registry
 from workbench.examples.bank import OpenAccount, bank
-from workbench.notebook.called import Called, named_html, target_html
-from workbench.notebook.plan_html import plan_html
-from workbench.notebook.status_view import Caveat, StatusView
-from workbench.notebook.step_html import step_html
+from workbench.notebook.html.called import Called, named_html, target_html
+from workbench.notebook.html.plan import plan_html
+from workbench.notebook.html.step import step_html
+from workbench.notebook.panels.status_view import Caveat, StatusView
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 

@@ -13,9 +13,9 @@ import pytest
 
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Datadef, field, invariant
-from workbench.notebook.controls import control_of
-from workbench.notebook.desk import Desk
-from workbench.notebook.inputs import at_zone
+from workbench.notebook.forms.controls import control_of
+from workbench.notebook.forms.desk import Desk
+from workbench.notebook.forms.inputs import at_zone
 
 
 class Colour(Enum):

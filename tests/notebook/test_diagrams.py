@@ -14,14 +14,14 @@ from workbench.domain.registry import Registry
 from workbench.errors import WorkbenchError
 from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
 from workbench.examples.flights import RegisterAirline, flights
-from workbench.notebook.diagram import LIMIT, Diagram, Edge, Node
-from workbench.notebook.layout import layout
-from workbench.notebook.map import map_of
-from workbench.notebook.mermaid import mermaid
-from workbench.notebook.paint import FILLS, LINE, TEXT
-from workbench.notebook.shown_diagram import ShownDiagram
-from workbench.notebook.step_diagram import step_diagram
-from workbench.notebook.svg import svg
+from workbench.notebook.pictures.diagram import LIMIT, Diagram, Edge, Node
+from workbench.notebook.pictures.layout import layout
+from workbench.notebook.pictures.map import map_of
+from workbench.notebook.pictures.mermaid import mermaid
+from workbench.notebook.pictures.paint import FILLS, LINE, TEXT
+from workbench.notebook.pictures.shown_diagram import ShownDiagram
+from workbench.notebook.pictures.step_diagram import step_diagram
+from workbench.notebook.pictures.svg import svg
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 from workbench.state.step import Step

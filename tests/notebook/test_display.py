@@ -17,16 +17,16 @@ import pytest
 from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Rejected, Target, Update, field
 from workbench.errors import Invalid, WorkbenchError
-from workbench.notebook.box import LIMIT, STYLE, WHOLE, box, value_html
-from workbench.notebook.box import safely as shown_safely
-from workbench.notebook.conflict_html import conflict_html
 from workbench.notebook.display import cell, commit_html, register
-from workbench.notebook.plan_html import TOLD, plan_html
-from workbench.notebook.shown_plan import ShownPlan
-from workbench.notebook.sql_html import sql_html
-from workbench.notebook.step_html import step_html
-from workbench.postgres.commit import Commit
-from workbench.postgres.violation import Checked, Violation
+from workbench.notebook.html.box import LIMIT, STYLE, WHOLE, box, value_html
+from workbench.notebook.html.box import safely as shown_safely
+from workbench.notebook.html.conflict import conflict_html
+from workbench.notebook.html.plan import TOLD, plan_html
+from workbench.notebook.html.sql import sql_html
+from workbench.notebook.html.step import step_html
+from workbench.notebook.shown.plan import ShownPlan
+from workbench.postgres.trial.violation import Checked, Violation
+from workbench.postgres.writing.commit import Commit
 from workbench.state.clash import Clash
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader

@@ -7,7 +7,7 @@ import pytest
 from tests.notebook.test_display import EVIL
 from workbench.errors import Invalid, NotFound, Rejected
 from workbench.examples.bank import Deposit
-from workbench.notebook.errors_shown import error_html
+from workbench.notebook.html.errors import error_html
 
 
 def raised(error: Exception) -> Exception:

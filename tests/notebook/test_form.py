@@ -15,10 +15,10 @@ from tests.notebook.test_display import EVIL, Tags
 from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource, Workbench, field, invariant
 from workbench.errors import Invalid, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, bank
-from workbench.notebook import form as form_module
-from workbench.notebook.form import Form, code_of
-from workbench.notebook.picker import Picker
-from workbench.notebook.rows import Rows
+from workbench.notebook.forms import form as form_module
+from workbench.notebook.forms.form import Form, code_of
+from workbench.notebook.forms.picker import Picker
+from workbench.notebook.forms.rows import Rows
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ import pytest
 from tests.state.domains import START, Copy, Note, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Resource, Target, Update, field
 from workbench.domain.frozen import FrozenDict, FrozenList
-from workbench.notebook import columns, frames
-from workbench.notebook.batch_frames import causes_frame, refusals_frame
-from workbench.notebook.check_frames import explain_frame
-from workbench.notebook.frames import items_frame, pending_frame, plan_frame
-from workbench.notebook.rival_frames import conflict_frame, drift_frame
-from workbench.notebook.shown_saved_plan import history_frame
-from workbench.notebook.time_frames import branches_frame, comparison_frame, events_frame, steps_frame
+from workbench.notebook.frames import columns
+from workbench.notebook.frames import state as frames
+from workbench.notebook.frames.batch import causes_frame, refusals_frame
+from workbench.notebook.frames.check import explain_frame
+from workbench.notebook.frames.rivals import conflict_frame, drift_frame
+from workbench.notebook.frames.state import items_frame, pending_frame, plan_frame
+from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, steps_frame
+from workbench.notebook.shown.saved_plan import history_frame
 from workbench.state.batch import Batch
 from workbench.state.reader import MemoryReader
 

@@ -15,7 +15,7 @@ from tests.notebook.test_display import EVIL, Tags, words
 from tests.state.domains import START
 from workbench.domain.file import File
 from workbench.errors import Invalid
-from workbench.notebook.box import box
+from workbench.notebook.html.box import box
 from workbench.notebook.output import FOLDER, HELD, ROWS, is_plain, kept, output_html
 from workbench.state.step import Step
 

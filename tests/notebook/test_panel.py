@@ -17,8 +17,8 @@ from tests.notebook.test_display import Tags, words
 from workbench import Domain, Insert, Resource, Workbench, field
 from workbench.errors import Invalid, StalePlan, WorkbenchError
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
-from workbench.notebook.items_view import PAGE
-from workbench.notebook.panel import Panel
+from workbench.notebook.panels.items_view import PAGE
+from workbench.notebook.panels.panel import Panel
 
 
 @pytest.fixture

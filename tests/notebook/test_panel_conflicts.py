@@ -15,7 +15,7 @@ from workbench import Workbench
 from workbench.domain.resource import Target
 from workbench.errors import Conflict
 from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
-from workbench.notebook.panel import Panel
+from workbench.notebook.panels.panel import Panel
 from workbench.state.clash import Clash
 
 

@@ -15,9 +15,9 @@ from workbench import Command, Domain, Event, Insert, Resource, Session, Workben
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, bank
 from workbench.examples.flights import Flight, RegisterAirline, RegisterAirport, ScheduleFlight, flights
-from workbench.notebook import picker
-from workbench.notebook.finder import OFFERED, Finder, label_of
-from workbench.notebook.picker import Reference
+from workbench.notebook.forms import picker
+from workbench.notebook.forms.finder import OFFERED, Finder, label_of
+from workbench.notebook.forms.picker import Reference
 
 ACCOUNT = ("bank", "account")
 

@@ -11,7 +11,7 @@ from tests.notebook.kernels import Kernel
 from workbench import Domain, Workbench
 from workbench.errors import AlreadyApplied, Busy, Conflict, SavedPlanError, TamperedPlan
 from workbench.examples.bank import Account, Deposit, OpenAccount, bank
-from workbench.notebook.shown_saved_plan import ShownSavedPlan
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
 
 
 @pytest.fixture

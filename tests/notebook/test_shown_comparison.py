@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbench import Target
-from workbench.notebook.shown_comparison import ShownComparison
-from workbench.state.comparison import Comparison, Difference
+from workbench.notebook.shown.comparison import ShownComparison
+from workbench.state.history.comparison import Comparison, Difference
 
 
 def shown(*differences: Difference) -> ShownComparison:

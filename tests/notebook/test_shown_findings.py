@@ -8,7 +8,7 @@ from tests.notebook.test_display import EVIL, Tags, words
 from workbench import Command, Domain, Event, Resource, field
 from workbench.domain.lint import Finding, Findings
 from workbench.notebook.display import register
-from workbench.notebook.shown_findings import findings_html
+from workbench.notebook.html.findings import findings_html
 
 
 def test_a_domain_with_findings(shell: Any) -> None:

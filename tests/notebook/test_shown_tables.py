@@ -12,7 +12,7 @@ import pytest
 from tests.notebook.kernels import Kernel
 from workbench import Domain, Resource, Workbench, field
 from workbench.errors import NothingTo
-from workbench.notebook.shown_tables import ShownTables, altered_html
+from workbench.notebook.shown.tables import ShownTables, altered_html
 
 SETUP = """
 from decimal import Decimal

@@ -11,8 +11,8 @@ import pytest
 from tests.state.domains import Clock, Identifiers, manage
 from workbench import Rejected, Workbench
 from workbench.examples.bank import Deposit, OpenAccount, Pay, Withdraw, bank
-from workbench.notebook.shown_comparison import ShownComparison
-from workbench.notebook.time_frames import branches_frame, comparison_frame, events_frame, steps_frame
+from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, steps_frame
+from workbench.notebook.shown.comparison import ShownComparison
 
 STEPS = {"at": "datetime64[us, UTC]", "user": "str", "cell": "Int64", "command": "str", "target": "str",
          "events": "object", "mutations": "int64", "items": "int64", "response": "object", "refusal": "str",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from workbench.domain.registry import Registry
 from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank
-from workbench.notebook.diagram import LIMIT, Diagram
-from workbench.notebook.timeline import timeline_of
+from workbench.notebook.pictures.diagram import LIMIT, Diagram
+from workbench.notebook.pictures.timeline import timeline_of
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 

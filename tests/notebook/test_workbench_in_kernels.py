@@ -309,7 +309,7 @@ def test_an_error_shows_the_words_and_the_users_lines(kernel: Kernel) -> None:
 def test_a_failing_display_shows_its_traceback(kernel: Kernel) -> None:
     """A display that fails comes as its traceback, not as nothing, and the text beside it is whole."""
     bundle = kernel.execute("""
-import workbench.notebook.step_html as shown
+import workbench.notebook.html.step as shown
 kept, shown._message = shown._message, lambda message: 1 / 0
 s = wb.issue(Deposit(amount=1), on=ada)
 s

@@ -15,10 +15,10 @@ from workbench.domain.datadef import field
 from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
-from workbench.postgres.ddl_plan import Altered, TablesPlan, alter, tables_plan
 from workbench.postgres.engine import Engine
-from workbench.postgres.model import Models
-from workbench.postgres.schema import prepare
+from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, alter, tables_plan
+from workbench.postgres.tables.model import Models
+from workbench.postgres.tables.schema import prepare
 
 
 class Owner(Resource):

@@ -11,10 +11,10 @@ from tests.editing import Edit, Note, at, desk
 from tests.state.domains import manage, stored
 from workbench import Delete, Insert, Update
 from workbench.domain.registry import Registry
-from workbench.postgres.ahead import SHORT, Ahead
-from workbench.postgres.model import Models
-from workbench.postgres.statements import PIECE, Statement, compiled
-from workbench.state.plan import Plan
+from workbench.postgres.tables.model import Models
+from workbench.postgres.writing.ahead import SHORT, Ahead
+from workbench.postgres.writing.statements import PIECE, Statement, compiled
+from workbench.state.planning.plan import Plan
 from workbench.state.reader import MemoryReader
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.postgres.tables import Colour, Owner, Tables, Wider, card
 from workbench.domain.datadef import field
 from workbench.errors import NothingTo
-from workbench.postgres.catalogue import read
 from workbench.postgres.engine import connect
+from workbench.postgres.tables.catalogue import read
 
 # Types, an initial value of each, and a value as SQL.
 KINDS: list[tuple[Any, Any, str]] = [

@@ -16,7 +16,7 @@ import pytest
 
 from tests.editing import at, desk, edit
 from workbench import Command, Conflict, Context, Domain, Event, Insert, Resource, Session, Update, field
-from workbench.postgres.commit import Commit
+from workbench.postgres.writing.commit import Commit
 
 MODES: dict[str, dict[str, bool]] = {
     "default": {}, "verify_reads=False": {"verify_reads": False}, "serializable=True": {"serializable": True}}

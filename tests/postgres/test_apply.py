@@ -29,7 +29,7 @@ from workbench.errors import (
     UnreadablePlan,
     WorkbenchError,
 )
-from workbench.state.saved import SavedPlan
+from workbench.state.saved.plan import SavedPlan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

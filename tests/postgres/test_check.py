@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.postgres.shelf import Book, Done, Look, Owner, book, issue, owner, shelf
 from workbench import Conflict, Delete, Insert, Session, Update
 from workbench.errors import DatabaseError, NothingTo, WorkbenchError
-from workbench.notebook.check_frames import ShownCheck, check_frame
-from workbench.notebook.shown_plan import ShownPlan
-from workbench.postgres.check import check
-from workbench.postgres.violation import Checked, Violation
+from workbench.notebook.frames.check import ShownCheck, check_frame
+from workbench.notebook.shown.plan import ShownPlan
+from workbench.postgres.trial.check import check
+from workbench.postgres.trial.violation import Checked, Violation
 
 CHECKS = """
 ALTER TABLE shelf_book ADD CONSTRAINT positive CHECK (copies >= 0);

@@ -15,7 +15,7 @@ from tests.postgres.tables import Colour, Owner, Tables, card, named
 from workbench.domain.datadef import field
 from workbench.errors import Invalid, NothingTo, TablesDiffer
 from workbench.postgres.engine import connect
-from workbench.postgres.schema import prepare
+from workbench.postgres.tables.schema import prepare
 
 
 @pytest.fixture

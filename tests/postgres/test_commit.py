@@ -21,7 +21,7 @@ from tests.strategies import items, resource_classes, values
 from workbench import Conflict, Delete, Insert, Resource, Session, Target, Update, field
 from workbench.domain.datadef import values_of
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError
-from workbench.postgres.commit import Commit
+from workbench.postgres.writing.commit import Commit
 
 STAMPS = ("_created", "_updated", "_etag", "_deleted")
 

@@ -19,7 +19,7 @@ from workbench.domain.datadef import field
 from workbench.domain.resource import Resource
 from workbench.errors import NothingTo, TablesDiffer
 from workbench.postgres.engine import connect
-from workbench.postgres.schema import prepare
+from workbench.postgres.tables.schema import prepare
 
 
 @pytest.fixture

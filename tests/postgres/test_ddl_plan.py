@@ -11,9 +11,9 @@ import pytest
 from tests.postgres.tables import Colour, Owner, Tables, card
 from workbench.domain.datadef import field
 from workbench.errors import DatabaseError, StalePlan, WorkbenchError
-from workbench.postgres.alteration import Alteration
-from workbench.postgres.ddl_plan import TablesPlan, alter, tables_plan
 from workbench.postgres.engine import connect
+from workbench.postgres.tables.alteration import Alteration
+from workbench.postgres.tables.ddl_plan import TablesPlan, alter, tables_plan
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_nothing_is_half_done(tables: Tables) -> None:
 
 async def test_a_table_in_use(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction that holds on to a table is waited for, and when it does not end that is said."""
-    monkeypatch.setattr("workbench.postgres.ddl_plan.WAIT", 0.2)
+    monkeypatch.setattr("workbench.postgres.tables.ddl_plan.WAIT", 0.2)
     await tables.made(card())
     tables.define(card(new=field(int | None)))
     plan = await tables.plan()

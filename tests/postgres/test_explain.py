@@ -7,8 +7,8 @@ import pytest
 from tests.postgres.shelf import book, issue, owner, shelf
 from workbench import Delete, Insert, Session, Update
 from workbench.errors import DatabaseError
-from workbench.notebook.check_frames import explain_frame
-from workbench.postgres.explain import explain
+from workbench.notebook.frames.check import explain_frame
+from workbench.postgres.trial.explain import explain
 
 
 async def test_every_statement_is_explained(dsn: str) -> None:

@@ -25,8 +25,8 @@ import pytest
 from tests.editing import Note, at, desk, edit
 from workbench import Conflict, Delete, Insert, Session, Update
 from workbench.errors import ConnectionLost, DatabaseError
-from workbench.postgres.commit import Commit
-from workbench.postgres.embedded import EmbeddedPostgres
+from workbench.postgres.server.embedded import EmbeddedPostgres
+from workbench.postgres.writing.commit import Commit
 
 COMMIT = b"COMMIT\x00"      # the end of asyncpg's message
 A, B, C = (at(Note, key) for key in "abc")

@@ -13,7 +13,7 @@ import asyncpg
 
 from workbench import Conflict, Rejected, Session
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
-from workbench.postgres.commit import Commit
+from workbench.postgres.writing.commit import Commit
 
 SESSIONS, ACCOUNTS, COMMITS, START = 8, 50, 4000, Decimal(30)
 

@@ -19,10 +19,10 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, UnknownName
-from workbench.postgres.columns import constraint_name
-from workbench.postgres.given import type_name
-from workbench.postgres.model import PG_TYPES, Models
-from workbench.state.table import ForeignKey, Table, Unique
+from workbench.postgres.tables.columns import constraint_name
+from workbench.postgres.tables.given import type_name
+from workbench.postgres.tables.model import PG_TYPES, Models
+from workbench.state.planning.table import ForeignKey, Table, Unique
 
 
 class Colour(Enum):

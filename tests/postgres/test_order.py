@@ -23,7 +23,7 @@ from tests.editing import Note, at, desk, edit
 from workbench import Delete, Insert, Resource, Session, Update, field
 from workbench.domain.datadef import values_of
 from workbench.errors import CannotOrder
-from workbench.state.predicate import holds
+from workbench.state.planning.predicate import holds
 
 
 class Folder(Resource):

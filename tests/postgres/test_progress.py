@@ -12,8 +12,8 @@ import pytest
 
 from tests.editing import Note, at, desk, edit
 from workbench import Delete, Insert, Session, Update
-from workbench.postgres.commit import commit
-from workbench.postgres.statements import PORTION
+from workbench.postgres.writing.commit import commit
+from workbench.postgres.writing.statements import PORTION
 
 MANY = 50_000
 

@@ -21,9 +21,9 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import DatabaseError, TablesDiffer
-from workbench.postgres.catalogue import CATALOGUE, literals
-from workbench.postgres.model import Models
-from workbench.postgres.schema import prepare
+from workbench.postgres.tables.catalogue import CATALOGUE, literals
+from workbench.postgres.tables.model import Models
+from workbench.postgres.tables.schema import prepare
 
 
 class Kind(Enum):

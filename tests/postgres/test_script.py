@@ -19,8 +19,8 @@ from tests.state.domains import manage
 from tests.strategies import TEXT, Colour, Leg, records
 from workbench import Delete, Domain, Insert, Resource, Session, Target, Update, field
 from workbench.domain.registry import Registry
-from workbench.postgres.model import Models
-from workbench.postgres.script import HEAD, script
+from workbench.postgres.tables.model import Models
+from workbench.postgres.writing.script import HEAD, script
 
 
 def psql(dsn: str, text: str, *options: str) -> subprocess.CompletedProcess[str]:

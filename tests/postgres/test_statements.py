@@ -16,8 +16,8 @@ from tests.strategies import Address, Colour
 from workbench import Delete, Domain, Insert, Resource, Update, field
 from workbench.domain.mutation import Mutation
 from workbench.domain.registry import Registry
-from workbench.postgres.model import Models
-from workbench.postgres.statements import Statement, compiled
+from workbench.postgres.tables.model import Models
+from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.reader import MemoryReader
 
 BEFORE = START - timedelta(days=1)

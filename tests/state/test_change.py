@@ -15,8 +15,8 @@ from tests.state.domains import START, RecordingReader, Write, manage, notes, st
 from workbench import Delete, Domain, Insert, Resource, Target, Update, field, invariant
 from workbench.domain.datadef import same
 from workbench.errors import AlreadyExists, Invalid, NotFound
-from workbench.state.change import Change
 from workbench.state.manager import StateManager
+from workbench.state.planning.change import Change
 
 
 class Plain(Resource):

@@ -16,8 +16,8 @@ from tests.strategies import datadef_classes, records
 from workbench import Command, Domain, Rejected
 from workbench.errors import AlreadyExists, LogError
 from workbench.examples.bank import Deposit, OpenAccount, Pay, Withdraw, bank
-from workbench.state.command_log import CommandLog, LoggedCommand
 from workbench.state.manager import StateManager
+from workbench.state.retelling.command_log import CommandLog, LoggedCommand
 
 
 async def a_day() -> StateManager:

@@ -12,10 +12,10 @@ import pytest
 
 from workbench import Event, Resource, Target, Update, field
 from workbench.domain.kinds import kind_of
-from workbench.state.change import Change, Shape
-from workbench.state.order import Order, ordered
+from workbench.state.planning.change import Change, Shape
+from workbench.state.planning.order import Order, ordered
+from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 from workbench.state.state import Entry
-from workbench.state.table import Column, ForeignKey, Table, Unique
 
 
 class Seat(Resource):

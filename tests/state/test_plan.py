@@ -11,7 +11,7 @@ from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, Writ
 from workbench import Delete, Insert, Target, Update
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
-from workbench.state.plan import entries
+from workbench.state.planning.plan import entries
 
 A, B, C = (Target("notes", "note", key) for key in "abc")
 

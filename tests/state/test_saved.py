@@ -23,12 +23,12 @@ from workbench import Delete, Domain, Insert, Invalid, Resource, Target, Update,
 from workbench.domain.datadef import same
 from workbench.domain.registry import Registry
 from workbench.errors import OtherDefinition, SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
-from workbench.state.document import retyped, spelled
 from workbench.state.manager import StateManager
-from workbench.state.plan import Plan
-from workbench.state.plan_file import hash_of
-from workbench.state.restored import differences, restored
-from workbench.state.saved import SavedPlan
+from workbench.state.planning.plan import Plan
+from workbench.state.saved.document import retyped, spelled
+from workbench.state.saved.file import hash_of
+from workbench.state.saved.plan import SavedPlan
+from workbench.state.saved.restored import differences, restored
 
 
 class Note(Resource):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.strategies import ANNOTATION, values
 from workbench import Target
 from workbench.domain.datadef import same
-from workbench.state.source import Source
+from workbench.state.retelling.source import Source
 
 
 @settings(max_examples=150, deadline=None)

@@ -13,18 +13,18 @@ from typing import Any
 
 from workbench.domain.lint import Findings
 from workbench.errors import Conflict
-from workbench.notebook.box import LIMIT as LIMIT
-from workbench.notebook.box import STYLE as STYLE
-from workbench.notebook.box import box as box
-from workbench.notebook.box import safely as safely
-from workbench.notebook.box import value_html as value_html
-from workbench.notebook.conflict_html import conflict_html
-from workbench.notebook.plan_html import plan_html as plan_html
-from workbench.notebook.shown_findings import findings_html
-from workbench.notebook.shown_tables import altered_html
-from workbench.notebook.step_html import step_html
-from workbench.postgres.commit import Commit
-from workbench.postgres.ddl_plan import Altered
+from workbench.notebook.html.box import LIMIT as LIMIT
+from workbench.notebook.html.box import STYLE as STYLE
+from workbench.notebook.html.box import box as box
+from workbench.notebook.html.box import safely as safely
+from workbench.notebook.html.box import value_html as value_html
+from workbench.notebook.html.conflict import conflict_html
+from workbench.notebook.html.findings import findings_html
+from workbench.notebook.html.plan import plan_html as plan_html
+from workbench.notebook.html.step import step_html
+from workbench.notebook.shown.tables import altered_html
+from workbench.postgres.tables.ddl_plan import Altered
+from workbench.postgres.writing.commit import Commit
 from workbench.state.step import Step
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from workbench.domain.kinds import EnumKind, OptionalKind
 from workbench.domain.registry import Registry
 from workbench.errors import WorkbenchError
-from workbench.notebook.finder import label_of, present
+from workbench.notebook.forms.finder import label_of, present
 from workbench.notebook.workbench import Workbench
 
 IDENTIFIERS = 50        # at most, of one resource

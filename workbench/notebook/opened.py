@@ -19,21 +19,21 @@ from uuid import UUID, uuid4
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.errors import Conflict, WorkbenchError, nearest
-from workbench.notebook.called import Called
 from workbench.notebook.display import cell, register
+from workbench.notebook.html.called import Called
 from workbench.notebook.loop import Bridge
 from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
-from workbench.notebook.shown_plan import ShownPlan
+from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.watchers import Watchers
-from workbench.postgres.commit import Commit
-from workbench.postgres.ddl_plan import TablesPlan
-from workbench.postgres.explain import Explained
-from workbench.postgres.violation import Checked
+from workbench.postgres.tables.ddl_plan import TablesPlan
+from workbench.postgres.trial.explain import Explained
+from workbench.postgres.trial.violation import Checked
+from workbench.postgres.writing.commit import Commit
 from workbench.session import Session, behind
 from workbench.state.manager import now
-from workbench.state.plan import Plan
-from workbench.state.saved import SavedPlan
+from workbench.state.planning.plan import Plan
+from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
 
 T = TypeVar("T")

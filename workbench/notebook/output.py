@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from workbench.domain.file import File
-from workbench.notebook.box import value_html
-from workbench.notebook.frames import is_frame
+from workbench.notebook.frames.state import is_frame
+from workbench.notebook.html.box import value_html
 from workbench.state.step import Step
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.notebook.frames.time import branches_frame
 from workbench.notebook.opened import Opened
-from workbench.notebook.shown_comparison import ShownComparison
-from workbench.notebook.shown_source import ShownSource
-from workbench.notebook.time_frames import branches_frame
-from workbench.state.branch import Branch
-from workbench.state.command_log import CommandLog, LoggedCommand
+from workbench.notebook.shown.comparison import ShownComparison
+from workbench.notebook.shown.source import ShownSource
+from workbench.state.history.branch import Branch
 from workbench.state.replay import Rebased
+from workbench.state.retelling.command_log import CommandLog, LoggedCommand
 from workbench.state.step import Step
 
 if TYPE_CHECKING:

@@ -15,36 +15,36 @@ from workbench.domain.convert import shown
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource
 from workbench.errors import Invalid, ItemsLeftOut, Problem
-from workbench.notebook.batch_frames import rows_of
 from workbench.notebook.display import cell
-from workbench.notebook.frames import items_frame, pending_frame
-from workbench.notebook.map import map_of
+from workbench.notebook.frames.batch import rows_of
+from workbench.notebook.frames.rivals import conflict_frame, drift_frame
+from workbench.notebook.frames.state import items_frame, pending_frame
+from workbench.notebook.frames.time import events_frame, steps_frame
 from workbench.notebook.output import kept
+from workbench.notebook.pictures.map import map_of
+from workbench.notebook.pictures.shown_diagram import ShownDiagram
+from workbench.notebook.pictures.step_diagram import step_diagram
+from workbench.notebook.pictures.timeline import timeline_of
 from workbench.notebook.progress import ProgressBar
-from workbench.notebook.rival_frames import conflict_frame, drift_frame
-from workbench.notebook.shown_batch import ShownBatch
-from workbench.notebook.shown_diagram import ShownDiagram
-from workbench.notebook.shown_plan import ShownPlan
-from workbench.notebook.shown_saved_plan import ShownSavedPlan, history_frame
-from workbench.notebook.shown_tables import ShownTables
-from workbench.notebook.step_diagram import step_diagram
-from workbench.notebook.time_frames import events_frame, steps_frame
-from workbench.notebook.timeline import timeline_of
+from workbench.notebook.shown.batch import ShownBatch
+from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.shown.saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.shown.tables import ShownTables
 from workbench.notebook.travelling import Travelling
-from workbench.postgres.commit import WAIT, Commit
-from workbench.state.branch import Branch
+from workbench.postgres.writing.commit import WAIT, Commit
+from workbench.state.history.branch import Branch
 from workbench.state.merge import Way
-from workbench.state.plan import Plan
+from workbench.state.planning.plan import Plan
 from workbench.state.replay import Rebased
-from workbench.state.restored import differences
-from workbench.state.saved import SavedPlan
+from workbench.state.saved.plan import SavedPlan
+from workbench.state.saved.restored import differences
 from workbench.state.step import Step
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.notebook.form import Form
-    from workbench.notebook.panel import Panel
+    from workbench.notebook.forms.form import Form
+    from workbench.notebook.panels.panel import Panel
 
 
 class Workbench(Travelling):
@@ -255,14 +255,14 @@ class Workbench(Travelling):
 
         ``on`` is what it is issued on, ``initial`` what stands in its fields. Items are chosen by what they are called:
         the field in their Resource's ``_label``, else its first text. Raises UnknownName, Invalid."""
-        from workbench.notebook.form import Form  # ipywidgets bring IPython: a script does without
+        from workbench.notebook.forms.form import Form  # ipywidgets bring IPython: a script does without
 
         return Form(self, command, on=on, **initial)
 
     def panel(self) -> Panel:
         """The workbench to click: commands, plan, items, steps, branches, conflicts. Open as many as you like: they all
         show the same, whoever issued it, a click or a cell."""
-        from workbench.notebook.panel import Panel
+        from workbench.notebook.panels.panel import Panel
 
         return Panel(self)
 

@@ -10,8 +10,8 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
-from workbench.postgres.statements import column_of
-from workbench.state.table import Table, quoted
+from workbench.postgres.writing.statements import column_of
+from workbench.state.planning.table import Table, quoted
 
 
 class Drift(NamedTuple):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from workbench.domain.resource import Identifier
 from workbench.errors import DatabaseError
 from workbench.postgres.engine import Engine
-from workbench.postgres.statements import column_of
-from workbench.state.table import Table, quoted
+from workbench.postgres.writing.statements import column_of
+from workbench.state.planning.table import Table, quoted
 
 PATIENCE = 2.0      # seconds: whoever types does not wait longer
 

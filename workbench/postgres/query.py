@@ -13,9 +13,9 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, TablesDiffer
 from workbench.postgres.engine import Engine
-from workbench.postgres.statements import PORTION, column_of, encoder
+from workbench.postgres.writing.statements import PORTION, column_of, encoder
+from workbench.state.planning.table import Table, quoted
 from workbench.state.progress import Progress
-from workbench.state.table import Table, quoted
 from workbench.state.uncollected import uncollected
 
 

@@ -15,7 +15,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.state.manager import StateManager
 from workbench.state.merge import Way, mergeable
-from workbench.state.plan import Plan
+from workbench.state.planning.plan import Plan
 
 
 async def reconciled(

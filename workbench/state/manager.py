@@ -29,28 +29,28 @@ from workbench.errors import (
     UnknownName,
     WorkbenchError,
 )
-from workbench.state.branch import Branch
-from workbench.state.branch_merge import merged
-from workbench.state.change import change_of
 from workbench.state.clash import Clash, clash_of
-from workbench.state.comparison import Comparison, compare
-from workbench.state.document import Made
 from workbench.state.draft import Draft
-from workbench.state.history import History
+from workbench.state.history.branch import Branch
+from workbench.state.history.comparison import Comparison, compare
+from workbench.state.history.history import History
+from workbench.state.history.merge import merged
 from workbench.state.items import items_of, misfits_of
 from workbench.state.merge import Way, resolved
-from workbench.state.part import part_of, without
-from workbench.state.plan import Plan, plan_of
+from workbench.state.planning.change import change_of
+from workbench.state.planning.part import part_of, without
+from workbench.state.planning.plan import Plan, plan_of
+from workbench.state.planning.table import Table
 from workbench.state.process import Unit
 from workbench.state.progress import Progress
 from workbench.state.reader import Reader
 from workbench.state.refused import RefusedCommand
 from workbench.state.replay import Issued, Rebased, replay
 from workbench.state.revert import reverted
-from workbench.state.saved_states import SavedStates
+from workbench.state.saved.document import Made
+from workbench.state.saved.states import SavedStates
 from workbench.state.state import Cache, State
 from workbench.state.step import Step
-from workbench.state.table import Table
 from workbench.state.turn import Turn
 from workbench.state.uncollected import uncollected
 from workbench.state.view import Means

@@ -16,10 +16,10 @@ from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, NothingTo
-from workbench.state.change import Change
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
 from workbench.state.merge import Decision
+from workbench.state.planning.change import Change
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
 

@@ -1,0 +1,56 @@
+"""Aim: what a command is issued on, chosen as in any Picker, or said as ``wb.issue`` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Identifier
+from workbench.errors import UnknownName
+from workbench.notebook.forms.desk import Desk
+from workbench.notebook.forms.picker import Picker
+
+
+class Aim(Picker):
+    """What a command is issued on; ``new`` says whether it is a new item where nothing is chosen.
+
+    A text such as ``account/<id>`` is taken as it is, and ``account`` for a new one."""
+
+    def __init__(self, kindreds: Sequence[Kindred], desk: Desk, *, new: bool) -> None:
+        names = [kindred[1] for kindred in kindreds]
+        super().__init__(kindreds, desk, "on", [], f"a new {names[0]}" if new else "an item, if it is on one")
+        self.input.tooltip = f"the {' or '.join(names)} that it is issued on"
+        self.widget.add_class("wb-on")
+        self._new = new
+
+    @property
+    def value(self) -> str | None:
+        """It as ``wb.issue`` takes it: ``bank:account/<id>``, or a resource for a new item; None for nothing."""
+        text = self.input.value.strip()
+        registry, home = self._desk.finder.registry, self._desk.home
+        with suppress(UnknownName):
+            if text and text not in self._offered:
+                resource, slash, _ = text.partition("/")
+                kindred = registry.kindred(resource, home=home)
+                return str(registry.target(text, home=home)) if slash else ":".join(kindred)
+        target = self.target
+        return None if target is None else str(target)
+
+    def set(self, on: Any) -> None:
+        """Has what ``wb.issue`` takes as ``on`` stand there; raises UnknownName, Invalid."""
+        registry, home = self._desk.finder.registry, self._desk.home
+        if isinstance(on, type) or (isinstance(on, str) and "/" not in on):
+            self.input.value = ":".join(registry.kindred(on, home=home))
+        elif isinstance(on, UUID | int):
+            self.input.value = str(on)
+        else:
+            self.show(registry.target(on, home=home))
+
+    def _unseen(self, identifier: Identifier) -> bool:
+        return self._new or super()._unseen(identifier)
+
+    def _judge(self) -> None:
+        _ = self.value

@@ -1,0 +1,263 @@
+"""Form: a command filled in and issued by mouse or keyboard: what it is on, a control for each field, and the outcome.
+
+Everything goes by the command's address, so that a form made before its cell ran again issues the present command; it
+takes on the present fields at the end of that cell, and what was typed stays. An error in a callback would be lost by
+ipywidgets: here it is shown, and kept in ``last_error``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from html import escape
+from keyword import iskeyword
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+import ipywidgets as widgets
+
+from workbench.domain.convert import Refused
+from workbench.domain.entity import Command
+from workbench.domain.kinds import within
+from workbench.domain.registry import Kindred, Registry
+from workbench.errors import Invalid, NotGranted, Problem, UnknownName
+from workbench.notebook.arrival import Arrival
+from workbench.notebook.closing import close, show
+from workbench.notebook.display import after_cells, called
+from workbench.notebook.forms.aim import Aim
+from workbench.notebook.forms.controls import control_of
+from workbench.notebook.forms.desk import Desk
+from workbench.notebook.forms.finder import Finder
+from workbench.notebook.forms.group import Group
+from workbench.notebook.forms.style import STYLE
+from workbench.notebook.html.box import box
+from workbench.notebook.html.called import Called
+from workbench.notebook.html.errors import error_html
+from workbench.notebook.html.step import step_html
+from workbench.state.step import Step
+
+_TAKEN = ("on", "data", "if_match")     # arguments of issue itself
+TWICE = 0.5     # seconds within which the same click again is the second one of a double click
+WIDE = 100      # characters of code in one line
+
+
+class Form:
+    """The form of one command on a workbench. What was filled in stays there after issuing."""
+
+    def __init__(self, wb: Any, command: type[Command] | str, /, *, on: Any = None, **initial: Any) -> None:
+        self._wb = wb
+        self._registry: Registry = wb._at_work().registry
+        self._cls, self.address = found(self._registry, command)
+        self._finder = Finder(wb)
+        self._busy, self._last = Lock(), (float("-inf"), None)      # when it issued, and what
+        self.last_error: BaseException | None = None
+        self.title, self.fields = widgets.HTML(), widgets.VBox()
+        self.button = widgets.Button(description="Issue", button_style="primary", tooltip=f"issue {self.address}")
+        self.output, self.outcome, self.code = widgets.Output(), widgets.HTML(), widgets.HTML()
+        self._arrival = Arrival()
+        self.button.on_click(lambda _: self._run(self._entered))
+        issuing = widgets.HBox([self.button, widgets.HTML('<span class="wb-hint">* must be filled in</span>')])
+        self.widget = widgets.VBox([self.title, self.fields, issuing, self.output, self.outcome, self.code,
+                                    self._arrival.widget])
+        for widget, css in ((self.widget, "wb-form"), (self.button, "wb-issue"), (self.outcome, "wb-outcome"),
+                            (self.code, "wb-code")):
+            widget.add_class(css)
+        self._build()
+        unknown = [name for name in initial if name not in self._cls._fields or name.startswith("_")]
+        if unknown:
+            raise UnknownName("field", unknown[0], self.controls, where=self.address)
+        self._fill(initial)
+        if on is not None:
+            if self.aim is None:
+                raise Invalid(self.address, [Problem("on", on, "its domain has no resource, so it is on no item")])
+            self.aim.set(on)
+        self._unhook = after_cells(self.refresh)
+        self._follows = True
+        self.widget._view_count = 0     # the front end counts from now on where it is in sight
+        self.widget.observe(self._sighted, "_view_count")
+
+    @property
+    def controls(self) -> Any:
+        """The control of each field."""
+        return self.group.controls
+
+    @property
+    def on(self) -> str | None:
+        """What it is issued on, as ``wb.issue`` takes it."""
+        return None if self.aim is None else self.aim.value
+
+    def refresh(self) -> None:
+        """Takes on the command as it is defined now, and offers the items that there are now; what was typed stays."""
+        self._run(self._refresh)
+
+    def issue(self) -> Step | None:
+        """Issues what is filled in, if every field takes it; None, and the reason shown, if it does not."""
+        if not self._busy.acquire(blocking=False):
+            return None     # a click that came in, on another thread, while the first one is at work
+        self.button.disabled = True
+        self.last_error = None
+        try:
+            self.output.outputs = ()
+            with self.output:       # what a handler prints, and a long command's bar, would be seen nowhere else
+                return self._issued()
+        finally:
+            self.button.disabled = False
+            self._busy.release()
+
+    def close(self) -> None:
+        """Takes the form away."""
+        self._unhook()
+        self._arrival.close()
+        close(self.widget)
+
+    def _sighted(self, change: Any) -> None:
+        """Its cell ran again or was deleted: nobody looks, and it follows no more; a notebook that is opened again
+        shows it again."""
+        if change.new == 0:
+            self._unhook()
+            self._follows = False
+        elif not self._follows:
+            self._unhook = after_cells(self.refresh)
+            self._follows = True
+            self.refresh()
+
+    def _build(self) -> None:
+        """Makes the controls of the present command."""
+        domain = self.address.partition(":")[0]
+        desk = Desk(control_of, self._finder, run=self._run, changed=lambda: None, entered=self._entered, home=domain)
+        definition = self._registry.known(self._cls).definition
+        kindreds = ([self._registry.kindred(definition.on)] if definition.on is not None
+                    else touchable(self._registry, domain))
+        self.aim = Aim(kindreds, desk, new=definition.on is not None) if kindreds else None
+        self.group = Group(self._cls, desk)
+        head = escape(self._cls.__doc__.splitlines()[0]) if self._cls.__dict__.get("__doc__") else ""
+        self.title.value = f'{STYLE}<b>{escape(self.address)}</b> <span class="wb-hint">{head}</span>'
+        show(self.fields, [*([self.aim.widget] if self.aim else []), self.group.widget])
+
+    def _fill(self, initial: Mapping[str, Any]) -> None:
+        """Has values stand in the fields; raises Invalid with all that are not admitted."""
+        faults: list[Problem] = []
+        for name, value in initial.items():
+            try:
+                self.group.set({name: value})
+            except Refused as refusal:
+                faults.append(Problem(name, value, str(refusal)))
+            except Invalid as invalid:
+                faults += within(name, invalid.problems)
+        if faults:
+            raise Invalid(self.address, faults)
+
+    def _refresh(self) -> None:
+        if self._wb.closed:
+            self._unhook()
+            return
+        cls, _ = found(self._registry, self.address)
+        if cls is not self._cls:
+            typed, aimed, hidden = self.group.draft(), self.aim and self.aim.draft(), self.group.hidden
+            self._cls = cls
+            self._build()
+            self.group.hidden = {name: value for name, value in hidden.items() if name in cls._fields}
+            self.group.redraft(typed)
+            if self.aim is not None:
+                self.aim.redraft(aimed)
+        self.group.refresh()
+        if self.aim is not None:
+            self.aim.refresh()
+
+    def _issued(self) -> Step | None:
+        """As ``issue``; nothing is raised, for ``output`` would swallow it."""
+        made: list[Step | None] = []
+        self._run(lambda: made.append(self._called()))
+        return made[0] if made else None
+
+    def _called(self) -> Step | None:
+        self._wb._at_work()
+        self._refresh()
+        if not self._right():
+            return None
+        command, on = self._cls(**self.group.value), self.on
+        data = {name: self._cls._fields[name].kind.dump(getattr(command, name)) for name in self.group.value}
+        code = escape(code_of(called(self._wb) or "wb", self.address, on, data))
+        self.code.value = f'<div class="wb-hint">as code:</div><pre>{code}</pre>'
+        step: Step = self._wb.issue(self.address, on=on, data=data)
+        self.outcome.value = step_html(step, Called(self._wb.session.manager))
+        self._refresh()
+        self._last = monotonic(), self._typed()
+        return step
+
+    def _right(self) -> bool:
+        """Whether all is filled in as it must be; the keyboard goes to the first place where it is not."""
+        aimed = self.aim is None or self.aim.check()
+        right = self.group.check()
+        if self.aim is not None and not aimed:
+            self.aim.focus()
+        elif not right:
+            self.group.focus()
+        return aimed and right
+
+    def _entered(self) -> None:
+        self._arrival.then(lambda: self._run(self._clicked))
+
+    def _clicked(self) -> None:
+        at, typed = self._last
+        if monotonic() - at > TWICE or typed != self._typed():
+            self.issue()
+
+    def _typed(self) -> Any:
+        return [self.aim and self.aim.draft(), [control.draft() for control in self.controls.values()]]
+
+    def _run(self, deed: Callable[[], Any]) -> None:
+        """Does what a callback asks for; ipywidgets would swallow what it raises."""
+        try:
+            deed()
+        except Exception as error:
+            self.last_error = error
+            self.outcome.value = error_html(error)
+        except KeyboardInterrupt as interrupt:
+            self.last_error = interrupt
+            self.outcome.value = box('<div role="alert" class="delete">✗ interrupted; all is as it was before</div>')
+
+    def __repr__(self) -> str:
+        return (f"<form of {self.address}; where there is nothing to click, the kernel was restarted or is gone: "
+                f"open it again with wb.form({self.address!r})>")
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = self.widget._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/plain": repr(self)}
+
+
+def code_of(wb: str, address: str, on: str | None, data: dict[str, Any]) -> str:
+    """The cell that issues the same."""
+    arguments = [repr(address)] + ([f"on={on!r}"] if on is not None else [])
+    if not any(iskeyword(name) or name in _TAKEN for name in data):
+        arguments += [f"{name}={value!r}" for name, value in data.items()]
+    else:
+        arguments.append(f"data={data!r}")
+    line = f"{wb}.issue({', '.join(arguments)})"
+    return line if len(line) <= WIDE else "\n".join([f"{wb}.issue(", *(f"    {one}," for one in arguments), ")"])
+
+
+def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:
+    """The present class of a command, given as a class or by its address, and its address; raises UnknownName."""
+    registry.refresh()
+    if isinstance(command, str):
+        domain, _, key = command.partition(":")
+        if domain not in registry.domains:
+            raise UnknownName("domain", domain, registry.domains)
+        commands = registry.domains[domain].commands
+        if key not in commands:
+            raise UnknownName("command", key, commands, where=domain)
+        return commands[key].cls, command
+    known = registry.known(command)
+    return known.cls, f"{known.domain}:{known.key}"
+
+
+def touchable(registry: Registry, domain: str) -> list[Kindred]:
+    """The resources that a domain may touch."""
+    granted = []
+    for kindred in registry.resources:
+        with suppress(NotGranted):
+            registry.grant(domain, kindred)
+            granted.append(kindred)
+    return granted

@@ -1,0 +1,36 @@
+"""Form style: how a form's controls stand, in a sheet that the form brings along; the colours are JupyterLab's own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from workbench.notebook.forms.desk import NAMES
+
+# Of selects; JupyterLab's own is black, in the dark theme too.
+ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
+                "viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' "
+                "stroke-width='2'/%3E%3C/svg%3E\")")
+STYLE: Final = f"""<style>
+.wb-form {{max-width: 46em; {ARROW}}}
+.wb-form .widget-inline-hbox, .wb-form .wb-line {{width: auto}}
+.wb-form .wb-line > .widget-inline-hbox {{flex: 1 1 auto; min-width: 0}}
+.wb-form .wb-line > .wb-zone {{flex: 0 1 16em}}
+.wb-form .wb-line > .wb-none, .wb-form .wb-title > .wb-none {{flex: 0 0 auto; width: auto}}
+.wb-form .wb-title > .wb-none {{margin-left: 1em}}
+.wb-form .wb-line > .wb-tick {{margin-left: calc({NAMES} + 10px)}}
+.wb-form .wb-row > .wb-member > .wb-line > .wb-tick {{margin-left: 2px}}
+.wb-form .wb-beneath > .widget-html-content > div {{margin-left: calc({NAMES} + 8px); line-height: 1.4;
+    overflow-wrap: anywhere}}
+.wb-form .wb-nested {{border-left: 2px solid var(--jp-border-color1, #9e9e9e); margin: 0 0 .4em .5em;
+    padding-left: .6em}}
+.wb-form .wb-nested > .wb-beneath > .widget-html-content > div {{margin-left: 2px}}
+.wb-form .wb-row > .wb-member {{flex: 1 1 auto; min-width: 0}}
+.wb-form .wb-row > button {{flex: 0 0 auto; min-width: 2.2em; padding: 0}}
+.wb-form .wb-add {{align-self: flex-start}}
+.wb-form input[type=datetime-local], .wb-form input[type=time] {{flex: 1 1 auto; min-width: 0; box-sizing: border-box;
+    height: var(--jp-widgets-inline-height); padding: var(--jp-widgets-input-padding) 8px; border: 1px solid
+    var(--jp-widgets-input-border-color); background: var(--jp-widgets-input-background-color);
+    color: var(--jp-widgets-input-color); font-size: var(--jp-widgets-font-size)}}
+.wb-form .wb-hint {{opacity: .75}}
+.wb-form .wb-problem {{color: color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, currentColor)}}
+</style>"""

@@ -1,0 +1,1 @@
+"""Frames: what a session holds, plans, finds and did, as DataFrames."""

@@ -1,0 +1,62 @@
+"""Batch frames: a DataFrame as the rows of ``issue_many``, and what came of a Batch as a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from workbench.domain.entity import Command
+from workbench.domain.kinds import OptionalKind
+from workbench.notebook.frames.state import frame_of, is_frame
+from workbench.state.batch import Batch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def rows_of(commands: Iterable[Any], of: type[Command] | None) -> Iterable[Any]:
+    """What ``issue_many`` takes: of a DataFrame a dict for each row, its columns being fields and ``on`` the item.
+
+    What is missing (NaN, NA, NaT, None) is left out, so that the field's own ``initial`` holds, and a row without
+    ``on`` is on what is given for all. Whole numbers that pandas holds as floats, beside missing ones, are whole again
+    where the field is one. Anything else than a DataFrame is returned as it is."""
+    if not is_frame(commands):
+        return commands
+    rows: list[dict[str, Any]] = [{} for _ in range(len(commands))]
+    for place, name in enumerate(commands.columns):
+        column = commands.iloc[:, place]
+        whole = column.dtype.kind == "f" and _is_whole(of, name)
+        for row, value, present in zip(rows, column.tolist(), column.notna().tolist(), strict=True):
+            if present:
+                row[name] = int(value) if whole and value.is_integer() else value
+    return rows
+
+
+def _is_whole(of: type[Command] | None, name: Any) -> bool:
+    declared = None if of is None else of._fields.get(name)
+    if declared is None:
+        return False
+    kind = declared.kind.inner if isinstance(declared.kind, OptionalKind) else declared.kind
+    return kind.annotation is int
+
+
+def refusals_frame(batch: Batch) -> pd.DataFrame:
+    """What a batch refused, one a row; the index is the ``place`` in what was given, from 0, as ``DataFrame.iloc``.
+
+    Columns: ``command`` (None where what was given was none), ``error`` and ``message``, ``given``."""
+    return frame_of(
+        [(None if one.command is None else type(one.command).__name__, one.error, one.message, one.given)
+         for one in batch.refusals],
+        {"command": str | None, "error": str, "message": str, "given": object},
+        index=("place", [one.place for one in batch.refusals], int))
+
+
+def causes_frame(batch: Batch) -> pd.DataFrame:
+    """What a batch refused by cause, the most frequent first.
+
+    Columns: ``times``, ``command``, ``error``, ``words`` (with … for names and figures), ``place`` and ``example``, the
+    first one's place in what was given and its own words. The index counts from 1."""
+    return frame_of(
+        [(cause.times, cause.command, cause.error, cause.words, cause.first.place, cause.first.message)
+         for cause in batch.causes],
+        {"times": int, "command": str, "error": str, "words": str, "place": int, "example": str})

@@ -1,0 +1,98 @@
+"""Frames of time: the steps of a line with what was refused in between, its events, the branches, what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from workbench.domain.datadef import MISSING, values_of
+from workbench.notebook.frames.state import frame_of
+from workbench.state.history.branch import Branch
+from workbench.state.history.comparison import Comparison
+from workbench.state.planning.part import touched
+from workbench.state.refused import RefusedCommand
+from workbench.state.step import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.DataFrame:
+    """The steps of a branch, one a row: the committed ones, the pending ones, those that were undone; and behind the
+    step that it came after each command that was refused on this branch.
+
+    The index is the step's ``number`` (``Int64``; missing for a refused command). Columns: ``at``, ``user``, ``cell``,
+    ``command``, ``target`` (text or None), ``events`` (their names), ``mutations`` and ``items`` (how many),
+    ``response`` (what the response handler made of it), ``refusal`` (its words or None), ``state`` ("committed",
+    "pending", "undone", "refused"), ``here`` (True for the step where we are)."""
+    refused: dict[int, list[RefusedCommand]] = {}
+    for refusal in refusals:
+        if refusal.branch == branch.name:
+            refused.setdefault(refusal.after, []).append(refusal)
+    present = branch.state.steps()
+    undone = [state.step for state in branch.undone if state.step is not None]
+    states = {**dict.fromkeys(branch.state.pending(), "pending"), **dict.fromkeys(undone, "undone")}
+    numbers: list[int | None] = []
+    rows: list[tuple[Any, ...]] = []
+
+    def tell_refused(number: int) -> None:
+        for one in refused.pop(number, ()):
+            numbers.append(None)
+            on = None if one.on is None else str(one.on)
+            rows.append((one.at, one.user, one.cell, type(one.command).__name__, on, [], 0, 0, None,
+                         f"{one.error}: {one.message}", "refused", False))
+
+    tell_refused(0)
+    for step in [*present, *undone]:
+        numbers.append(step.number)
+        rows.append((step.at, step.user, step.cell, type(step.command).__name__,
+                     None if step.handling.target is None else str(step.handling.target),
+                     [type(event).__name__ for event in step.events], len(step.mutations), len(touched(step)),
+                     step.output, None, states.get(step, "committed"), bool(present) and step is present[-1]))
+        tell_refused(step.number)
+    return frame_of(rows, {
+        "at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
+        "events": object, "mutations": int, "items": int, "response": object, "refusal": str | None, "state": str,
+        "here": bool}, index=("number", numbers, int | None))
+
+
+def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
+    """The events of some steps, one a row, in the order in which they happened.
+
+    Columns: ``event``, ``target`` (text or None), ``values`` (a dict), ``mutations`` (how many), ``command``,
+    ``policy`` (that issued it, or None), ``step``, ``user``, ``at``. The index counts from 1."""
+    rows = [(type(event).__name__, None if event._target is None else str(event._target), values_of(event),
+             len(occurrence.mutations), type(handling.command).__name__, handling.policy, step.number, step.user,
+             step.at)
+            for step in steps for handling in step.handling.walk()
+            for occurrence in handling.occurrences for event in [occurrence.event]]
+    return frame_of(rows, {"event": str, "target": str | None, "values": object, "mutations": int, "command": str,
+                           "policy": str | None, "step": int, "user": str | None, "at": datetime})
+
+
+def branches_frame(branches: Iterable[Branch], here: Branch) -> pd.DataFrame:
+    """The branches, one a row, ``main`` first; the index is their ``name``.
+
+    Columns: ``here`` (bool), ``named`` (False for what an issue after an undo left behind), ``forked_from`` (a name or
+    None), ``steps`` (its own), ``pending`` (steps), ``undone`` (steps), ``items`` (that are changed)."""
+    branches = list(branches)
+    rows = [(branch is here, branch.named, branch.forked_from, len(branch.steps()), len(branch.state.pending()),
+             len(branch.undone), len(branch.state.changed)) for branch in branches]
+    return frame_of(rows, {"here": bool, "named": bool, "forked_from": str | None, "steps": int, "pending": int,
+                           "undone": int, "items": int}, index=("name", [branch.name for branch in branches], str))
+
+
+def comparison_frame(comparison: Comparison) -> pd.DataFrame:
+    """What differs, one column of an item a row; the names of the sides are in ``frame.attrs``.
+
+    Columns: ``change`` ("insert": only on the right, "delete": only on the left, "update"), ``resource``,
+    ``identifier``, ``column``, ``base``, ``left``, ``right`` (None where there is no such item). The index counts
+    from 1."""
+    rows = [(one.kind, f"{one.target.domain}:{one.target.resource}", one.target.identifier, column,
+             *(None if value is MISSING else value for value in one.sides(column)))
+            for one in comparison for column in one.columns]
+    frame = frame_of(rows, {"change": str, "resource": str, "identifier": object, "column": str, "base": object,
+                            "left": object, "right": object})
+    frame.attrs.update(left=comparison.left, right=comparison.right)
+    return frame

@@ -1,0 +1,62 @@
+"""Conflict as HTML: the items on which a plan and the database, or two branches, disagree: base, mine, theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from workbench.domain.datadef import MISSING, same
+from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.called import Called, field_html, target_html
+from workbench.state.clash import Clash
+
+
+def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None) -> str:
+    """The clashes of a Conflict (its ``items`` and ``branch``): who did what, and the columns that differ.
+
+    A value is marked where a side changed it; where both did, to different values, the column is marked ✗."""
+    parts = [conflict_head(len(clashes), branch), *map(clash_html, clashes[:LIMIT])]
+    if len(clashes) > LIMIT:
+        parts.append(f'<div class="dim">… and {len(clashes) - LIMIT} more; wb.conflict has them all</div>')
+    return box(*parts)
+
+
+def conflict_head(count: int, branch: str | None) -> str:
+    """What the conflict is with, and that nothing was lost by it."""
+    items = f"{count} item{'' if count == 1 else 's'}"
+    if branch is None:
+        return f"<b>Conflict on {items}; nothing was written, everything pending is kept</b>"
+    told = "mine is what it is here, theirs what it is on that branch"
+    return (f"<b>Conflict with the branch {escape(repr(branch))} on {items}; nothing was merged</b>"
+            f'<div class="dim">{told}; where all are decided, it is merged</div>')
+
+
+def clash_html(clash: Clash, called: Called | None = None) -> str:
+    """One item of a conflict, without a frame of its own; ``called`` tells what items are called."""
+    target = clash.target
+    told = target_html(target, called) + escape(str(clash).splitlines()[0].removeprefix(str(target)))
+    sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]
+    if clash.kind.startswith(("read", "search")):       # what it was is not kept, and mine it is not
+        return f"<div>{told}</div>"
+    rows = []
+    for name in dict.fromkeys(name for side in sides for name in side if not name.startswith("_")):
+        base, mine, theirs = (side.get(name, MISSING) for side in sides)
+        if not (same(base, mine) and same(base, theirs)):
+            both = not (same(base, mine) or same(base, theirs) or same(mine, theirs))
+            sign = '<span class="delete" title="both changed it">✗</span> ' if both else ""
+            rows.append(f'<tr><th scope="row">{sign}{escape(name)}</th><td class="told dim">'
+                        f"{_told(clash, name, base, called)}</td>" + "".join(
+                            f'<td class="told {_kind(base, side)}">{_told(clash, name, side, called)}</td>'
+                            for side in (mine, theirs)) + "</tr>")
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("column", "base", "mine", "theirs"))
+    table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>" if rows else ""
+    return f"<div>{told}</div>{table}"
+
+
+def _kind(base: Any, side: Any) -> str:
+    return "dim" if same(base, side) else "delete" if side is MISSING else "insert" if base is MISSING else "update"
+
+
+def _told(clash: Clash, name: str, value: Any, called: Called | None) -> str:
+    return "–" if value is MISSING else field_html(called, clash.target, name, value)

@@ -1,0 +1,120 @@
+"""Plan as HTML: a summary line, ``+ ~ -`` with old -> new per column grouped by resource; causes and SQL are folded.
+
+It is made of a Plan, its statements and the last check of it; a saved plan, which looks like a Plan, is shown the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import Any
+
+from workbench.domain.resource import Resource, Target
+from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.called import Called, field_html, label_in, named_html
+from workbench.notebook.html.sql import sql_html
+from workbench.postgres.trial.violation import Checked, Violation
+from workbench.postgres.writing.statements import Statement
+from workbench.state.planning.change import Change
+from workbench.state.planning.plan import Plan
+
+TOLD = 1000     # changes of a plan whose causes are folded under each: finding them takes a look at all, for each
+
+
+def plan_html(
+    plan: Plan, statements: Sequence[str], *, checked: Checked | None = None, ago: float = 0.0,
+    why: Callable[[Change], str] | None = None, called: Called | None = None,
+) -> str:
+    """A plan to look at: ``checked`` is what the last check of it found, ``ago`` how many seconds before.
+
+    ``why`` tells in words what led to a change; ``called`` what the items are called that others refer to."""
+    groups: dict[str, list[Change]] = {}
+    for change in plan.changes[:LIMIT]:
+        groups.setdefault(f"{change.target.domain}:{change.target.resource}", []).append(change)
+    blamed: dict[Target | None, list[Violation]] = {}
+    for violation in checked.violations if checked is not None else ():
+        blamed.setdefault(violation.target, []).append(violation)
+    parts = [f"<div><b>Plan: {escape(plan.summary)}</b>{_facts(statements, checked, ago)}</div>"]
+    told = why if len(plan) <= TOLD else None
+    rows = []
+    for resource, changes in groups.items():
+        rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(resource)}</th></tr>')
+        rows += [_change_row(change, blamed.pop(change.target, []), told, called) for change in changes]
+    if rows:    # one table, so that what is told of each resource begins at one place
+        parts.append(f"<table>{''.join(rows)}</table>")
+    parts[1:1] = [_violation(violation) for violations in blamed.values() for violation in violations[:LIMIT]]
+    if len(plan) > LIMIT:
+        parts.append(f'<div class="dim">… and {len(plan) - LIMIT} more; plan.frame() has them all</div>')
+    if why is not None and told is None:
+        parts.append('<div class="dim">what led to a change: plan.why(item)</div>')
+    if not len(plan):
+        parts.append('<div class="dim">Nothing to do.</div>')
+    if plan.idle:
+        parts.append(f'<div class="dim">{len(plan.idle)} touched, but the values are as they were</div>')
+    if plan.reads:
+        read = f"{len(plan.reads)} read and not changed; the commit verifies that they did not move"
+        parts.append(f'<div class="dim">{read}</div>')
+    if statements:
+        sql = "\n".join([*statements, "-- with all values, for psql: plan.sql()"])
+        parts.append(f"<details><summary>SQL</summary><pre>{sql_html(sql)}</pre></details>")
+    return box(*parts)
+
+
+def _facts(statements: Sequence[str], checked: Checked | None, ago: float) -> str:
+    """``; 2 statements; checked 12 s ago: 1 violation``."""
+    count = len(statements)
+    facts = f'<span class="dim">; {count} statement{"" if count == 1 else "s"}</span>' if count else ""
+    if checked is not None:
+        found = len(checked.violations)
+        sign, kind = ("✓", "insert") if checked.ok else ("✗", "delete")
+        facts += (f'<span class="dim">; checked {_span(ago)} ago:</span> <span class="{kind}">{sign} {found or "no"} '
+                  f'violation{"" if found == 1 else "s"}</span>')
+    return facts
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _change_row(
+    change: Change, violations: Sequence[Violation], why: Callable[[Change], str] | None, called: Called | None,
+) -> str:
+    old, new, target = change.old, change.new, change.target
+
+    def value_html(name: str, value: Any) -> str:
+        return field_html(called, target, name, value)
+
+    if change.kind == "update":
+        told = [_column(name, f'<span class="dim">{value_html(name, old[name])} →</span> {value_html(name, value)}')
+                for name, value in new.items()]
+    else:
+        told = [_column(name, value_html(name, value)) for name, value in (new or old).items()]
+    told += map(_violation, violations)
+    steps = escape(f"step{'' if len(change.steps) == 1 else 's'} {', '.join(map(str, change.steps))}")
+    if why is not None:
+        steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
+    item = change.before if change.after is None else change.after
+    label = label_in(item) if isinstance(item, Resource) else None      # of a saved plan there are mappings
+    return (f'<tr><td class="who {change.kind}">{change.sign} {named_html(target.identifier, label)}</td>'
+            f'<td class="told">{"".join(told)}<div class="dim">{steps}</div></td></tr>')
+
+
+def _column(name: str, value: str) -> str:
+    return f"<div>{escape(name)}: {value}</div>"
+
+
+def _violation(violation: Violation) -> str:
+    name = f' "{violation.constraint}"' if violation.constraint else ""
+    return f'<div class="delete">✗ {escape(f"{violation.kind}{name}: {violation.detail}")}</div>'
+
+
+def _behind_the_first(why: str) -> str:
+    """The causes alone: the first line is the change itself, which stands beside them."""
+    return "\n".join(line.removeprefix("  ") for line in why.splitlines()[1:]) or why
+
+
+def outline(statements: Iterable[Statement]) -> list[str]:
+    """Compiled statements as they are shown: with the parameters ``$1`` … in place of values, which may be many."""
+    return [f"-- {statement.kind} {len(statement.changes)} of {statement.table.name}\n{statement.sql};"
+            for statement in statements]
+

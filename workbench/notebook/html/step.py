@@ -1,0 +1,105 @@
+"""Step as HTML: a tree of the command, its events, their mutations and policies, and the response; its reads folded.
+
+The output of a response handler is shown below: see ``output``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from workbench.domain.datadef import values_of
+from workbench.domain.entity import Answer, Response
+from workbench.domain.mutation import Mutation
+from workbench.notebook.html.box import LIMIT, box, values_html
+from workbench.notebook.html.called import Called, field_html, named_html, target_html
+from workbench.notebook.output import is_plain, output_html
+from workbench.state.planning.change import SIGNS
+from workbench.state.step import Handling, Step
+
+
+def step_html(step: Step, called: Called | None = None) -> str:
+    """A step: its address, when, by whom and in which cell, and what came of it as a tree.
+
+    ``called`` tells what the items are called that it changed."""
+    facts = [f"{step.at:%H:%M:%S} UTC"]
+    facts += [f"by {step.user}"] if step.user else []
+    facts += [f"cell {step.cell}"] if step.cell is not None else []
+    head = (f"<div><b>step {step.number}</b> {address_html(step, called)} "
+            f'<span class="dim">{escape(", ".join(facts))}</span></div>')
+    tree = f"<ul><li>{_message(step.command)}</li>{_handling(step.handling, called)}</ul>"
+    return box(head, tree, _reads(step), _output(step))
+
+
+def address_html(step: Step, called: Called | None = None) -> str:
+    """The address of a step, with what the item is called that it was on."""
+    on, address = step.on, step.address
+    if on is None or not address.endswith(f"/{on.identifier}"):
+        return escape(address)
+    label = None if called is None else called.label(on)
+    where = escape(address.removesuffix(f"/{on.identifier}"))
+    return f"{where}{' ' if label else '/'}{named_html(on.identifier, label)}"
+
+
+def _handling(handling: Handling, called: Called | None) -> str:
+    """What came of a command, one branch of the tree for each event and response."""
+    branches = []
+    for occurrence in handling.occurrences:
+        leaves = [
+            f'<li><span class="{mutation.verb}">{SIGNS[mutation.verb]} {target_html(mutation.on, called)}</span> '
+            f"{_values_html(mutation, called)}</li>" for mutation in occurrence.mutations]
+        for reaction in occurrence.reactions:
+            place = target_html(reaction.target, called)
+            on = "" if reaction.target is None else f' <span class="dim">on {place}</span>'
+            leaves.append(f'<li><span class="dim">policy {escape(reaction.policy or "")}:</span> '
+                          f"{_message(reaction.command)}{on}{_list(_handling(reaction, called))}</li>")
+        branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves))}</li>")
+    branches += [f"<li>= {_message(response)}</li>" for response in handling.responses]
+    return "".join(branches)
+
+
+def _values_html(mutation: Mutation, called: Called | None) -> str:
+    return ", ".join(f"{escape(name)}={field_html(called, mutation.on, name, value)}"
+                     for name, value in mutation.values.items())
+
+
+def _list(items: str) -> str:
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _message(message: Any) -> str:
+    if isinstance(message, Answer) and isinstance(message.values, Mapping):     # its name says nothing
+        return values_html(message.values)
+    return f"<b>{escape(type(message).__name__)}</b> {values_html(values_of(message))}"
+
+
+def _reads(step: Step) -> str:
+    """What the handlers looked at in the database, folded."""
+    lines = [f"{target}  {'not there' if etag is None else f'etag {etag}'}" for target, etag in step.reads.items()]
+    for search in step.searches:
+        equals = ", ".join(f"{name}={value!r}" for name, value in search.equals.items())
+        lines.append(f"{':'.join(search.kindred)} where {equals or 'any'}: {len(search.found)} found")
+    if not lines:
+        return ""
+    return (f'<details class="in"><summary class="dim">read {len(lines)}</summary>'
+            f"<pre>{escape(_first(lines))}</pre></details>")
+
+
+def _first(lines: Iterable[str]) -> str:
+    lines = list(lines)
+    more = [f"… and {len(lines) - LIMIT} more; step.reads has them all"] if len(lines) > LIMIT else []
+    return "\n".join([*lines[:LIMIT], *more])
+
+
+def _output(step: Step) -> str:
+    response = step.response
+    if response is None or is_plain(step.output, _values(response)):
+        return ""
+    return f'<div class="in">{output_html(step.output)}</div>'
+
+
+def _values(response: Response) -> Mapping[str, Any]:
+    if isinstance(response, Answer) and isinstance(response.values, Mapping):
+        return response.values
+    return values_of(response)

@@ -1,0 +1,1 @@
+"""Panels: a session to click: commands, items, the plan, steps and branches, conflicts."""

@@ -1,0 +1,104 @@
+"""StatusView: the line of a panel that says what came of the last click; and who runs a click so that nothing is lost.
+
+An exception in a widget's callback is seen by nobody: here it is caught, shown in words, and kept as ``last_error``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from traceback import format_exception
+from typing import Any
+
+import ipywidgets as widgets
+
+from workbench.errors import Conflict, WorkbenchError
+from workbench.notebook.html.box import box
+from workbench.notebook.progress_widget import shown_in
+
+
+class Caveat(str):
+    """What came of a click that went, but did not all that was asked: it is told without a tick."""
+
+    __slots__ = ()
+
+
+class StatusView:
+    """A line of text under a panel's head; ``run`` does what a click asks for, ``work`` what may take a while.
+
+    Below it is the place for the bar of a verb that takes long, and for what else is displayed meanwhile."""
+
+    def __init__(self) -> None:
+        self.line = widgets.HTML().add_class("wb-status")
+        self.bars, self.output = widgets.VBox(), widgets.Output()
+        self.widget = widgets.VBox([self.line, self.bars, self.output])
+        self.last_error: BaseException | None = None
+        self._failures = 0
+
+    def tell(self, text: str) -> None:
+        """Says that something went well."""
+        self.last_error = None
+        self._show("insert", "✓", text, "status")
+
+    def fail(self, error: BaseException) -> None:
+        """Says what went wrong: our errors are words, of others the traceback is folded beneath."""
+        self.last_error = error
+        self._failures += 1
+        if isinstance(error, Conflict):     # its items stand below, with their ways out
+            self._show("delete", "✗", f"Conflict: {str(error).splitlines()[0]}", "alert")
+        elif isinstance(error, WorkbenchError):
+            self._show("delete", "✗", f"{type(error).__name__}: {error}", "alert")
+        elif isinstance(error, KeyboardInterrupt):
+            self._show("delete", "✗", "interrupted; nothing was written, everything pending is kept", "alert")
+        else:
+            lines = escape("".join(format_exception(error)))
+            trace = f"<details><summary>traceback</summary><pre>{lines}</pre></details>"
+            self._show("delete", "✗", f"{type(error).__name__}: {error}", "alert", trace)
+
+    def warn(self, text: str) -> None:
+        """Says what is to be looked at, though nothing failed."""
+        self.last_error = None
+        self._show("update", "!", text, "status")
+
+    def run(self, deed: Callable[[], str | None]) -> bool:
+        """Does what a click asks for, and says what it returns, a Caveat as a warning; whether it went well.
+
+        What failed within it, in showing what came of it, is not covered by a good word."""
+        failures = self._failures
+        try:
+            told = deed()
+        except (Exception, KeyboardInterrupt) as error:
+            self.fail(error)
+            return False
+        if self._failures != failures:
+            return False
+        if isinstance(told, Caveat):
+            self.warn(told)
+        elif told is not None:
+            self.tell(told)
+        return True
+
+    def work(self, text: str, deed: Callable[[], str | None]) -> bool:
+        """Does as ``run`` does what may take a while, and says meanwhile what it is."""
+        self.output.outputs = ()
+        self._show("dim", "…", text, "status")
+        with shown_in(self.bars), self.output:      # what is displayed from a callback would be seen nowhere
+            went = self.run(deed)
+        return went
+
+    def _show(self, kind: str, sign: str, text: str, role: str, more: str = "") -> None:
+        line = f'<pre class="words">{sign} {escape(text)}</pre>'
+        self.line.value = box(f'<div class="{kind}" role="{role}">{line}{more}</div>')
+
+
+def button(text: str, name: str, click: Callable[[], None], *, style: str = "", tooltip: str = "") -> widgets.Button:
+    """A button that a test finds by the class ``name``."""
+    made = widgets.Button(description=text, button_style=style, tooltip=tooltip or text,
+                          layout=widgets.Layout(width="auto"))
+    made.add_class(name)
+
+    def clicked(_: Any) -> None:
+        click()
+
+    made.on_click(clicked)
+    return made

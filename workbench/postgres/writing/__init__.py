@@ -1,0 +1,1 @@
+"""Writing: a plan as statements, as a transaction, as a script for psql."""

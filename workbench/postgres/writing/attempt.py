@@ -1,0 +1,223 @@
+"""Attempt: one try to write a plan in one transaction.
+
+In this order: the receipts of saved plans are left; what was read and what will be written is locked, row by row in the
+order of identifiers (so that two commits never wait for each other in a ring), and its etags are compared; searches are
+run again where the transaction is serializable; every statement runs and says which rows it found; COMMIT. What has
+moved is noted, and the transaction rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing, suppress
+from itertools import groupby, islice
+from typing import Any
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Target
+from workbench.errors import DatabaseError
+from workbench.postgres.drift import etags_of
+from workbench.postgres.engine import DRIVER_ERRORS, Engine
+from workbench.postgres.query import PostgresReader
+from workbench.postgres.writing.ahead import Ahead
+from workbench.postgres.writing.receipt import Receipt, leave
+from workbench.postgres.writing.rows import deferral
+from workbench.postgres.writing.statements import PORTION, Statement, in_lock_order
+from workbench.state.merge import ResolveConflict
+from workbench.state.planning.plan import Plan
+from workbench.state.progress import Progress
+
+LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
+RUNS = 8        # locking queries a table; where reads and writes alternate more often, all are locked for writing
+_GONE = object()
+_NUMBER = "pg_current_xact_id()::text"
+_STRENGTH = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
+
+
+class Stale(Exception):
+    """Rolls a transaction back because rows have moved, or because the plan was written before (its nonce is
+    ``spent``); caught where the attempt is made."""
+
+
+class Attempt:
+    """One transaction.
+
+    ``moved`` says of each item that is not as it was what was to be done with it; ``spent`` are the nonces of
+    its receipts that are there already; ``running`` is the statement at work;
+    ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed. ``progress`` is told
+    of every portion of changes written, and of how many there are; what it raises rolls all back."""
+
+    def __init__(
+        self, reader: PostgresReader, plan: Plan, statements: Ahead, *, verify_reads: bool,
+        serializable: bool, lock_timeout: float, receipts: Sequence[Receipt] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        self._reader, self._plan, self._statements = reader, plan, statements
+        self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
+        self._receipts, self._progress = receipts, progress
+        self._written = 0
+        self._number: str | None = None
+        self.moved: dict[Target, str] = {}
+        self.spent: list[str] = []
+        self.running: Statement | None = None
+        self.number: str | None = None
+        self.done = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its receipts are for plans that this very session had saved, rather than for one that was loaded."""
+        return all(receipt.hash is None for receipt in self._receipts)
+
+    async def run(self, connection: Any) -> None:
+        """Writes the plan, or raises Stale, or what asyncpg raises; nothing is written then unless ``done``."""
+        try:
+            await connection.execute(self._beginning())
+            if self._receipts:
+                self.spent = await leave(connection, self._receipts)
+                if self.spent:
+                    raise Stale
+            if self._verify_reads and self._plan.reads:
+                await self._verify(connection)
+            if self._serializable:
+                await self._search_again(connection)
+            async with aclosing(self._statements.each()) as statements:
+                async for statement in statements:
+                    self.running = statement
+                    await self._execute(connection, statement)
+            if self.moved:
+                raise Stale
+            self.running = None
+            number = self._number or await connection.fetchval(f"SELECT {_NUMBER}")
+        except BaseException:
+            if not connection.is_closed():
+                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
+                    await connection.execute("ROLLBACK")
+            raise
+        self.number = number
+        # COMMIT is not interrupted: a cancelled one would leave it open whether it was done.
+        committing = asyncio.ensure_future(connection.execute("COMMIT"))
+        while not committing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(committing)
+        committing.result()
+        self.done = True
+
+    def _beginning(self) -> str:
+        """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
+        isolation = " ISOLATION LEVEL SERIALIZABLE" if self._serializable else ""
+        deferring = deferral(self._plan)
+        timeout = max(1, round(min(self._lock_timeout, LONGEST) * 1000))
+        return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}" + (f"; {deferring}" if deferring else "")
+
+    async def _verify(self, connection: Any) -> None:
+        locks, expected = self._locks()
+        for kindred, modes in sorted(locks.items()):
+            stored: dict[Any, str | None] = {}
+            for mode, some in _runs(modes):
+                stored |= await etags_of(connection, self._plan.tables[kindred], some, mode)
+            if stored == expected[kindred]:     # nearly always, and found out at once
+                continue
+            for target, etag in self._plan.reads.items():
+                if target[:2] == kindred and stored.get(target.identifier, _GONE) != etag:
+                    self.moved[target] = "read"
+
+    def _locks(self) -> tuple[dict[Kindred, dict[Any, str]], dict[Kindred, dict[Any, str | None]]]:
+        """How each row must be locked: what was read FOR SHARE, what is changed as its statement will do; and the etag
+        that it is expected to have."""
+        expected: dict[Kindred, dict[Any, str | None]] = defaultdict(dict)
+        for (domain, key, identifier), etag in self._plan.reads.items():
+            expected[domain, key][identifier] = etag
+        locks = defaultdict(dict, {kindred: dict.fromkeys(etags, "FOR SHARE") for kindred, etags in expected.items()})
+        for change in self._plan.changes:
+            if change.before is not None:
+                domain, key, identifier = change.target
+                locks[domain, key][identifier] = "FOR UPDATE" if change.after is None else "FOR NO KEY UPDATE"
+                expected[domain, key].setdefault(identifier, change.before._etag)
+        return locks, expected
+
+    async def _search_again(self, connection: Any) -> None:
+        """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""
+        for place, step in enumerate(self._plan.steps):
+            accepted = {target for later in self._plan.steps[place:] if isinstance(later.command, ResolveConflict)
+                        for target in later.reads}
+            for search in step.searches:
+                now = await self._reader.find_with(connection, search.kindred, search.equals)
+                then = {identifier for identifier, _ in search.found}
+                appeared = {Target(*search.kindred, item._id): "search" for item in now if item._id not in then}
+                self.moved = {target: did for target, did in appeared.items() if target not in accepted} | self.moved
+
+    async def _execute(self, connection: Any, statement: Statement) -> None:
+        count = len(statement.changes)
+        if not statement.width:
+            await self._copy(connection, statement)
+            return
+        if count > statement.width:
+            found: list[Any] = []
+            for start in range(0, count, PORTION):
+                found += await connection.fetchmany(statement.sql, statement.runs(start, start + PORTION))
+                self._tell(min(PORTION, count - start))
+        else:
+            # One such statement brings the transaction's number along: so it need not be asked for.
+            sql = statement.sql if self._number else _numbered(statement)
+            found = await connection.fetch(sql, *statement.parameters[0])
+            if found and not self._number:
+                self._number = found[0][-1]
+            self._tell(count)
+        if statement.kind != "insert" and len(found) != count:
+            there = {row[0] for row in found}
+            self.moved |= {change.target: change.kind for change in statement.changes
+                           if change.target.identifier not in there}
+
+    async def _copy(self, connection: Any, statement: Statement) -> None:
+        """New rows by COPY, so many at a time that what goes on can be told, and cancelled."""
+        count = len(statement.changes)
+        for start in range(0, count, PORTION):
+            rows = statement.runs(start, start + PORTION)
+            try:
+                await connection.copy_records_to_table(
+                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
+            except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
+                raise DatabaseError(f"a value does not fit into {statement.table.name}: {error}; nothing was written, "
+                                    "everything pending is kept") from error
+            self._tell(min(PORTION, count - start))
+
+    def _tell(self, count: int) -> None:
+        self._written += count
+        if self._progress is not None:
+            self._progress(self._written, self._statements.total)
+
+
+def _runs(modes: Mapping[Any, str]) -> list[tuple[str, list[Any]]]:
+    """Rows to be locked in one query each, with its locking clause: those that follow each other in the order of
+    identifiers and are locked alike; all in one, with the strongest, where there would be too many."""
+    strengths = set(modes.values())
+    strongest = max(strengths, key=_STRENGTH.index)
+    if len(strengths) > 1:
+        identifiers = in_lock_order(modes)
+        runs = [(mode, list(run)) for mode, run in islice(groupby(identifiers, key=modes.__getitem__), RUNS + 1)]
+        if len(runs) <= RUNS:
+            return runs
+    return [(strongest, list(modes))]
+
+
+def _numbered(statement: Statement) -> str:
+    """The text of a statement that gives the transaction's number as well, last in each row."""
+    return f"{statement.sql}{' RETURNING' if statement.kind == 'insert' else ','} {_NUMBER}"
+
+
+async def outcome(engine: Engine, number: str) -> bool | None:
+    """Whether a transaction was committed, as the server tells another connection; None when it cannot be reached.
+
+    A transaction whose connection broke may still be at work for a moment: it is waited for, up to two seconds."""
+    for pause in (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.65):
+        await asyncio.sleep(pause)
+        try:
+            async with engine.acquire() as connection:
+                status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", number)
+        except Exception:       # whatever it is, the server does not tell yet; the pause goes on
+            continue
+        if status != "in progress":
+            return bool(status == "committed")
+    return None

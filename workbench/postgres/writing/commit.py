@@ -1,0 +1,215 @@
+"""Commit: writes a Plan, all of it or nothing, and says what came of it.
+
+Each attempt is one transaction (attempt.py). Attempts that failed because another transaction was in the way (a lock, a
+deadlock, a serialization failure) are made again until ``wait`` is over. An attempt that found rows moved ends in a
+``Conflict``, with base, mine and theirs of every such item; one whose connection broke during COMMIT ends in what the
+server says came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Resource, Target
+from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated
+from workbench.postgres.drift import etags_of
+from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
+from workbench.postgres.query import PostgresReader
+from workbench.postgres.writing.ahead import Ahead
+from workbench.postgres.writing.attempt import Attempt, Stale, outcome
+from workbench.postgres.writing.receipt import Receipt, prepare_receipts, receipt_of, refuse_again
+from workbench.postgres.writing.statements import Statement
+from workbench.state.clash import Clash, clash_of
+from workbench.state.planning.change import Change
+from workbench.state.planning.plan import Plan
+from workbench.state.progress import Progress
+from workbench.state.uncollected import uncollected
+
+WAIT = 10.0         # seconds that a commit tries to get past other transactions
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+
+
+class Commit(NamedTuple):
+    """What was written: the ``plan``, by how many ``statements``, when it was done (aware, UTC), by which ``user``, and
+    after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one."""
+
+    plan: Plan
+    statements: int
+    at: datetime
+    user: str | None = None
+    attempts: int = 1
+    nonce: str | None = None
+
+    def __repr__(self) -> str:
+        counts = self.plan.counts
+        again = f", at attempt {self.attempts}" if self.attempts > 1 else ""
+        return (f"committed: {counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted "
+                f"by {self.statements} statement{'' if self.statements == 1 else 's'}{again}")
+
+
+async def commit(
+    engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True, serializable: bool = False,
+    wait: float = WAIT, receipts: Sequence[Receipt] = (), progress: Progress | None = None,
+) -> tuple[int, int]:
+    """Writes the plan in one transaction; returns the numbers of its statements and of the attempts it took.
+
+    The ``receipts`` of the saved plans that it carries out are left with it. ``progress(done, total)`` is called as
+    changes are written, and from 0 again at each further attempt; what it raises ends the commit, as cancelling does:
+    nothing is written then.
+
+    Raises AlreadyApplied when one of those was written before, Conflict, ConstraintViolated, CannotOrder, Busy,
+    ConnectionLost (which says whether it was committed) or DatabaseError; whatever is raised, nothing is written unless
+    ConnectionLost says so."""
+    if plan.order.tangles:
+        raise CannotOrder(plan.order.tangles)
+    with uncollected(len(plan)):
+        return await _attempts(
+            engine, reader, plan, Ahead(plan), verify_reads=verify_reads, serializable=serializable, wait=wait,
+            receipts=receipts, progress=progress)
+
+
+async def _attempts(
+    engine: Engine, reader: PostgresReader, plan: Plan, statements: Ahead, *, verify_reads: bool,
+    serializable: bool, wait: float, receipts: Sequence[Receipt], progress: Progress | None,
+) -> tuple[int, int]:
+    """Attempts until one is done or time is over; the numbers of statements and of attempts."""
+    if receipts:
+        await prepare_receipts(engine)
+    clock = asyncio.get_running_loop().time
+    end, attempts = clock() + wait, 0
+    while True:
+        attempts += 1
+        attempt = Attempt(reader, plan, statements, verify_reads=verify_reads, serializable=serializable,
+                          lock_timeout=max(0.001, end - clock()), receipts=receipts, progress=progress)
+        try:
+            await _once(engine, reader, plan, attempt)
+            return len(statements.made), attempts
+        except _IN_THE_WAY as error:
+            pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
+            if clock() + pause >= end:
+                raise Busy(_why(error), wait, attempts) from error
+            await asyncio.sleep(pause)
+
+
+async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt) -> None:
+    """One attempt, its failures in our words; those that another attempt may mend come out as they are."""
+    try:
+        async with engine.acquire() as connection:
+            await attempt.run(connection)
+    except Stale:
+        pass
+    except asyncio.CancelledError:
+        if not attempt.done:        # else it came while the connection was given back, and the rows are there
+            raise
+    except (*DRIVER_ERRORS, OSError) as error:
+        if attempt.done or (isinstance(error, _IN_THE_WAY) and not attempt.moved):
+            if attempt.done:
+                return
+            raise
+        failure = translate(error, doing="committing")
+        if isinstance(failure, ConnectionLost) and attempt.number is not None:
+            failure = ConnectionLost("committing", committed=await outcome(engine, attempt.number))
+            if failure.committed:
+                return
+        if isinstance(failure, ConstraintViolated) and attempt.running is not None:
+            failure = await _blamed(engine, reader, failure, attempt.running, attempt.moved)
+        if not attempt.moved:
+            raise failure from error
+    if attempt.spent:
+        if attempt.is_live and await _was_done(engine, plan, attempt.spent):
+            return
+        for nonce in attempt.spent:
+            await refuse_again(engine, nonce)
+        raise asyncpg.SerializationError("the receipt that was in the way is gone")
+    if attempt.moved:
+        async with engine.acquire(doing="reading what moved") as connection:
+            if await _is_written(connection, plan):
+                return
+            raise Conflict(await _clashes(connection, reader, plan, attempt.moved))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return "rows of this plan are locked by another transaction"
+    if isinstance(error, asyncpg.DeadlockDetectedError):
+        return "it waited for another transaction that waited for it"
+    return "another transaction changed what this one depends on"
+
+
+async def _blamed(
+    engine: Engine, reader: PostgresReader, violation: ConstraintViolated, statement: Statement,
+    moved: dict[Target, str],
+) -> ConstraintViolated:
+    """The violation with the items that broke it; an insert of an item that is there by now is noted as moved."""
+    if violation.kind == "unique" and statement.kind == "insert":
+        kindred = statement.changes[0].target[:2]
+        async with engine.acquire(doing="reading what is in the way") as connection:
+            there = await reader.load_with(
+                connection, kindred, [change.target.identifier for change in statement.changes], deleted=True)
+        moved |= {Target(*kindred, item._id): "insert" for item in there}
+    return ConstraintViolated(
+        violation.kind, violation.constraint, violation.table, violation.detail, columns=violation.columns,
+        targets=[change.target for change in statement.changes if names(change, statement, violation)])
+
+
+async def _is_written(connection: Any, plan: Plan) -> bool:
+    """Whether the database is as the plan leaves it: an earlier commit of it, whose outcome was not known, was done.
+
+    That is no guess: nobody else has the etags of this plan."""
+    by_kind: dict[Kindred, dict[Any, str | None]] = {}
+    for change in plan.changes:
+        etag = None if change.after is None else change.after._etag
+        by_kind.setdefault(change.target[:2], {})[change.target.identifier] = etag
+    for kindred, wanted in by_kind.items():
+        stored = await etags_of(connection, plan.tables[kindred], list(wanted))
+        if any(stored.get(identifier) != etag for identifier, etag in wanted.items()):
+            return False
+    return any(change.after is not None for change in plan.changes)
+
+
+async def _was_done(engine: Engine, plan: Plan, nonces: Sequence[str]) -> bool:
+    """Whether it was this very session that left receipts: in a commit of the plan whose outcome was not known.
+
+    Only the session that saved a plan leaves receipts without a hash for it."""
+    receipts = [await receipt_of(engine, nonce) for nonce in nonces]
+    if any(receipt is None or receipt.hash is not None for receipt in receipts):
+        return False
+    async with engine.acquire(doing="reading what was committed") as connection:
+        return await _is_written(connection, plan)
+
+
+async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: dict[Target, str]) -> list[Clash]:
+    """What is stored now of the items that moved, beside what was fetched and what is pending."""
+    changes = {change.target: change for change in plan.changes}
+    clashes = []
+    kindreds: list[Kindred] = sorted({target[:2] for target in moved})
+    for kindred in kindreds:
+        targets = [target for target in moved if target[:2] == kindred]
+        stored: dict[Any, Resource] = {item._id: item for item in await reader.load_with(
+            connection, kindred, [target.identifier for target in targets], deleted=True)}
+        for target in targets:
+            change, theirs = changes.get(target), stored.get(target.identifier)
+            base, mine = (change.before, change.after) if change else (None, None)
+            clashes.append(clash_of(target, moved[target], base, mine, theirs))
+    return clashes
+
+
+def names(change: Change, statement: Statement, violation: ConstraintViolated) -> bool:
+    """Whether a change is the one that a violation speaks of: its values are in the server's words, or it is alone."""
+    if len(statement.changes) == 1:
+        return True
+    if violation.kind in ("check", "not null"):     # Failing row contains (1, …): no key is named, but etags are unique
+        return change.after is not None and str(change.after._etag) in violation.detail
+    item: Resource | None = change.after if change.after is not None else change.before
+    columns = {column.name: column for column in statement.table.columns}
+    values = [columns[name].kind.dump(getattr(item, columns[name].field))
+              for name in violation.columns if name in columns]
+    told = f"=({', '.join(str(value) for value in values)})"
+    return bool(values) and told in violation.detail

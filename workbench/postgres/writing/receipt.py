@@ -1,0 +1,89 @@
+"""Receipts: which saved plans have been written to this database, so that each is written once only.
+
+A receipt is inserted in the same transaction as the plan: the one is there if and only if the other was written,
+whatever became of the connection or of the rows since. Two who apply the same plan at once meet at its primary key. The
+table is made when the first receipt is needed; ``hash`` is that of the file that was applied, and NULL where the plan
+was committed by the session that had saved it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from workbench.errors import AlreadyApplied, Busy
+from workbench.postgres.engine import Engine
+from workbench.postgres.tables.schema import LOCK
+
+TABLE = "workbench_receipt"
+PAUSE = 0.25        # seconds between two looks for a receipt, at most
+
+
+class Receipt(NamedTuple):
+    """That a saved plan was written, when and by whom."""
+
+    nonce: str
+    hash: str | None
+    at: datetime
+    by: str | None
+
+
+async def prepare_receipts(engine: Engine) -> None:
+    """Makes the table of receipts where there is none; several may do so at once."""
+    async with engine.acquire(doing=f"making the table {TABLE}") as connection:
+        if await connection.fetchval("SELECT to_regclass($1::text)", TABLE) is not None:
+            return
+        async with connection.transaction():
+            # IF NOT EXISTS alone would fail for one of two who do it at the same moment.
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            await connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {TABLE} "
+                "(nonce uuid PRIMARY KEY, hash text, at timestamptz NOT NULL, by text)")
+
+
+async def receipt_of(engine: Engine, nonce: str) -> Receipt | None:
+    """The receipt of a saved plan; None when it was not written here."""
+    async with engine.acquire(doing="looking for a receipt") as connection:
+        if await connection.fetchval("SELECT to_regclass($1::text)", TABLE) is None:
+            return None
+        row = await connection.fetchrow(f"SELECT nonce::text, hash, at, by FROM {TABLE} WHERE nonce = $1::text::uuid",
+                                        nonce)
+        return None if row is None else Receipt(*row)
+
+
+async def leave(connection: Any, receipts: Sequence[Receipt]) -> list[str]:
+    """Inserts receipts within a transaction; returns the nonces of those that are there already.
+
+    One that another transaction is just writing is waited for."""
+    taken = []
+    for receipt in sorted(receipts):
+        left = await connection.fetchval(
+            f"INSERT INTO {TABLE} (nonce, hash, at, by) VALUES ($1::text::uuid, $2, $3, $4) "
+            "ON CONFLICT (nonce) DO NOTHING RETURNING nonce", *receipt)
+        if left is None:
+            taken.append(receipt.nonce)
+    return taken
+
+
+async def refuse_again(engine: Engine, nonce: str) -> None:
+    """Raises AlreadyApplied for a plan that was written."""
+    receipt = await receipt_of(engine, nonce)
+    if receipt is not None:
+        raise AlreadyApplied(nonce, receipt.at, receipt.by)
+
+
+async def wait_for(engine: Engine, nonce: str, wait: float) -> Receipt:
+    """The receipt of a saved plan, as soon as whoever it be has written it. Raises Busy after ``wait`` seconds."""
+    clock = asyncio.get_running_loop().time
+    end, looks, pause = clock() + wait, 0, 0.02
+    while True:
+        looks += 1
+        receipt = await receipt_of(engine, nonce)
+        if receipt is not None:
+            return receipt
+        if clock() + pause >= end:
+            raise Busy(f"the saved plan {nonce}, which was to be applied before, was applied by nobody", wait, looks)
+        await asyncio.sleep(pause)
+        pause = min(PAUSE, 2 * pause)

@@ -1,0 +1,161 @@
+"""Script: a Plan as SQL text that psql runs as it stands, with nothing of ours installed.
+
+It does what ``commit`` does, in the same order and in one transaction: the items that the steps read are locked and
+compared, then every statement runs and must find the rows that it expects. What is stale raises, and ON_ERROR_STOP ends
+psql with status 3 and nothing written.
+
+Nothing of the plan's data is text to psql: values are literals of one printable line, identifiers are quoted, the
+bodies of DO blocks are quoted by a tag that they do not hold, and comments are cut to printable characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Target
+from workbench.postgres.writing.literals import literal, text_literal
+from workbench.postgres.writing.rows import deferral, expects_null, reads_of
+from workbench.postgres.writing.statements import CHUNK, Statement, column_of, compiled
+from workbench.state.planning.change import Change
+from workbench.state.planning.plan import Plan
+from workbench.state.planning.table import Column, quoted
+from workbench.state.step import Step
+
+# What the user's psqlrc may have set otherwise: an error must end it all, a line is no statement, the text is UTF-8.
+HEAD = ["\\set ON_ERROR_STOP on", "\\set ON_ERROR_ROLLBACK off", "\\set SINGLELINE off", "\\encoding UTF8"]
+NAMED = 8       # items that a comment names one by one
+
+
+def script(plan: Plan, *, verify_reads: bool = True) -> str:
+    """The plan as a script for psql: ``psql -X -f plan.sql``; it ends with status 0 when all is written, else with 3.
+
+    Raises Invalid for a value that has no literal."""
+    lines = [_comment(f"plan: {plan.summary}"), *(_comment(f"step {step.number}: {step.address}{_by(step)}")
+                                                  for step in plan.steps), *HEAD, "BEGIN;"]
+    deferring = deferral(plan)
+    if deferring is not None:
+        lines.append(f"{deferring};")
+    if verify_reads:
+        for kindred, identifiers in reads_of(plan).items():
+            for start in range(0, len(identifiers), CHUNK):
+                lines += _read(plan, kindred, identifiers[start:start + CHUNK])
+    for statement in compiled(plan):
+        for start in range(0, len(statement.changes), CHUNK):
+            changes = statement.changes[start:start + CHUNK]
+            lines += ["", _about(statement, changes)]
+            write = _insert if statement.kind == "insert" else _guarded
+            lines += write(statement, statement.columns, statement.rows(start, start + CHUNK))
+    return "\n".join([*lines, "", "COMMIT;", ""])
+
+
+# ------------------------------------------------------------------------------------------------ statements
+
+def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    names = ", ".join(quoted(column.name) for column in columns)
+    yield f"INSERT INTO {statement.table.quoted} ({names}) VALUES"
+    yield f"{_values(columns, rows, cast=False)};"
+
+
+def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """An UPDATE or DELETE in a DO block that raises when it did not find every row."""
+    table, (key, etag, *changed) = statement.table, columns
+    equals = "IS NOT DISTINCT FROM" if expects_null(rows) else "="
+    if len(rows) == 1:
+        identifier, expected, *values = (literal(value, column.type)
+                                         for value, column in zip(rows[0], columns, strict=True))
+        sets = ", ".join(f"{quoted(column.name)} = {value}" for column, value in zip(changed, values, strict=True))
+        where = f"WHERE {quoted(key.name)} = {identifier} AND {quoted(etag.name)} {equals} {expected}"
+        written = f"UPDATE {table.quoted} SET {sets}" if changed else f"DELETE FROM {table.quoted}"
+        yield from _block([
+            f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;", "  IF _found <> 1 THEN",
+            f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, [rows[0][0]]))};", "  END IF;",
+        ], "_found bigint")
+        return
+    names = ", ".join(["_key", "_expected", *(quoted(column.name) for column in changed)])
+    source = f"(VALUES\n{_values(columns, rows, cast=True)}) AS new({names})"
+    sets = ", ".join(f"{quoted(column.name)} = new.{quoted(column.name)}" for column in changed)
+    written = f"UPDATE {table.quoted} AS old SET {sets} FROM" if changed else f"DELETE FROM {table.quoted} AS old USING"
+    yield from _block([
+        f"  WITH written AS ({written} {source}",
+        f"    WHERE old.{quoted(key.name)} = new._key AND old.{quoted(etag.name)} {equals} new._expected",
+        f"    RETURNING old.{quoted(key.name)} AS _key)",
+        "  SELECT array_agg(_key) INTO _found FROM written;",
+        "  SELECT string_agg(_key::text, ', ' ORDER BY _key) INTO _missed",
+        f"    FROM unnest({literal([row[0] for row in rows], f'{key.type}[]')}) AS wanted(_key)",
+        "    WHERE _found IS NULL OR _key <> ALL (_found);",
+        "  IF _missed IS NOT NULL THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, ()))} || _missed;", "  END IF;",
+    ], f"_found {key.type}[]", "_missed text")
+
+
+def _read(plan: Plan, kindred: Kindred, identifiers: Sequence[Any]) -> Iterator[str]:
+    """Locks items that were only read, and raises when one has moved."""
+    table = plan.tables[kindred]
+    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    rows = [(identifier, plan.reads[Target(*kindred, identifier)]) for identifier in identifiers]
+    told = f"stale: read by the steps, and changed or deleted since, of {kindred[0]}:{kindred[1]}: "
+    yield ""
+    yield _comment(f"read only: {len(rows)} of {kindred[0]}:{kindred[1]}")
+    yield from _block([
+        "  SELECT string_agg(wanted._key::text, ', ' ORDER BY wanted._key) INTO _missed",
+        f"    FROM (VALUES\n{_values([key, etag], rows, cast=True)}) AS wanted(_key, _expected)",
+        f"    LEFT JOIN (SELECT {quoted(key.name)} AS _key, {quoted(etag.name)} AS _etag FROM {table.quoted}",
+        f"               WHERE {quoted(key.name)} = ANY ({literal(list(identifiers), f'{key.type}[]')})",
+        f"               ORDER BY {quoted(key.name)} FOR SHARE) AS stored ON stored._key = wanted._key",
+        "    WHERE stored._key IS NULL OR stored._etag IS DISTINCT FROM wanted._expected;",
+        "  IF _missed IS NOT NULL THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(told)} || _missed;", "  END IF;",
+    ], "_missed text")
+
+
+def _block(body: Iterable[str], *variables: str) -> list[str]:
+    text = "\n".join(body)
+    tag, count = "$workbench$", 0
+    while tag in text:      # a value may hold the tag, and would end the block
+        count += 1
+        tag = f"$workbench{count}$"
+    declared = " ".join(f"{variable};" for variable in variables)
+    # A table may have a column called _found or _missed: in a statement the column is meant.
+    return [f"DO {tag}", "#variable_conflict use_column", f"DECLARE {declared}", "BEGIN", text, f"END {tag};"]
+
+
+def _values(columns: Sequence[Column], rows: Sequence[tuple[Any, ...]], *, cast: bool) -> str:
+    """Rows of VALUES; with ``cast`` those of the first one give every column its type."""
+    return ",\n".join(
+        "  (" + ", ".join(literal(value, column.type, cast=cast and place == 0)
+                          for value, column in zip(row, columns, strict=True)) + ")"
+        for place, row in enumerate(rows))
+
+
+# ------------------------------------------------------------------------------------------------ words
+
+def _stale(statement: Statement, identifiers: Sequence[Any]) -> str:
+    domain, resource, _ = statement.changes[0].target
+    told = ", ".join(map(str, identifiers))
+    return f"stale: changed or deleted since the plan was made, of {domain}:{resource}: {told}"
+
+
+def _about(statement: Statement, changes: Sequence[Change]) -> str:
+    """What a statement carries, a comment of one line."""
+    domain, resource, _ = changes[0].target
+    part = {"park": " (gives its values up first)", "fill": " (its values come now)"}.get(changes[0].part, "")
+    items = ", ".join(str(change.target.identifier) for change in changes[:NAMED])
+    more = f" and {len(changes) - NAMED} more" if len(changes) > NAMED else ""
+    steps = sorted({step for change in changes for step in change.steps})
+    shown = ", ".join(map(str, steps[:NAMED])) + (", …" if len(steps) > NAMED else "")
+    return _comment(f"{statement.kind} {len(changes)} of {domain}:{resource}{part}: {items}{more}; "
+                    f"step{'' if len(steps) == 1 else 's'} {shown}")
+
+
+def _comment(text: str) -> str:
+    """A comment of one line, whatever the text: what cannot be printed, and so might end the line, becomes ``?``."""
+    safe = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return f"-- {safe[:500]}"
+
+
+def _by(step: Step) -> str:
+    who = f" by {step.user}" if step.user else ""
+    cell = f", cell {step.cell}" if step.cell is not None else ""
+    return f"{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}"

@@ -1,0 +1,260 @@
+"""History: the branches of a session, where it stands, and the ways through time: undo, redo, goto, checkpoints.
+
+Nothing here looks into a State: all of it moves pointers. Only a commit makes the other branches take it in, at their
+next look: what they share with it is committed there too (``carry``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import NamedTuple
+
+from pyrsistent import plist
+
+from workbench.domain.convert import told
+from workbench.errors import Invalid, NothingTo, Problem, UnknownName
+from workbench.state.history.branch import Branch
+from workbench.state.history.carry import carried
+from workbench.state.state import State, parting
+from workbench.state.step import Step
+
+MAIN = "main"
+
+
+class Settled(NamedTuple):
+    """A commit: the State that it wrote, and its steps."""
+
+    state: State
+    steps: frozenset[Step]
+
+
+class History:
+    """The branches by name, and ``here``, the one that is worked on. ``checkpoints`` are named pointers that stay.
+
+    ``moved`` is called after every move of the pointer; ``new_etag`` makes the versions of deletions that are carried
+    over a commit."""
+
+    def __init__(self, new_etag: Callable[[], str]) -> None:
+        self.here = Branch(MAIN, State.empty(), switch=self.switch)
+        self._branches, self._checkpoints = {MAIN: self.here}, dict[str, Branch]()
+        self._commits: list[Settled] = []
+        self._left: dict[str, Iterator[int]] = {}       # numbers for the lines left behind on each branch
+        self._new_etag = new_etag
+        self.moved: Callable[[], None] = _nobody
+
+    # -------------------------------------------------------------------------------------------- the pointer
+
+    @property
+    def state(self) -> State:
+        return self.here.state
+
+    def move(self, state: State) -> None:
+        """Goes on to a State; what was undone before stays as an unnamed branch."""
+        if self.here.undone:
+            self._leave(self.here.undone[len(self.here.undone) - 1], self.state)
+        self.here.state = state
+        self.moved()
+
+    def _leave(self, tip: State, fork: State) -> None:
+        """Keeps the line to ``tip``, to which nothing points any more; it parts from what stays at ``fork``."""
+        name = next(name for number in self._left.setdefault(self.here.name, count(1))
+                    if (name := f"{self.here.name}~{number}") not in self._branches)
+        self._branches[name] = Branch(name, fork, state=tip, forked_from=self.here.name, named=False,
+                                      seen=self.here.seen, switch=self.switch)
+        self.here.undone = plist()
+
+    def settle(self, written: State, state: State) -> None:
+        """Moves on to the State behind a commit of ``written``."""
+        self._commits.append(Settled(written, frozenset(written.pending())))
+        self.move(state)
+        self.here.seen = len(self._commits)
+
+    def undo(self, n: int) -> list[Step]:
+        """Takes the last ``n`` pending steps back; returns them, the last first."""
+        return self._checked(n, self.state.reach(n), "undo", self._undo)
+
+    def redo(self, n: int) -> list[Step]:
+        """Takes the next ``n`` undone steps up again; returns them in their order."""
+        return self._checked(n, len(self.here.undone), "redo", self._redo)
+
+    def _undo(self) -> Step:
+        state = self.state
+        assert state.step is not None
+        assert state.parent is not None
+        self.here.undone = self.here.undone.cons(state)
+        self.here.state = state.parent
+        return state.step
+
+    def _redo(self) -> Step:
+        self.here.state, self.here.undone = self.here.undone.first, self.here.undone.rest
+        assert self.state.step is not None
+        return self.state.step
+
+    def _checked(self, n: int, there: int, verb: str, one: Callable[[], Step]) -> list[Step]:
+        if n < 1 or n > there:
+            if n > there > 0:
+                raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
+            raise NothingTo(verb, f"there is nothing to {verb}; " + (
+                "say how many, from 1" if n < 1 else
+                "no step is pending: what is committed is not undone" if verb == "undo" else
+                "no step was undone since"))
+        steps = [one() for _ in range(n)]
+        self.moved()
+        return steps
+
+    def goto(self, step: Step | int) -> Step | None:
+        """Undoes or redoes until a step of this line is the last one; returns it. 0 is before all that is pending.
+
+        Raises NothingTo for a committed step and for one that is not on this line."""
+        line = [*self.state.pending(), *(state.step for state in self.here.undone if state.step is not None)]
+        at = len(self.state.pending())
+        places = [place for place, one in enumerate(line, 1) if one is step or one.number == step]
+        committed = next((one for one in self.state.steps() if one is step or one.number == step), None)
+        if not places and committed is None and step != 0:
+            there = f"{line[0].number} to {line[-1].number}" if line else "none"
+            raise NothingTo("goto", f"there is no step {told(getattr(step, 'number', step))} on {self.here.name!r}; "
+                            f"pending or undone are: {there}")
+        if not places and committed is not None and committed is not self.state_before().step:
+            raise NothingTo("goto", f"step {committed.number} is committed, and what is committed is not undone; "
+                            "revert() makes the inverse of a commit pending")
+        place = places[-1] if places else 0
+        if place < at:
+            self.undo(at - place)
+        elif place > at:
+            self.redo(place - at)
+        return line[place - 1] if place else None
+
+    def state_before(self) -> State:
+        """The State before the first pending step."""
+        state = self.state
+        while not state.root and state.parent is not None:
+            state = state.parent
+        return state
+
+    # -------------------------------------------------------------------------------------------- branches
+
+    @property
+    def branches(self) -> dict[str, Branch]:
+        """All branches by name, each with the commits of the others taken in."""
+        for branch in self._branches.values():
+            self._look(branch)
+        return dict(self._branches)
+
+    def branch(self, name: str, *, replace: bool = False) -> Branch:
+        """A new branch from here; raises Invalid for a name that is taken, unless it is to be replaced."""
+        _check_name(name, "branch")
+        if name in self._branches:
+            there = self._branches[name]
+            if not replace:
+                raise Invalid("branch", [Problem("name", name, (
+                    f"there is {there!r} already; switch({name!r}), drop({name!r}), or begin it anew: "
+                    f"branch({name!r}, replace=True)"))])
+            self.drop(name)
+        made = Branch(name, self.state, forked_from=self.here.name, seen=self.here.seen, switch=self.switch)
+        self._branches[name] = made
+        self.moved()
+        return made
+
+    def switch(self, branch: Branch | str) -> Branch:
+        """Goes to a branch; returns the one where we were. Raises UnknownName."""
+        was, self.here = self.here, self.named(branch)
+        self.moved()
+        return was
+
+    def drop(self, branch: Branch | str) -> Branch:
+        """Gives a branch up, with all that is pending on it only. Raises UnknownName, and Invalid for the present one
+        and for main."""
+        gone = self.named(branch)
+        if gone is self.here or gone.name == MAIN:
+            raise Invalid("drop", [Problem("branch", gone.name, (
+                f"{gone.name!r} is where we are; switch to another branch first" if gone is self.here else
+                "main is the branch that is always there; undo what is pending on it instead"))])
+        del self._branches[gone.name]
+        self.moved()
+        return gone
+
+    def named(self, branch: Branch | str) -> Branch:
+        """The branch of a name, with all commits taken in; raises UnknownName."""
+        name = branch.name if isinstance(branch, Branch) else branch
+        found = self._branches.get(name)
+        if found is None or (isinstance(branch, Branch) and branch is not found):
+            raise UnknownName("branch", str(name), self._branches)
+        return self._look(found)
+
+    def found(self, name: Branch | str) -> Branch:
+        """The branch of a name or else the checkpoint, with all commits taken in; raises UnknownName."""
+        if isinstance(name, str) and name in self._checkpoints and name not in self._branches:
+            return self._look(self._checkpoints[name])
+        if not isinstance(name, Branch) and name not in self._branches:
+            raise UnknownName("branch or checkpoint", str(name), [*self._branches, *self._checkpoints])
+        return self.named(name)
+
+    def _look(self, branch: Branch) -> Branch:
+        """Has a branch take in the commits since its last look."""
+        for settled in self._commits[branch.seen:]:
+            undone = list(branch.undone)
+            became = carried(undone[-1] if undone else branch.state, settled.steps, self._new_etag)
+            if became:
+                branch.fork = became.get(branch.fork, branch.fork)
+                branch.state = became[branch.state]
+                branch.undone = plist(dict.fromkeys(
+                    state for state in (became[one] for one in undone) if not state.root))
+        branch.seen = len(self._commits)
+        return branch
+
+    # -------------------------------------------------------------------------------------------- checkpoints
+
+    @property
+    def checkpoints(self) -> dict[str, Branch]:
+        """The checkpoints by name: branches that stay where they are."""
+        return dict(self._checkpoints)
+
+    def checkpoint(self, name: str) -> Branch:
+        """Remembers where we are under a name; a name that is taken moves here."""
+        _check_name(name, "checkpoint")
+        self._checkpoints[name] = Branch(name, self.state, forked_from=self.here.name, seen=self.here.seen)
+        return self._checkpoints[name]
+
+    def restore(self, name: str) -> Branch:
+        """Goes back (or on) to a checkpoint; a line that would be lost by it stays as an unnamed branch.
+
+        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed."""
+        checkpoint = self._checkpoints.get(name)
+        if checkpoint is None:
+            raise UnknownName("checkpoint", str(name), self._checkpoints)
+        for settled in self._commits[checkpoint.seen:]:
+            if checkpoint.state is not settled.state and _leads(checkpoint.state, settled.state):
+                raise NothingTo("restore", f"the checkpoint {name!r} lies before a commit, and what is committed is "
+                                "not undone; revert() makes the inverse of a commit pending")
+        state = self._look(checkpoint).state
+        line = [self.state, *self.here.undone]
+        if state in line:
+            place = line.index(state)
+            if place:
+                self.redo(place)
+        elif _leads(state, self.state):
+            self.undo(self.state.number - state.number)
+        else:
+            if self.state.pending() or self.here.undone:
+                self._leave(line[-1], parting(line[-1], state))
+            self.here.state = state
+            self.moved()
+        return checkpoint
+
+
+def _check_name(name: object, kind: str) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise Invalid(kind, [Problem("name", name, f'the name of a {kind} is a text, as in {kind}("before discount")')])
+
+
+def _leads(earlier: State, later: State) -> bool:
+    """Whether one State lies on the way to another, with no commit in between."""
+    state: State | None = later
+    while state is not None and state is not earlier and not state.root:
+        state = state.parent
+    return state is earlier
+
+
+def _nobody() -> None:
+    """Who watches a history that nobody watches."""

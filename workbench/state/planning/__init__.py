@@ -1,0 +1,1 @@
+"""Planning: what is pending as changes, in the order in which they can be written."""

@@ -1,0 +1,226 @@
+"""The order of a plan's changes: by what depends on what, not by a fixed insert-update-delete.
+
+``ordered`` gives every change the lowest rank that respects all its reasons, so that the changes of one rank may share
+statements. A ring, in which each waits for the next, is opened where that can be done: its deferrable constraints are
+deferred; else a row is inserted with NULL for its parent and filled in afterwards; else a row gives its value or its
+parent up before (it is *parked*). A ring that cannot be opened is kept as ``tangles``, in words.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+from workbench.domain.kinds import OptionalKind
+from workbench.domain.registry import Kindred
+from workbench.state.planning.change import Change
+from workbench.state.planning.dependencies import Reason, reasons
+from workbench.state.planning.table import Column, ForeignKey, Table, Unique
+
+
+class Order(NamedTuple):
+    """Ranks of changes and parts of changes: all of one rank may run in any order, each rank after those before it.
+
+    ``reasons`` has those of each change that waits, in words; ``deferred`` the names of the constraints that must be
+    deferred; ``tangles`` what cannot be ordered, in words (its changes are in the last rank)."""
+
+    ranks: list[list[Change]]
+    reasons: Mapping[int, list[Reason]]
+    changes: Sequence[Change]
+    deferred: frozenset[str] = frozenset()
+    tangles: tuple[str, ...] = ()
+
+
+def ordered(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> Order:
+    """The changes in ranks, with what is needed to open their rings."""
+    found = list(reasons(changes, tables))
+    if not found:
+        return Order([list(changes)] if changes else [], {}, changes)
+    return _Ordering(changes, tables, found).run()
+
+
+class _Ordering:
+    """The work on one order: nodes are changes and parts, edges are reasons and the ties between the parts."""
+
+    def __init__(self, changes: Sequence[Change], tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
+        self._given, self._tables = changes, tables
+        self.nodes = list(changes)
+        # All the reasons for an edge: one that is opened by one of them stays for the others. None ties the parts of
+        # one change.
+        self.edges: dict[int, dict[int, list[Reason | None]]] = defaultdict(dict)
+        self.reasons: dict[int, list[Reason]] = defaultdict(list)
+        self.deferred: set[str] = set()
+        for reason in found:
+            self.edges[reason.before].setdefault(reason.after, []).append(reason)
+            self.reasons[reason.after].append(reason)
+
+    def run(self) -> Order:
+        tangles: list[str] = []
+        while True:
+            ranks, left = self._ranks()
+            if not left or tangles:
+                break
+            for ring in self._rings(left):
+                if not self._open(ring):
+                    tangles.append("; ".join(reason.told(self.nodes) for _, _, reason in self._inside(ring)))
+        if left:
+            ranks.append(left)
+        return Order([[self.nodes[node] for node in rank] for rank in ranks], self.reasons, self._given,
+                     frozenset(self.deferred), tuple(tangles))
+
+    def _ranks(self) -> tuple[list[list[int]], list[int]]:
+        """The nodes by rank (Kahn), and those that a ring keeps from having one."""
+        waiting = [0] * len(self.nodes)
+        for followers in self.edges.values():
+            for follower in followers:
+                waiting[follower] += 1
+        ranks, ready = [], [node for node, count in enumerate(waiting) if count == 0]
+        while ready:
+            ranks.append(ready)
+            freed = []
+            for node in ready:
+                for follower in self.edges.get(node, ()):
+                    waiting[follower] -= 1
+                    if waiting[follower] == 0:
+                        freed.append(follower)
+            ready = sorted(freed)
+        return ranks, [node for node, count in enumerate(waiting) if count > 0]
+
+    def _rings(self, left: Sequence[int]) -> list[set[int]]:
+        """The sets of nodes that wait for each other (Tarjan's strongly connected components, without recursion)."""
+        among, number, low = set(left), dict[int, int](), dict[int, int]()
+        stack: list[int] = []
+        on_stack: set[int] = set()
+        rings: list[set[int]] = []
+        for root in left:
+            if root in number:
+                continue
+            number[root] = low[root] = len(number)
+            stack.append(root)
+            on_stack.add(root)
+            work = [(root, iter(self.edges.get(root, ())))]
+            while work:
+                node, followers = work[-1]
+                for follower in followers:
+                    if follower not in among:
+                        continue
+                    if follower not in number:
+                        number[follower] = low[follower] = len(number)
+                        stack.append(follower)
+                        on_stack.add(follower)
+                        work.append((follower, iter(self.edges.get(follower, ()))))
+                        break
+                    if follower in on_stack:
+                        low[node] = min(low[node], number[follower])
+                else:
+                    work.pop()
+                    if work:
+                        low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                    if low[node] == number[node]:
+                        ring = set()
+                        while node not in ring:
+                            ring.add(stack.pop())
+                        on_stack -= ring
+                        if len(ring) > 1:
+                            rings.append(ring)
+        return rings
+
+    def _open(self, ring: set[int]) -> bool:
+        """Takes at least one reason out of a ring; False when none can be."""
+        inside = self._inside(ring)
+        deferrable = [edge for edge in inside if edge[2].rule.deferrable]
+        if deferrable:
+            for node, after, reason in deferrable:
+                self._take(node, after, reason)
+                self.deferred.add(reason.rule.name)
+            return True
+        ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value}
+        return any(ways[reason.kind](node, after, reason) for node, after, reason in inside)
+
+    def _fill_later(self, parent: int, child: int, reason: Reason) -> bool:
+        """The child is inserted without its parent, or keeps the old one, and is given the new one at the end."""
+        assert isinstance(reason.rule, ForeignKey)
+        fields = self._nullable(child, reason.rule.fields)
+        change = self.nodes[child]
+        if not fields or change.kind != "insert":
+            return False
+        self.nodes[child], filling = change.fill(fields)
+        self._add(filling, after=(parent, child))
+        self._take(parent, child, reason)
+        return True
+
+    def _park_parent(self, child: int, parent: int, reason: Reason) -> bool:
+        """The child gives its parent up before."""
+        assert isinstance(reason.rule, ForeignKey)
+        fields = self._nullable(child, reason.rule.fields)
+        if not fields:
+            return False
+        parking, self.nodes[child] = self.nodes[child].park(dict.fromkeys(fields))
+        self._add(parking, before=(child, parent))
+        self._take(child, parent, reason)
+        return True
+
+    def _park_value(self, freer: int, taker: int, reason: Reason) -> bool:
+        """The one that has the value gives it up before, for NULL or for one that nobody has."""
+        assert isinstance(reason.rule, Unique)
+        fields = self._nullable(freer, reason.rule.fields)[:1]
+        parked: dict[str, Any] = dict.fromkeys(fields)
+        if not fields:
+            for field in reason.rule.fields:
+                spare = _spare(self._column(freer, field), self.nodes[freer])
+                if spare is not None:
+                    parked = {field: spare}
+                    break
+        if not parked:
+            return False
+        parking, self.nodes[freer] = self.nodes[freer].park(parked)
+        self._add(parking, before=(freer, taker))
+        self._take(freer, taker, reason)
+        return True
+
+    def _inside(self, ring: set[int]) -> list[tuple[int, int, Reason]]:
+        """The reasons for which the nodes of a ring wait for each other."""
+        return [(node, after, reason) for node in sorted(ring) for after, found in self.edges[node].items()
+                if after in ring for reason in found if reason is not None]
+
+    def _take(self, before: int, after: int, reason: Reason) -> None:
+        self.edges[before][after].remove(reason)
+        if not self.edges[before][after]:
+            del self.edges[before][after]
+
+    def _add(self, part: Change, *, before: tuple[int, ...] = (), after: tuple[int, ...] = ()) -> None:
+        self.nodes.append(part)
+        for node in before:
+            self.edges[len(self.nodes) - 1][node] = [None]
+        for node in after:
+            self.edges[node][len(self.nodes) - 1] = [None]
+
+    def _column(self, node: int, field: str) -> Column:
+        table = self._tables[self.nodes[node].target[:2]]
+        return next(column for column in table.columns if column.field == field)
+
+    def _nullable(self, node: int, fields: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(field for field in fields if self._column(node, field).nullable)
+
+
+def _spare(column: Column, change: Change) -> Any:
+    """A value that no other row has, made of the item's own identifier; None for kinds that have too few."""
+    kind = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
+    unlikely = uuid5(UUID(int=0), str(change.target))
+    if kind.annotation is str:
+        return f"parked {unlikely}"
+    if kind.annotation is UUID:
+        return unlikely
+    if kind.annotation is int and column.type in ("bigint", "integer"):
+        return -(unlikely.int % 2**(62 if column.type == "bigint" else 30)) - 1
+    if kind.annotation is datetime:
+        return datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=unlikely.int % 10**15)
+    if kind.annotation is Decimal:
+        return Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
+    if kind.annotation is date:
+        return date.fromordinal(1 + unlikely.int % 300_000)
+    return None

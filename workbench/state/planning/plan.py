@@ -1,0 +1,212 @@
+"""Plan: the difference between origins and current values, in the order in which it can be written.
+
+A plan is a value; it executes nothing. Committing it is the Postgres room's work, showing it the notebook's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from workbench.domain.convert import shown, told
+from workbench.domain.datadef import values_of
+from workbench.domain.mutation import Delete
+from workbench.domain.registry import Kindred, Registry
+from workbench.domain.resource import Resource, Target
+from workbench.errors import UnknownName
+from workbench.state.merge import ResolveConflict
+from workbench.state.planning.change import Change, Differ
+from workbench.state.planning.order import Order, ordered
+from workbench.state.planning.table import Table
+from workbench.state.saved.document import Made, document_of
+from workbench.state.saved.plan import SavedPlan
+from workbench.state.state import Changed, Entry, State
+from workbench.state.step import Step
+from workbench.state.uncollected import uncollected
+
+
+class Plan:
+    """What a commit would do, one ``Change`` an item.
+
+    ``ranks`` groups them by what must be written before what, the parts that open rings included; ``changes`` are all
+    in that order. ``idle`` are
+    items that mutations touched but whose values are as they were. ``reads`` are the items that the steps read and do
+    not change, with the etag each had; and one that they change, where a step read an earlier version of it. ``state``
+    is what the plan was made from."""
+
+    def __init__(
+        self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],
+        steps: tuple[Step, ...], tables: Mapping[Kindred, Table], made: Callable[[], Made] | None = None,
+    ) -> None:
+        self.state, self.order, self.idle, self.reads, self.steps = state, order, idle, reads, steps
+        self.tables = tables
+        self._made = made or _made_now
+
+    @property
+    def ranks(self) -> list[list[Change]]:
+        return self.order.ranks
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        every = tuple(chain.from_iterable(self.ranks))
+        if len(every) == len(self.order.changes):       # no ring had to be opened: there are no parts
+            return every
+        return tuple([change for change in every if not change.part])
+
+    def __len__(self) -> int:
+        return len(self.order.changes)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items are to insert, update and delete."""
+        return {"insert": 0, "update": 0, "delete": 0} | Counter(change.kind for change in self.changes)
+
+    @property
+    def summary(self) -> str:
+        """``3 to add, 1 to change, 0 to delete``."""
+        counts = self.counts
+        return f"{counts['insert']} to add, {counts['update']} to change, {counts['delete']} to delete"
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
+        """Writes the plan to a file, to be read by others and applied later, once, by whatever session: see SavedPlan.
+
+        A plan that is saved twice, and not moved on meanwhile, is the same plan. Raises SavedPlanError where there is a
+        file that holds anything else, unless ``overwrite``."""
+        return self.saved().save(path, overwrite=overwrite)
+
+    def saved(self) -> SavedPlan:
+        """The plan as ``save`` writes it, without a file."""
+        return SavedPlan(document_of(
+            self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary))
+
+    @staticmethod
+    def load(path: str | Path) -> SavedPlan:
+        """The saved plan in a file, to look at and to apply; the same as ``SavedPlan.load``."""
+        return SavedPlan.load(path)
+
+    def __repr__(self) -> str:
+        return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
+
+    def why(self, item: Change | Target | Resource | Step | str) -> str:
+        """In words, what led to a change: each mutation, of which event, command and step, and why it has its place in
+        the order; or why there is none. The item may be given as text, ``"account/<id>"``, or as a Step that is on it.
+
+        Raises UnknownName for an item that no pending step touched."""
+        for change in self.changes:
+            if item is change or _means(item, change.target):
+                return self._told(change)
+        touched = dict.fromkeys(mutation.on for step in self.steps for mutation in step.mutations)
+        for target in touched:
+            if isinstance(target, Target) and _means(item, target):
+                return f"{target}: nothing to do: " + (
+                    "the values were equal" if target in self.state.changed or target in self.reads else
+                    "it was added and deleted again" if self._was_deleted(target) else "the values were equal")
+        name = str(item) if isinstance(item, str | Target) else shown(item)
+        raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
+
+    def _was_deleted(self, target: Target) -> bool:
+        return any(isinstance(mutation, Delete) and mutation.on == target
+                   for step in self.steps for mutation in step.mutations)
+
+    def _told(self, change: Change) -> str:
+        steps: dict[int, Step] = {step.number: step for step in self.steps}
+        lines = [repr(change)]
+        for cause in change.entry.causes():
+            step = steps[cause.step]
+            cell = f", cell {step.cell}" if step.cell is not None else ""
+            who = f" by {step.user}" if step.user else ""
+            lines.append(f"  step {step.number}: {step.address}{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}")
+            lines.append(f"    event {_words(type(cause.event).__name__, values_of(cause.event))}")
+            lines.append(f"    {_words(cause.mutation.verb, cause.mutation.values)}")
+        for place, waiting in enumerate(self.order.changes):
+            if waiting.target == change.target:
+                lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]
+        return "\n".join(lines)
+
+
+def _made_now() -> Made:
+    return Made(uuid4(), datetime.now(UTC))
+
+
+def _means(item: Any, target: Target) -> bool:
+    """Whether an item, a Target, a text, or what has a target, as a Step, is meant for a target."""
+    if isinstance(item, str):
+        return item in (str(target), f"{target.resource}/{target.identifier}")
+    if isinstance(item, Resource):
+        return bool(item._id == target.identifier)
+    return bool(item == target or getattr(item, "target", None) == target)
+
+
+def _words(name: str, values: Mapping[str, Any]) -> str:
+    return f"{name} {', '.join(f'{field}={told(value)}' for field, value in values.items())}".rstrip()
+
+
+def plan_of(
+    state: State, registry: Registry, tables: Mapping[Kindred, Table], made: Callable[[], Made] | None = None,
+) -> Plan:
+    """The plan of all that is pending in a State, ordered by the foreign keys of the tables.
+
+    ``made`` is asked for the nonce when the plan is saved."""
+    with uncollected(len(state.changed)):
+        changes, idle = _changes(state, registry)
+        order = ordered(changes, tables)
+    steps = tuple(state.pending())
+    reads: dict[Target, str | None] = {}
+    for step in steps:
+        if isinstance(step.command, ResolveConflict):       # looked at again, and taken as it was then: there, or gone
+            for event in step.events:
+                if event._target is not None:
+                    reads.pop(event._target, None)
+        if not reads:
+            reads.update(step.reads)
+        else:
+            for target, etag in step.reads.items():
+                reads.setdefault(target, etag)
+    unmade = None in reads.values()     # else no item that is new here can be among them
+    for change in changes if reads else ():
+        if unmade or change.before is not None:
+            expected = None if change.before is None else change.before._etag
+            etag = reads.pop(change.target, expected)
+            if etag != expected:        # another version than was changed: the commit must see it
+                reads[change.target] = etag
+    return Plan(state, order, tuple(idle), reads, steps, tables, made)
+
+
+def _changes(state: State, registry: Registry) -> tuple[list[Change], list[Target]]:
+    """The changes, in the order in which their items were first touched, and the items whose values are equal."""
+    domain, key, differs = "", "", dict[Kindred, Differ]()
+    changes, idle = [], []
+    for target, entry in sorted(entries(state.changed), key=lambda pair: pair[1].place):
+        if target[1] != key or target[0] != domain:     # else of the resource of the one before, as nearly all are
+            domain, key = kindred = target[:2]
+            differ = differs.get(kindred) or differs.setdefault(kindred, Differ(kindred, registry.resource(kindred)))
+        change = differ.change(target, entry)
+        if change is None:
+            idle.append(target)
+        else:
+            changes.append(change)
+    return changes, idle
+
+
+def entries(changed: Changed) -> list[tuple[Target, Entry]]:
+    """The items of a map at once: rpds' own iterator takes each out of a copy of the map, ten times as slow as what it
+    gives to pickle."""
+    pairs = cast(tuple[Any, ...], changed.__reduce__())[1][0]
+    return pairs if isinstance(pairs, list) else list(changed.items())
+
+
+def moved_since(plan: Plan, state: State) -> list[str]:
+    """What happened to the pending steps between the State a plan was made from and another one, a line each."""
+    then, present = plan.state.steps(), state.steps()
+    same = 0
+    while same < min(len(then), len(present)) and then[same] is present[same]:
+        same += 1
+    lines = [f"issued: step {step.number}, {step.address}" for step in present[same:]]
+    lines += [f"undone: step {step.number}, {step.address}" for step in then[same:]]
+    return lines or ["it was committed"]

@@ -1,0 +1,162 @@
+"""Whether the condition of a partial unique index holds for an item, where it is simple enough to be told here.
+
+Postgres prints such a condition in a normal form. Read are columns, literals, casts, comparisons with literals and with
+lists of them, IS [NOT] NULL / TRUE / FALSE, NOT, AND and OR, with SQL's NULL; of anything else nothing is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
+from uuid import UUID
+
+from workbench.domain.resource import Resource
+from workbench.state.planning.table import Table
+
+_TOKEN = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"]|"")*"|\d+(?:\.\d+)?|\w+|::|<>|<=|>=|[=<>()\[\],.-])""")
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {"=": eq, "<>": ne, "<": lt, ">": gt, "<=": le, ">=": ge}
+_ENDS = {"AND", "OR", "IS", "NOT", None}
+
+
+class _Unknown(Exception):
+    """Something that is not read here."""
+
+
+def holds(where: str, item: Resource, table: Table) -> bool | None:
+    """Whether the condition holds for an item; None when it cannot be told."""
+    try:
+        condition = _Condition(where, item, table)
+        answer = condition.either()
+        if condition.next() is not None or not isinstance(answer, bool | None):
+            return None
+    except (_Unknown, InvalidOperation):
+        return None
+    return answer is True       # a row for which it is NULL is not in the index
+
+
+class _Condition:
+    """One condition, read from left to right and evaluated on the way; None is SQL's NULL."""
+
+    def __init__(self, where: str, item: Resource, table: Table) -> None:
+        self._item, self._fields = item, {column.name: column.field for column in table.columns}
+        self._tokens: list[str] = []
+        place = 0
+        while place < len(where.rstrip()):
+            match = _TOKEN.match(where, place)
+            if match is None:
+                raise _Unknown
+            self._tokens.append(match[1])
+            place = match.end()
+        self._tokens.reverse()
+
+    def next(self) -> str | None:
+        return self._tokens[-1] if self._tokens else None
+
+    def _take(self, *wanted: str) -> bool:
+        """Whether these words follow; takes them if so."""
+        if [token.upper() for token in self._tokens[:-len(wanted) - 1:-1]] != list(wanted):
+            return False
+        del self._tokens[-len(wanted):]
+        return True
+
+    def _need(self, wanted: str) -> None:
+        if not self._take(wanted):
+            raise _Unknown
+
+    def either(self) -> Any:
+        answers = [self._both()]
+        while self._take("OR"):
+            answers.append(self._both())
+        return answers[0] if len(answers) == 1 else True if True in answers else None if None in answers else False
+
+    def _both(self) -> Any:
+        answers = [self._negated()]
+        while self._take("AND"):
+            answers.append(self._negated())
+        return answers[0] if len(answers) == 1 else False if False in answers else None if None in answers else True
+
+    def _negated(self) -> Any:
+        if self._take("NOT"):
+            answer = self._negated()
+            return None if answer is None else not answer
+        return self._test()
+
+    def _test(self) -> Any:
+        value = self._operand()
+        if self._take("IS"):
+            negated = self._take("NOT")
+            for word, meant in (("NULL", None), ("TRUE", True), ("FALSE", False)):
+                if self._take(word):
+                    return (value is meant) != negated
+            raise _Unknown
+        sign = self.next()
+        if sign not in _COMPARE:
+            return value
+        self._take(sign)
+        if sign == "=" and self._take("ANY"):
+            found = [_compared("=", value, other) for other in self._operand()]
+            return True if True in found else None if None in found else False
+        if sign == "<>" and self._take("ALL"):
+            found = [_compared("<>", value, other) for other in self._operand()]
+            return False if False in found else None if None in found else True
+        return _compared(sign, value, self._operand())
+
+    def _operand(self) -> Any:
+        token = self.next()
+        if token is None:
+            raise _Unknown
+        value: Any
+        if self._take("("):
+            value = self.either()
+            self._need(")")
+        elif self._take("ARRAY", "["):
+            value = [self._operand()]
+            while self._take(","):
+                value.append(self._operand())
+            self._need("]")
+        else:
+            self._tokens.pop()
+            if token[0] == "'":
+                value = token[1:-1].replace("''", "'")
+            elif token[0].isdigit():
+                value = Decimal(token)
+            elif token.upper() in ("TRUE", "FALSE", "NULL"):
+                value = {"TRUE": True, "FALSE": False, "NULL": None}[token.upper()]
+            else:
+                value = self._column(token[1:-1].replace('""', '"') if token[0] == '"' else token)
+        while self._take("::"):
+            self._type()
+        return value
+
+    def _column(self, name: str) -> Any:
+        if name not in self._fields or self.next() in ("(", "."):
+            raise _Unknown
+        value = getattr(self._item, self._fields[name])
+        return value.value if isinstance(value, Enum) else value
+
+    def _type(self) -> None:
+        """A type's name, as in ``::character varying`` and ``::text[]``: what a value is compared as is known."""
+        while (token := self.next()) is not None and (token[0] in '".' or token.isidentifier()):
+            if token.upper() in _ENDS:
+                break
+            self._tokens.pop()
+        self._take("[", "]")
+
+
+def _compared(sign: str, value: Any, other: Any) -> bool | None:
+    """A column's value compared with a literal, which may be quoted whatever it is; NULL with anything is NULL."""
+    if value is None or other is None:
+        return None
+    if isinstance(value, bool):
+        other = {"true": True, "t": True, "false": False, "f": False}.get(str(other).lower())
+    elif isinstance(value, int | float | Decimal) and not isinstance(other, bool):
+        value, other = Decimal(str(value)), Decimal(str(other))
+    elif isinstance(value, str | UUID) and isinstance(other, str) and sign in ("=", "<>"):
+        value = str(value)
+    else:
+        raise _Unknown
+    return bool(_COMPARE[sign](value, other))

@@ -1,0 +1,1 @@
+"""Retelling: a session as a log of commands, as a notebook, as a test."""

@@ -1,0 +1,147 @@
+"""CommandLog: the commands of a session as JSON lines, to be kept and issued again, here or in another session.
+
+The first line says what the file is; each other one is a command as it was issued: its address, its data as JSON has
+them, who, when, in which cell, and which identifiers were made up, so that a replay makes the same ones. Decisions
+(resolutions, merges, reverts) spoke of items as they were: they are noted, and not issued again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.domain.convert import Refused, to_datetime
+from workbench.domain.entity import Command
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Target
+from workbench.errors import Invalid, LogError, Problem, WorkbenchError
+from workbench.state.merge import Decision
+from workbench.state.saved.file import write
+from workbench.state.step import Step
+
+FORMAT, VERSION = "workbench log", 1
+
+
+class LoggedCommand(NamedTuple):
+    """A command that can be issued again: ``on`` what, by whom; ``made`` are the targets that were made up for it.
+
+    ``number``, ``at`` (aware, UTC) and ``cell`` are those of the step that it was."""
+
+    number: int
+    address: str
+    command: Command
+    on: Target | None
+    user: str | None
+    at: datetime
+    cell: int | None
+    made: tuple[Target, ...]
+
+
+class CommandLog:
+    """Commands in the order in which they were issued; ``notes`` tells of the decisions in between.
+
+        wb.log.save("session.jsonl")
+        wb.replay("session.jsonl", on="what if")"""
+
+    def __init__(self, commands: Iterable[LoggedCommand], notes: Iterable[str], registry: Registry) -> None:
+        self.commands, self.notes, self._registry = tuple(commands), tuple(notes), registry
+
+    @classmethod
+    def of(cls, steps: Iterable[Step], registry: Registry) -> CommandLog:
+        """The log of some steps."""
+        commands, notes = [], []
+        for step in steps:
+            if isinstance(step.command, Decision):
+                notes.append(f"step {step.number}: {step.address}")
+            else:
+                commands.append(LoggedCommand(step.number, step.address, step.command, step.on, step.user, step.at,
+                                              step.cell, step.made))
+        return cls(commands, notes, registry)
+
+    def __len__(self) -> int:
+        return len(self.commands)
+
+    def __iter__(self) -> Iterator[LoggedCommand]:
+        return iter(self.commands)
+
+    def __repr__(self) -> str:
+        count = "1 command" if len(self) == 1 else f"{len(self)} commands"
+        lines = [f"log: {count}", *(f"  {one.number}: {one.address}" for one in self.commands)]
+        return "\n".join([*lines, *(f"  {note} (a decision, which is not issued again)" for note in self.notes)])
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the log to a file, all of it or nothing. Raises LogError where there is one, unless ``overwrite``."""
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise LogError(path, "it is there already; give another name, or overwrite=True")
+        head = {"format": FORMAT, "version": VERSION, "domains": list(self._registry.domains)}
+        lines = [head, *map(self._line, self.commands), *({"note": note} for note in self.notes)]
+        try:
+            write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        except OSError as error:
+            raise LogError(path, f"it cannot be written ({error.strerror}); give another place") from error
+
+    def _line(self, one: LoggedCommand) -> dict[str, Any]:
+        address, data = self._registry.command_line(one.command, one.on)
+        return {"number": one.number, "issue": address, "data": data, "user": one.user, "at": one.at.isoformat(),
+                "cell": one.cell, "made": [str(target) for target in one.made]}
+
+    def load(self, path: str | Path) -> CommandLog:
+        """The log in a file, every command of it validated; this one stays as it is.
+
+        Raises LogError for a file that holds no log, or with all lines that hold no command, each with its number."""
+        path = Path(path)
+        try:
+            # Not splitlines: JSON leaves U+2028, U+2029 and U+0085 as they are within a text.
+            lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+            raise LogError(path, f"it cannot be read ({why}); give a file that log.save(…) wrote") from error
+        self._check_head(path, lines)
+        commands, notes, faults = [], [], []
+        for number, text in enumerate(lines[1:], 2):
+            try:
+                line = json.loads(text)
+                if "note" in line:
+                    notes.append(str(line["note"]))
+                else:
+                    commands.append(self._logged(line))
+            except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+                faults.append(f"line {number}: this is no line of a log ({error})")
+            except KeyError as error:
+                faults.append(f'line {number}: {error.args[0]!r} is missing')
+            except WorkbenchError as error:
+                faults.append(f"line {number}: {error}")
+        if faults:
+            raise LogError(path, "it cannot be issued again as it stands", faults)
+        return CommandLog(commands, notes, self._registry)
+
+    @staticmethod
+    def _check_head(path: Path, lines: list[str]) -> None:
+        try:
+            head = json.loads(lines[0])
+            found, version = head.get("format"), head.get("version")
+        except (IndexError, ValueError, AttributeError, RecursionError):
+            found, version = None, None
+        if found != FORMAT:
+            raise LogError(path, "it is no log of commands; give a file that log.save(…) wrote")
+        if version != VERSION:
+            raise LogError(path, f"it is of version {version!r}, and this workbench reads version {VERSION}")
+
+    def _logged(self, line: dict[str, Any]) -> LoggedCommand:
+        command, rest = self._registry.command_at(line["issue"], line["data"])
+        home = self._registry.known(type(command)).domain
+        try:
+            at = to_datetime(line["at"])
+        except Refused as refusal:
+            raise Invalid("the command", [Problem("at", line["at"], str(refusal))]) from None
+        for name, kinds in (("user", (str, type(None))), ("cell", (int, type(None)))):
+            if not isinstance(line[name], kinds):
+                raise TypeError(f"{name} is {line[name]!r}")
+        return LoggedCommand(
+            int(line["number"]), line["issue"], command,
+            None if rest is None else self._registry.target(rest, home=home),
+            line["user"], at, line["cell"], tuple(self._registry.target(text) for text in line["made"]))

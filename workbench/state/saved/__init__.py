@@ -1,0 +1,1 @@
+"""Saved: a plan as a file, to be read by others and applied once."""
