@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import permutations
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tests.state.domains import START
 from workbench import Event, Resource, Target, Update, field
 from workbench.domain.kinds import kind_of
+from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change, Shape
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
@@ -59,7 +61,7 @@ def tables(*, nullable: bool = True, deferrable: Iterable[str] = ()) -> dict[Any
 
 
 def ranks_of(changes: list[Change]) -> list[list[Change]]:
-    return ordered(changes, tables()).ranks
+    return [list(rank) for rank in ordered(Rank.of(changes), tables()).ranks]
 
 
 def change(before: Any, after: Any) -> Change:
@@ -88,10 +90,14 @@ def broken(rows: Rows, deferred: frozenset[str] = frozenset()) -> list[str]:
     return faults + [f"{code} twice" for code in set(codes) if codes.count(code) > 1 and "code" not in deferred]
 
 
-def write(rows: Rows, order: Order) -> Rows:
-    """The rows after all changes, one after the other; fails where one of them breaks a constraint."""
+def write(rows: Rows, order: Order, random: Random | None = None) -> Rows:
+    """The rows after all changes, one after the other, those of a rank in any order if there is a random one; fails
+    where one of them breaks a constraint."""
     rows = dict(rows)
-    for one in (one for rank in order.ranks for one in rank):
+    ranks = [list(rank) for rank in order.ranks]
+    for rank in ranks if random is not None else ():
+        random.shuffle(rank)
+    for one in (one for rank in ranks for one in rank):
         if one.part == "park":
             rows[one.target] = rows[one.target].set(**one.parked)       # type: ignore[arg-type]  # a park has them
         elif one.part == "fill":
@@ -134,12 +140,10 @@ def test_no_foreign_key_is_broken_on_the_way(before: Rows, after: Rows, random: 
     is written."""
     changes = changes_between(before, after)
     random.shuffle(changes)
-    order = ordered(changes, tables(nullable=False))
+    order = ordered(Rank.of(changes), tables(nullable=False))
     assert (order.tangles, order.deferred) == ((), frozenset())
     assert sorted(map(repr, (one for rank in order.ranks for one in rank))) == sorted(map(repr, changes))
-    for rank in order.ranks:
-        random.shuffle(rank)
-    assert write(before, order) == after
+    assert write(before, order, random) == after
 
 
 @st.composite
@@ -156,11 +160,9 @@ def webs(draw: st.DrawFn) -> Rows:
 @given(webs(), webs(), st.randoms(use_true_random=False))
 def test_rings_are_opened(before: Rows, after: Rows, random: Any) -> None:
     """Where columns may be NULL any web of rows becomes any other: rings are opened, swaps work, nothing breaks."""
-    order = ordered(changes_between(before, after), tables())
+    order = ordered(Rank.of(changes_between(before, after)), tables())
     assert (order.tangles, order.deferred) == ((), frozenset())
-    for rank in order.ranks:
-        random.shuffle(rank)
-    assert write(before, order) == after
+    assert write(before, order, random) == after
 
 
 @settings(max_examples=300, deadline=None)
@@ -168,12 +170,10 @@ def test_rings_are_opened(before: Rows, after: Rows, random: Any) -> None:
        st.randoms(use_true_random=False))
 def test_rings_with_deferrable_constraints(before: Rows, after: Rows, deferrable: set[str], random: Any) -> None:
     """Only what is deferrable is deferred, and all other constraints hold after every row."""
-    order = ordered(changes_between(before, after), tables(deferrable=deferrable))
+    order = ordered(Rank.of(changes_between(before, after)), tables(deferrable=deferrable))
     assert order.tangles == ()
     assert order.deferred <= deferrable
-    for rank in order.ranks:
-        random.shuffle(rank)
-    assert write(before, order) == after
+    assert write(before, order, random) == after
 
 
 @settings(max_examples=100, deadline=None)
@@ -189,7 +189,7 @@ def test_changes_without_foreign_keys_are_one_rank() -> None:
     """Where nothing depends on anything all changes are one rank, in the order they were given."""
     papers = [change(None, Paper(_id=name)) for name in "cab"]
     assert ranks_of(papers) == [papers]
-    assert ordered(papers, {}).ranks == [papers]
+    assert [list(rank) for rank in ordered(Rank.of(papers), {}).ranks] == [papers]
     assert ranks_of([]) == []
 
 
@@ -220,7 +220,7 @@ def test_moving_out_of_a_folder_that_goes() -> None:
 def test_a_softly_deleted_row_still_names_its_parent(deleted: datetime | None) -> None:
     """A row that is moved to a new parent and softly deleted in one change comes after that parent all the same."""
     moves = [change(Paper(_id="p"), Paper(_id="p", folder="new", _deleted=deleted)), change(None, Folder(_id="new"))]
-    assert write({Target(*PAPER, "p"): Paper(_id="p")}, ordered(moves, tables()))
+    assert write({Target(*PAPER, "p"): Paper(_id="p")}, ordered(Rank.of(moves), tables()))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -230,7 +230,7 @@ def test_a_key_that_changes(order: Any) -> None:
     comes = Paper(_id="c", filed="new")
     changes = [change(folder, Folder(_id="f", code="new")), change(leaves, Paper(_id="l")), change(None, comes)]
     before = {Target(*FOLDER, "f"): folder, Target(*PAPER, "l"): leaves}
-    assert len(write(before, ordered([changes[place] for place in order], tables()))) == 3
+    assert len(write(before, ordered(Rank.of([changes[place] for place in order]), tables()))) == 3
 
 
 def ring() -> list[Change]:
@@ -241,7 +241,7 @@ def ring() -> list[Change]:
 def test_a_ring_that_cannot_be_opened() -> None:
     """Rows that must name each other come together in a last rank, and it is said in words what holds them."""
     plain = [change(None, Folder(_id="c")), change(None, Folder(_id="d", inside="c"))]
-    order = ordered([*ring(), *plain], tables(nullable=False))
+    order = ordered(Rank.of([*ring(), *plain]), tables(nullable=False))
     assert [[one.target.identifier for one in rank] for rank in order.ranks] == [["c"], ["d"], ["a", "b"]]
     (tangle,) = order.tangles
     assert "after office:folder/a, which makes the row that it names (foreign key inside)" in tangle
@@ -249,13 +249,13 @@ def test_a_ring_that_cannot_be_opened() -> None:
 
 def test_a_ring_that_is_deferred() -> None:
     """Where the constraint is deferrable, it is deferred, and nothing is written twice."""
-    order = ordered(ring(), tables(nullable=False, deferrable=["inside"]))
+    order = ordered(Rank.of(ring()), tables(nullable=False, deferrable=["inside"]))
     assert (order.deferred, [len(rank) for rank in order.ranks]) == (frozenset({"inside"}), [2])
 
 
 def test_a_ring_that_is_filled_in() -> None:
     """Where the column may be NULL, one row is inserted without its parent and filled in afterwards."""
-    order = ordered(ring(), tables())
+    order = ordered(Rank.of(ring()), tables())
     assert [[(one.kind, one.part) for one in rank] for rank in order.ranks] == [
         [("insert", "")], [("insert", "")], [("update", "fill")]]
     assert write({}, order)

@@ -17,7 +17,7 @@ from typing import Any
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, refit
 from workbench.errors import Invalid
-from workbench.state.planning.change import Differ
+from workbench.state.planning.differ import Differ
 from workbench.state.planning.plan import entries
 from workbench.state.reader import place
 from workbench.state.state import Cache, Entry, State
@@ -46,7 +46,7 @@ def items_of(
         differ = Differ(kindred, cls)
         for target, entry in changed:
             with suppress(Invalid):
-                rows.append(_shown(target, entry, differ, cls))
+                rows.append(_shown(target, entry, differ))
         made = [item._created for _, _, item in rows]
         if None in made or not all(map(lt, made, islice(made, 1, None))):     # else they are in order already
             rows.sort(key=lambda row: place(row[2]))
@@ -70,8 +70,8 @@ def misfits_of(state: State, cache: Cache, registry: Registry, asked: Collection
     return found
 
 
-def _shown(target: Target, entry: Entry, differ: Differ, cls: type[Resource]) -> tuple[str, Target, Any]:
-    change = differ.change(target, entry)
-    if change is None or change.kind == "delete":       # touched, but as it was; or gone
-        return "clean" if change is None else "deleted", target, refit(entry.origin, cls)
-    return "new" if change.kind == "insert" else "changed", target, refit(entry.current, cls)
+def _shown(target: Target, entry: Entry, differ: Differ) -> tuple[str, Target, Any]:
+    kind, before, after = differ.found(entry)
+    if kind in ("", "delete"):      # touched, but as it was; or gone
+        return "deleted" if kind else "clean", target, before
+    return "new" if kind == "insert" else "changed", target, after

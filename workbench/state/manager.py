@@ -37,7 +37,7 @@ from workbench.state.history.history import History
 from workbench.state.history.merge import merged
 from workbench.state.items import items_of, misfits_of
 from workbench.state.merge import Way, resolved
-from workbench.state.planning.change import change_of
+from workbench.state.planning.differ import change_of
 from workbench.state.planning.part import part_of, without
 from workbench.state.planning.plan import Plan, plan_of
 from workbench.state.planning.table import Table
@@ -266,11 +266,12 @@ class StateManager:
         if plan.state is not self.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
         items = self.cache.items
-        for change in plan.changes:
-            if change.after is None or change.kind == "delete":
-                items.pop(change.target, None)
+        for block in plan.blocks:
+            if block.kind == "delete":
+                for target in block.targets:
+                    items.pop(target, None)
             else:
-                items[change.target] = change.after
+                items.update(zip(block.targets, block.afters, strict=True))     # type: ignore[arg-type]  # none is None
         behind = plan.state.committed()
         if plan.state is not self.state:
             rest = [step for step in self.state.pending() if step not in plan.state.pending()]

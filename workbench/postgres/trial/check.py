@@ -164,7 +164,7 @@ class _Trial:
             some = parts.pop()
             if not some:
                 continue
-            part = statement._replace(changes=tuple([changes[place] for place in some]))
+            part = statement._replace(changes=changes.some(some))
             outcome = await self._attempt(self._execute(part), patience)
             if isinstance(outcome, asyncpg.QueryCanceledError):
                 raise _OutOfTime

@@ -130,11 +130,12 @@ class Attempt:
         for (domain, key, identifier), etag in self._plan.reads.items():
             expected[domain, key][identifier] = etag
         locks = defaultdict(dict, {kindred: dict.fromkeys(etags, "FOR SHARE") for kindred, etags in expected.items()})
-        for change in self._plan.changes:
-            if change.before is not None:
-                domain, key, identifier = change.target
-                locks[domain, key][identifier] = "FOR UPDATE" if change.after is None else "FOR NO KEY UPDATE"
-                expected[domain, key].setdefault(identifier, change.before._etag)
+        for block in self._plan.blocks:
+            kindred = block.targets[0][:2]
+            for (_, _, identifier), before, after in zip(block.targets, block.befores, block.afters, strict=True):
+                if before is not None:
+                    locks[kindred][identifier] = "FOR UPDATE" if after is None else "FOR NO KEY UPDATE"
+                    expected[kindred].setdefault(identifier, before._etag)
         return locks, expected
 
     async def _search_again(self, connection: Any) -> None:

@@ -17,16 +17,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind, RecordKind
-from workbench.state.planning.change import Change, Shape, parted
+from workbench.state.planning.block import PIECE, Block
+from workbench.state.planning.change import Shape
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
 PORTION = 10_000    # rows sent until a long commit can be cancelled again; a multiple of a chunk
-PIECE = 500     # changes that are looked at until others have a turn
-# UUIDs compare as their integers do, and those without a call into Python for each comparison.
-_BY_IDENTIFIER, _BY_UUID = attrgetter("target.identifier"), attrgetter("target.identifier.int")
-_BY_ETAG = attrgetter("before._etag")
 
 
 class Statement(NamedTuple):
@@ -40,7 +37,7 @@ class Statement(NamedTuple):
     table: Table
     sql: str
     columns: tuple[Column, ...]
-    changes: tuple[Change, ...]
+    changes: Block
     width: int = 1
 
     @property
@@ -53,10 +50,21 @@ class Statement(NamedTuple):
         """What ``runs`` gives, all at once."""
         return list(self.runs())
 
+    @property
+    def shape(self) -> Shape:
+        """What its changes have in common."""
+        assert self.changes.shape is not None
+        return self.changes.shape
+
     def rows(self, start: int = 0, stop: int | None = None) -> list[tuple[Any, ...]]:
         """One tuple of values for each of some of the changes, in their order, as asyncpg takes them."""
-        some = self.changes[start:stop]
-        return _rows(self.columns, some) if self.kind == "insert" else list(zip(*self._arrays(some), strict=True))
+        some = slice(start, stop)
+        if self.kind != "insert":
+            return list(zip(*self._arrays(some), strict=True))
+        if len(self.columns) > 1 and not self.shape.withheld and not any(encoder(it.kind) for it in self.columns):
+            fields = [column.field for column in self.columns]      # all columns of an item at once, in C
+            return list(map(attrgetter(*fields), self.changes.afters[some]))
+        return list(zip(*self._values(self.columns, some), strict=True))
 
     def runs(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, ...]]:
         """The parameters of each run, made as they are asked for; ``start`` and ``stop`` are places of changes, and
@@ -65,14 +73,27 @@ class Statement(NamedTuple):
         step = self.width if self.width > 1 else PIECE
         for begin in range(start, end, step):
             if self.width > 1:
-                yield tuple(self._arrays(self.changes[begin:min(begin + step, end)]))
+                yield tuple(self._arrays(slice(begin, min(begin + step, end))))
             else:
                 yield from self.rows(begin, min(begin + step, end))
 
-    def _arrays(self, some: Sequence[Change]) -> list[Sequence[Any]]:
-        """The values of some changes, a sequence a column: of an update or delete."""
-        keys: list[Sequence[Any]] = [list(map(_BY_IDENTIFIER, some)), _etags(some)]
-        return keys if len(self.columns) == len(keys) else [*keys, *zip(*_rows(self.columns[2:], some), strict=True)]
+    def _arrays(self, some: slice) -> list[Sequence[Any]]:
+        """The values of some changes of an update or delete, a sequence a column."""
+        identifiers = [target[2] for target in self.changes.targets[some]]
+        return [identifiers, _etags(self.changes, some), *self._values(self.columns[2:], some)]
+
+    def _values(self, columns: Sequence[Column], some: slice) -> Iterator[list[Any]]:
+        """What some changes write into some columns, a list a column."""
+        for column in columns:
+            if column.field in self.shape.withheld:
+                yield [None] * len(self.changes.targets[some])
+                continue
+            if self.shape.part == "park":
+                values = [(change.parked or {})[column.field] for change in self.changes[some]]
+            else:
+                values = list(map(attrgetter(column.field), self.changes.afters[some]))
+            encode = encoder(column.kind)
+            yield values if encode is None else [encode(value) for value in values]
 
 
 def compiled(plan: Plan) -> list[Statement]:
@@ -83,81 +104,70 @@ def compiled(plan: Plan) -> list[Statement]:
 def in_pieces(plan: Plan) -> Iterator[Statement | None]:
     """The same one after the other, and None in between where others may have a turn.
 
-    Where a rank begins with new rows, their statement is made before anything of the others is looked at: what differs
-    in a changed item is then found out while the server takes the new ones."""
+    The statements of new rows come first in a rank, before anything of the others is looked at: what differs in changed
+    items is then found out while the server takes the new ones."""
     for rank in plan.ranks:
-        rest = rank
-        if rank[0].kind == "insert":
-            first, rest = parted(rank, rank[0].shape)
-            yield _statement(plan, rank[0].shape, first)
-        groups: dict[Shape, list[Change]] = {}
-        latest: Shape | None = None
-        for start in range(0, len(rest), PIECE):
-            for change in rest[start:start + PIECE]:
-                if change.shape is not latest:      # mostly it is the one before, and need not be hashed
-                    latest = change.shape
-                    group = groups.setdefault(latest, [])
-                group.append(change)
-            yield None
-        for shape, changes in groups.items():
-            yield _statement(plan, shape, changes)
+        for block in sorted(rank.blocks, key=lambda block: block.kind != "insert"):
+            for part in block.alike():
+                yield None if part is None else _statement(plan, part)
 
 
-def _statement(plan: Plan, shape: Shape, changes: list[Change]) -> Statement:
-    table = plan.tables[shape.kindred]
-    if shape.kind == "insert":
-        return _insert(table, changes)
-    if shape.kind == "delete" and not shape.columns:
-        return _delete(table, _sorted(changes))
-    return _update(table, _sorted(changes), shape.columns)
+def _statement(plan: Plan, block: Block) -> Statement:
+    assert block.shape is not None
+    table, columns = plan.tables[block.shape.kindred], block.shape.columns
+    if block.kind == "insert":
+        return _insert(table, block)
+    return _update(table, _sorted(block), columns) if columns else _delete(table, _sorted(block))
 
 
-def _sorted(changes: list[Change]) -> list[Change]:
+def _sorted(block: Block) -> Block:
     """By identifier: two commits that lock the same rows in the same order do not deadlock."""
-    by_uuid = isinstance(changes[0].target.identifier, UUID)
-    return sorted(changes, key=_BY_UUID if by_uuid else _BY_IDENTIFIER)
+    identifiers: Sequence[Any] = [target[2] for target in block.targets]
+    keys = [identifier.int for identifier in identifiers] if isinstance(identifiers[0], UUID) else identifiers
+    return block.some(sorted(range(len(block)), key=keys.__getitem__))
 
 
 def in_lock_order(identifiers: Iterable[Any]) -> list[Any]:
-    """Identifiers of one resource in the same order as ``_sorted`` has them."""
+    """Identifiers of one resource in the same order as ``_sorted`` has them: that of UUIDs is that of their integers,
+    which are compared without a call into Python for each comparison."""
     found = list(identifiers)
     return sorted(found, key=attrgetter("int") if found and isinstance(found[0], UUID) else None)
 
 
 # ------------------------------------------------------------------------------------------------ the three kinds
 
-def _insert(table: Table, changes: list[Change]) -> Statement:
+def _insert(table: Table, changes: Block) -> Statement:
     names = ", ".join(quoted(column.name) for column in table.columns)
     if len(changes) == 1:
         places = ", ".join(f"${place}::{column.type}" for place, column in enumerate(table.columns, 1))
         sql = f"INSERT INTO {table.quoted} ({names}) VALUES ({places})"
-        return Statement("insert", table, sql, table.columns, tuple(changes))
+        return Statement("insert", table, sql, table.columns, changes)
     sql = f"COPY {table.quoted} ({names}) FROM STDIN (FORMAT binary)"
-    return Statement("insert", table, sql, table.columns, tuple(changes), 0)
+    return Statement("insert", table, sql, table.columns, changes, 0)
 
 
-def _update(table: Table, changes: list[Change], fields: tuple[str, ...]) -> Statement:
+def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
     changed = [column for column in table.columns if column.field in fields]
     key, etag = column_of(table, "_id"), column_of(table, "_etag")
-    columns, kind = (key, etag, *changed), changes[0].kind
+    columns, kind = (key, etag, *changed), changes.kind
     if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
         sql = (f"UPDATE {table.quoted} SET {sets} WHERE {quoted(key.name)} = $1::{key.type} "
                f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
-        return Statement(kind, table, sql, columns, tuple(changes))
+        return Statement(kind, table, sql, columns, changes)
     sets = ", ".join(f"{quoted(column.name)} = new.{quoted(column.name)}" for column in changed)
     sql = f"UPDATE {table.quoted} AS old SET {sets} FROM {_unnested(columns)} {_matching(key, etag, changes)}"
-    return Statement(kind, table, sql, columns, tuple(changes), CHUNK)
+    return Statement(kind, table, sql, columns, changes, CHUNK)
 
 
-def _delete(table: Table, changes: list[Change]) -> Statement:
+def _delete(table: Table, changes: Block) -> Statement:
     key, etag = column_of(table, "_id"), column_of(table, "_etag")
     if len(changes) == 1:
         sql = (f"DELETE FROM {table.quoted} WHERE {quoted(key.name)} = $1::{key.type} "
                f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
-        return Statement("delete", table, sql, (key, etag), tuple(changes))
+        return Statement("delete", table, sql, (key, etag), changes)
     sql = f"DELETE FROM {table.quoted} AS old USING {_unnested((key, etag))} {_matching(key, etag, changes)}"
-    return Statement("delete", table, sql, (key, etag), tuple(changes), CHUNK)
+    return Statement("delete", table, sql, (key, etag), changes, CHUNK)
 
 
 # ------------------------------------------------------------------------------------------------ their parts
@@ -168,40 +178,21 @@ def _unnested(columns: Sequence[Column]) -> str:
     return f"unnest({arrays}) AS new({names})"
 
 
-def _matching(key: Column, etag: Column, changes: Sequence[Change]) -> str:
+def _matching(key: Column, etag: Column, changes: Block) -> str:
     return (f"WHERE old.{quoted(key.name)} = new._key AND old.{quoted(etag.name)} {_equals(changes)} new._expected "
             f"RETURNING old.{quoted(key.name)}")
 
 
-def _equals(changes: Sequence[Change]) -> str:
+def _equals(changes: Block) -> str:
     """How etags are compared: a row that never had one is NULL there."""
     return "IS NOT DISTINCT FROM" if None in _etags(changes) else "="
 
 
-def _etags(changes: Sequence[Change]) -> list[str | None]:
-    """The etags that the rows of changes of one shape must have."""
-    return [change.etag for change in changes] if changes[0].part else list(map(_BY_ETAG, changes))
-
-
-def _rows(columns: Sequence[Column], changes: Sequence[Change]) -> list[tuple[Any, ...]]:
-    """What changes of one shape write into some columns, a tuple an item."""
-    fields = [column.field for column in columns]
-    if changes[0].parked is not None:
-        rows = [tuple([(change.parked or {})[field] for field in fields]) for change in changes]
-    elif len(fields) > 1:       # all columns of an item at once, in C
-        rows = list(map(attrgetter(*fields), [change.after for change in changes]))
-    else:
-        rows = [(getattr(change.after, fields[0]),) for change in changes]
-    withheld = changes[0].shape.withheld
-    encoders = {place: encode for place, column in enumerate(columns) if (encode := encoder(column.kind)) is not None}
-    if not encoders and not withheld:
-        return rows
-    values: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    for place, encode in encoders.items():
-        values[place] = [encode(value) for value in values[place]]
-    for field in withheld:
-        values[fields.index(field)] = [None] * len(rows)
-    return list(zip(*values, strict=True))
+def _etags(changes: Block, some: slice = slice(None)) -> list[str | None]:
+    """The etags that the rows of some changes must have: those they had, or, where one is filled in, have got."""
+    filled = changes.shape is not None and changes.shape.part == "fill"
+    items: Sequence[Any] = (changes.afters if filled else changes.befores)[some]
+    return [item._etag for item in items]
 
 
 def column_of(table: Table, field: str) -> Column:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource
+from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.predicate import holds
 from workbench.state.planning.table import ForeignKey, Table, Unique
@@ -41,9 +42,14 @@ class Reason(NamedTuple):
         return f"after {first}, which frees the value of {', '.join(self.rule.fields)} (unique {self.rule.name})"
 
 
-def reasons(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> Iterator[Reason]:
+def reasons(changes: Rank, tables: Mapping[Kindred, Table]) -> Iterator[Reason]:
     """All reasons between some changes, by the foreign keys and unique constraints of their tables."""
-    if not any(table.foreign_keys or table.uniques for table in tables.values()):
+    kinds: dict[Kindred, set[str]] = defaultdict(set)
+    for block in changes.blocks:
+        kinds[block.targets[0][:2]].add(block.kind)
+    concerned = [table for kindred in kinds if (table := tables.get(kindred)) is not None and (
+        any(key.parent in kinds for key in table.foreign_keys) or (table.uniques and kinds[kindred] != {"insert"}))]
+    if not concerned:       # and no change need be looked at
         return
     of_kind: dict[Kindred, list[int]] = defaultdict(list)
     for place, change in enumerate(changes):

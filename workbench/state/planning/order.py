@@ -17,6 +17,7 @@ from uuid import UUID, uuid5
 
 from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
+from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.dependencies import Reason, reasons
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
@@ -28,27 +29,27 @@ class Order(NamedTuple):
     ``reasons`` has those of each change that waits, in words; ``deferred`` the names of the constraints that must be
     deferred; ``tangles`` what cannot be ordered, in words (its changes are in the last rank)."""
 
-    ranks: list[list[Change]]
+    ranks: Sequence[Rank]
     reasons: Mapping[int, list[Reason]]
-    changes: Sequence[Change]
+    changes: Rank
     deferred: frozenset[str] = frozenset()
     tangles: tuple[str, ...] = ()
 
 
-def ordered(changes: Sequence[Change], tables: Mapping[Kindred, Table]) -> Order:
+def ordered(changes: Rank, tables: Mapping[Kindred, Table]) -> Order:
     """The changes in ranks, with what is needed to open their rings."""
     found = list(reasons(changes, tables))
     if not found:
-        return Order([list(changes)] if changes else [], {}, changes)
+        return Order([changes] if len(changes) else [], {}, changes)
     return _Ordering(changes, tables, found).run()
 
 
 class _Ordering:
     """The work on one order: nodes are changes and parts, edges are reasons and the ties between the parts."""
 
-    def __init__(self, changes: Sequence[Change], tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
+    def __init__(self, changes: Rank, tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
         self._given, self._tables = changes, tables
-        self.nodes = list(changes)
+        self.nodes: list[Change] = list(changes)
         # All the reasons for an edge: one that is opened by one of them stays for the others. None ties the parts of
         # one change.
         self.edges: dict[int, dict[int, list[Reason | None]]] = defaultdict(dict)
@@ -69,7 +70,7 @@ class _Ordering:
                     tangles.append("; ".join(reason.told(self.nodes) for _, _, reason in self._inside(ring)))
         if left:
             ranks.append(left)
-        return Order([[self.nodes[node] for node in rank] for rank in ranks], self.reasons, self._given,
+        return Order([Rank.of(self.nodes[node] for node in rank) for rank in ranks], self.reasons, self._given,
                      frozenset(self.deferred), tuple(tangles))
 
     def _ranks(self) -> tuple[list[list[int]], list[int]]:

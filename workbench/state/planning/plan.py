@@ -5,8 +5,7 @@ A plan is a value; it executes nothing. Committing it is the Postgres room's wor
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -21,7 +20,9 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
 from workbench.state.merge import ResolveConflict
-from workbench.state.planning.change import Change, Differ
+from workbench.state.planning.block import Block, Rank
+from workbench.state.planning.change import Change
+from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
 from workbench.state.saved.document import Made, document_of
@@ -49,8 +50,13 @@ class Plan:
         self._made = made or _made_now
 
     @property
-    def ranks(self) -> list[list[Change]]:
+    def ranks(self) -> Sequence[Rank]:
         return self.order.ranks
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The changes in columns, none of them in parts."""
+        return self.order.changes.blocks
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
@@ -65,7 +71,10 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         """How many items are to insert, update and delete."""
-        return {"insert": 0, "update": 0, "delete": 0} | Counter(change.kind for change in self.changes)
+        counts = {"insert": 0, "update": 0, "delete": 0}
+        for block in self.blocks:
+            counts[block.kind] += len(block)
+        return counts
 
     @property
     def summary(self) -> str:
@@ -154,8 +163,8 @@ def plan_of(
 
     ``made`` is asked for the nonce when the plan is saved."""
     with uncollected(len(state.changed)):
-        changes, idle = _changes(state, registry)
-        order = ordered(changes, tables)
+        blocks, idle = _blocks(state, registry)
+        order = ordered(Rank(blocks), tables)
     steps = tuple(state.pending())
     reads: dict[Target, str | None] = {}
     for step in steps:
@@ -169,29 +178,31 @@ def plan_of(
             for target, etag in step.reads.items():
                 reads.setdefault(target, etag)
     unmade = None in reads.values()     # else no item that is new here can be among them
-    for change in changes if reads else ():
-        if unmade or change.before is not None:
-            expected = None if change.before is None else change.before._etag
-            etag = reads.pop(change.target, expected)
-            if etag != expected:        # another version than was changed: the commit must see it
-                reads[change.target] = etag
+    for block in blocks if reads else ():
+        if unmade or block.kind != "insert":
+            expected = [None if before is None else before._etag for before in block.befores]
+            read = list(map(reads.pop, block.targets, expected))
+            if read != expected:        # another version than was changed: the commit must see it
+                reads |= {target: etag for target, etag, known in zip(block.targets, read, expected, strict=True)
+                          if etag != known}
     return Plan(state, order, tuple(idle), reads, steps, tables, made)
 
 
-def _changes(state: State, registry: Registry) -> tuple[list[Change], list[Target]]:
+def _blocks(state: State, registry: Registry) -> tuple[list[Block], list[Target]]:
     """The changes, in the order in which their items were first touched, and the items whose values are equal."""
-    domain, key, differs = "", "", dict[Kindred, Differ]()
-    changes, idle = [], []
-    for target, entry in sorted(entries(state.changed), key=lambda pair: pair[1].place):
+    domain, key, found = "", "", dict[Kindred, tuple[list[Pair], list[Pair]]]()
+    for pair in sorted(entries(state.changed), key=lambda pair: pair[1].place):
+        target, entry = pair
         if target[1] != key or target[0] != domain:     # else of the resource of the one before, as nearly all are
             domain, key = kindred = target[:2]
-            differ = differs.get(kindred) or differs.setdefault(kindred, Differ(kindred, registry.resource(kindred)))
-        change = differ.change(target, entry)
-        if change is None:
-            idle.append(target)
-        else:
-            changes.append(change)
-    return changes, idle
+            new, old = found.setdefault(kindred, ([], []))
+        (new if entry.origin is None else old).append(pair)
+    blocks, idle = list[Block](), list[Target]()
+    for kindred, pairs in found.items():
+        changed, equal = Differ(kindred, registry.resource(kindred)).blocks(*pairs)
+        blocks += changed
+        idle += equal
+    return blocks, idle
 
 
 def entries(changed: Changed) -> list[tuple[Target, Entry]]:

@@ -19,7 +19,9 @@ from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, identify
 from workbench.errors import Invalid, OtherDefinition, TamperedPlan
-from workbench.state.planning.change import Change, change_of
+from workbench.state.planning.block import Rank
+from workbench.state.planning.change import Change
+from workbench.state.planning.differ import change_of
 from workbench.state.planning.order import ordered
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table
@@ -88,7 +90,7 @@ class _Restoring:
         state, entries = State.empty(), HashTrieMap({change.target: change.entry for change in changes})
         for step in self._steps.values():
             state = state.after(entries, step, len(entries))
-        return Plan(state, ordered(changes, tables), idle, reads, tuple(self._steps.values()), tables)
+        return Plan(state, ordered(Rank.of(changes), tables), idle, reads, tuple(self._steps.values()), tables)
 
     def _step(self, command: Mapping[str, Any]) -> Step:
         address = str(command["address"])

@@ -1,0 +1,135 @@
+"""Block: changes of one kind to items of one resource, in columns, so that a long plan needs no object for each.
+
+A Block is a sequence of Changes, which are made when somebody looks; a commit that succeeds looks at none. A ``Rank``
+is the Blocks of which any may be written before any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any, overload
+
+from workbench.domain.resource import Resource, Target
+from workbench.state.planning.change import Change, Shape
+from workbench.state.state import Entry
+
+PIECE = 500     # changes that are looked at until others have a turn
+Shapes = Callable[[str, Sequence[Any], Sequence[Any]], list[Shape]]
+
+
+class Block(Sequence[Change]):
+    """Changes of one ``kind``: the ``targets`` of their items, these as they were in ``befores`` and as they are to be
+    in ``afters`` (None where there is none), and the last mutations of them in ``entries``.
+
+    ``shape`` is what all have in common; None while it was not yet looked at which columns each of them sets: it is
+    what ``shapes`` tells of kind, befores and afters."""
+
+    def __init__(
+        self, kind: str, targets: Sequence[Target], befores: Sequence[Resource | None],
+        afters: Sequence[Resource | None], entries: Sequence[Entry], shape: Shape | None = None,
+        shapes: Shapes | None = None,
+    ) -> None:
+        self.kind, self.targets, self.befores, self.afters = kind, targets, befores, afters
+        self.entries, self.shape, self._shapes = entries, shape, shapes
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> Block:
+        """Changes that are there, all of one shape."""
+        block = cls(changes[0].kind, [change.target for change in changes], [change.before for change in changes],
+                    [change.after for change in changes], [change.entry for change in changes], changes[0].shape)
+        block.changes = tuple(changes)
+        return block
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """All of them as objects."""
+        if self.shape is None:
+            assert self._shapes is not None
+            shapes: Iterable[Shape] = self._shapes(self.kind, self.befores, self.afters)
+        else:
+            shapes = [self.shape] * len(self.targets)
+        return tuple([Change(self.kind, *change) for change in zip(
+            self.targets, self.befores, self.afters, shapes, self.entries, strict=True)])
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    @overload
+    def __getitem__(self, place: int) -> Change: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Change, ...]: ...
+    def __getitem__(self, place: int | slice) -> Change | tuple[Change, ...]:
+        return self.changes[place]
+
+    def some(self, places: Sequence[int], shape: Shape | None = None) -> Block:
+        """Those at some places, in the order of these; ``shape`` is theirs, where that of all is not known."""
+        block = Block(
+            self.kind, [self.targets[place] for place in places], [self.befores[place] for place in places],
+            [self.afters[place] for place in places], [self.entries[place] for place in places],
+            shape or self.shape, self._shapes)
+        if "changes" in vars(self):     # they may be parts, and know more than their columns
+            block.changes = tuple([self.changes[place] for place in places])
+        return block
+
+    def alike(self) -> Iterator[Block | None]:
+        """The same as Blocks that have a shape, each in the order of this one; None in between, at the latest after
+        ``PIECE`` changes, where others may have a turn."""
+        if self.shape is not None or self._shapes is None:
+            yield self
+            return
+        places: dict[Shape, list[int]] = {}
+        latest: Shape | None = None
+        for start in range(0, len(self), PIECE):
+            shapes = self._shapes(self.kind, self.befores[start:start + PIECE], self.afters[start:start + PIECE])
+            for place, shape in enumerate(shapes, start):
+                if shape is not latest:     # mostly it is the one before, and need not be hashed
+                    latest = shape
+                    found = places.setdefault(shape, [])
+                found.append(place)
+            yield None
+        for shape, some in places.items():
+            yield self.some(some, shape)
+
+
+class Rank(Sequence[Change]):
+    """Changes of which any may be written before any other: as ``blocks``, and as a sequence in the order in which
+    their items were first touched."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Rank:
+        """Changes that are there, in their order."""
+        changes = tuple(changes)
+        groups: dict[Shape, list[Change]] = {}
+        for change in changes:
+            groups.setdefault(change.shape, []).append(change)
+        rank = cls([Block.of(group) for group in groups.values()])
+        rank.changes = changes
+        return rank
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """All of them as objects."""
+        if len(self.blocks) == 1:
+            return self.blocks[0].changes
+        return tuple(sorted(chain.from_iterable(self.blocks), key=lambda change: change.entry.place))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    @overload
+    def __getitem__(self, place: int) -> Change: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Change, ...]: ...
+    def __getitem__(self, place: int | slice) -> Change | tuple[Change, ...]:
+        return self.changes[place]
