@@ -265,18 +265,15 @@ class StateManager:
         are pending still."""
         if plan.state is not self.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
-        items = self.cache.items
+        self.cache.items.update(plan.written)
         for block in plan.blocks:
             if block.kind == "delete":
                 for target in block.targets:
-                    items.pop(target, None)
-            else:
-                items.update(zip(block.targets, block.afters, strict=True))     # type: ignore[arg-type]  # none is None
+                    self.cache.items.pop(target, None)
         behind = plan.state.committed()
         if plan.state is not self.state:
             rest = [step for step in self.state.pending() if step not in plan.state.pending()]
-            written = {change.target: change.after._etag for change in plan.changes
-                       if change.after is not None and change.kind != "delete"}
+            written = {target: item._etag for target, item in plan.written.items()}
             behind = without(self.state, behind, rest, written)
         self.history.settle(plan.state, behind)
         self._part = None

@@ -1,4 +1,4 @@
-"""Ahead: the statements of a plan, each made while the server is at work on the one before.
+"""Ahead: the statements of a plan, each made while the server is at work on the one before; and what is kept of it.
 
 They are made once, and kept for further attempts. A short plan is made at once: to take turns would cost more.
 """
@@ -19,6 +19,7 @@ class Ahead:
 
     def __init__(self, plan: Plan) -> None:
         self.total = sum(map(len, plan.ranks))
+        self._plan = plan
         self.made: list[Statement] = []
         self._pieces = in_pieces(plan)
         self._complete = False
@@ -52,6 +53,7 @@ class Ahead:
             except StopIteration:
                 assert sum(len(statement.changes) for statement in self.made) == self.total
                 self._complete = True
+                self._plan.written      # noqa: B018  # it is found out now, rather than after COMMIT
                 break
             if piece is not None:
                 self.made.append(piece)

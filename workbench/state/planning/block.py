@@ -83,14 +83,13 @@ class Block(Sequence[Change]):
             yield self
             return
         places: dict[Shape, list[int]] = {}
-        latest: Shape | None = None
         for start in range(0, len(self), PIECE):
             shapes = self._shapes(self.kind, self.befores[start:start + PIECE], self.afters[start:start + PIECE])
-            for place, shape in enumerate(shapes, start):
-                if shape is not latest:     # mostly it is the one before, and need not be hashed
-                    latest = shape
-                    found = places.setdefault(shape, [])
-                found.append(place)
+            if shapes.count(shapes[0]) == len(shapes):
+                places.setdefault(shapes[0], []).extend(range(start, start + len(shapes)))
+            else:
+                for place, shape in enumerate(shapes, start):
+                    places.setdefault(shape, []).append(place)
             yield None
         for shape, some in places.items():
             yield self.some(some, shape)

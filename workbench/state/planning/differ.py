@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain
-from operator import attrgetter, is_not
+from itertools import chain, compress
+from operator import attrgetter, is_not, ne
 from typing import Any
 from uuid import UUID
 
@@ -60,39 +60,38 @@ class Differ:
 
     def blocks(self, new: Sequence[Pair], old: Iterable[Pair]) -> tuple[list[Block], list[Target]]:
         """What entries amount to, those without an origin given apart, and the items whose values are equal."""
-        columns: dict[tuple[str, bool], tuple[list[Any], ...]] = {}
-        idle = []
+        found: dict[str, list[tuple[Any, ...]]] = {"": [], "insert": [], "update": [], "delete": [], "gone": []}
+        blocks = []
         if new and self._is_plain(new):
-            targets, entries = map(list, zip(*new, strict=True))
-            columns["insert", False] = targets, [None] * len(new), [entry.current for entry in entries], entries
+            targets, entries = zip(*new, strict=True)
+            blocks.append(Block("insert", targets, [None] * len(new), [entry.current for entry in entries], entries,
+                                self._shape("insert", tuple(self._getters))))
             new = ()
         for target, entry in chain(new, old):
             kind, before, after = self.found(entry)
-            if not kind:
-                idle.append(target)
-                continue
-            if (kind, after is None) not in columns:
-                columns[kind, after is None] = [], [], [], []
-            for column, value in zip(columns[kind, after is None], (target, before, after, entry), strict=True):
-                column.append(value)
-        return [Block(kind, targets, befores, afters, entries, self._shape_of(kind, gone=gone), self.shapes)
-                for (kind, gone), (targets, befores, afters, entries) in columns.items()], idle
+            found["gone" if after is None and kind else kind].append((target, before, after, entry))
+        idle = [target for target, *_ in found.pop("")]
+        for kind, changes in found.items():
+            if changes:
+                targets, befores, afters, entries = zip(*changes, strict=True)
+                blocks.append(Block("delete" if kind == "gone" else kind, targets, befores, afters, entries,
+                                    self._shape_of(kind, afters[0]), self.shapes))
+        return blocks, idle
 
     def _is_plain(self, new: Sequence[Pair]) -> bool:
         """Whether new items are all there and of their present class, as nearly always."""
         items = [entry.current for _, entry in new]
         return set(map(type, items)) == {self._cls} and not (self._soft and any(map(is_deleted, items)))
 
-    def _shape_of(self, kind: str, *, gone: bool) -> Shape | None:
+    def _shape_of(self, kind: str, after: Any) -> Shape | None:
         """The shape of all changes of a kind; None where they must be looked at: where rows are changed."""
-        if kind == "insert" or gone:
-            return self._shape(kind, () if gone else tuple(self._getters))
+        if kind == "insert" or after is None:
+            return self._shape(*(("delete", ()) if after is None else (kind, tuple(self._getters))))
         return None
 
     def shapes(self, kind: str, befores: Sequence[Any], afters: Sequence[Any]) -> list[Shape]:
         """The shapes of changes of one kind, given as items before and after; equal ones are the very same object."""
-        known = self._shape_of(kind, gone=afters[0] is None)
-        if known is not None:
+        if (known := self._shape_of(kind, afters[0])) is not None:
             return [known] * len(afters)
         # Column by column, in C as far as can be: most have the very same object before and after everywhere.
         names, marks = [], []
@@ -100,26 +99,17 @@ class Differ:
             olds, news = list(map(value, befores)), list(map(value, afters))
             if any(map(is_not, olds, news)):
                 names.append(name)
-                marks.append([old is not new and _unequal(old, new) for old, new in zip(olds, news, strict=True)])
-        found: dict[tuple[bool, ...], Shape] = {}
-        shapes = []
-        for marked in zip(*marks, strict=True) if marks else [()] * len(afters):
-            shape = found.get(marked)
-            if shape is None:
-                columns = tuple([name for name, differs in zip(names, marked, strict=True) if differs])
-                shape = found[marked] = self._shape(kind, columns)
-            shapes.append(shape)
-        return shapes
+                marks.append(map(ne if _PLAIN.issuperset(map(type, olds)) else _unequal, olds, news))
+        marked = list(zip(*marks, strict=True)) if marks else [()] * len(afters)
+        found = {differing: self._shape(kind, tuple(compress(names, differing))) for differing in set(marked)}
+        return [found[marked[0]]] * len(marked) if len(found) == 1 else [found[differing] for differing in marked]
 
     def _shape(self, kind: str, columns: tuple[str, ...]) -> Shape:
         return self._shapes.setdefault((kind, columns), Shape(self._kindred, kind, columns))
 
 
 def _unequal(old: Any, new: Any) -> bool:
-    kind = type(old)
-    if kind in _PLAIN:
-        return bool(old != new)
-    return (kind in _NESTED and old != new) or not same(old, new)
+    return old is not new and ((type(old) in _NESTED and old != new) or not same(old, new))
 
 
 def _differ(before: Resource, after: Resource, names: Iterable[str]) -> bool:

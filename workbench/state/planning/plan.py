@@ -65,6 +65,15 @@ class Plan:
             return every
         return tuple([change for change in every if not change.part])
 
+    @cached_property
+    def written(self) -> Mapping[Target, Resource]:
+        """The items that it adds or changes, as they are stored once it is committed."""
+        written: dict[Target, Any] = {}
+        for block in self.blocks:
+            if block.kind != "delete":
+                written.update(zip(block.targets, block.afters, strict=True))
+        return written
+
     def __len__(self) -> int:
         return len(self.order.changes)
 
