@@ -6,12 +6,12 @@ from functools import wraps
 import pandas
 import pytest
 
-from workbench.domain.datadef import Datadef, field
+from workbench.domain.datadef import Datadef, field, invariant
 from workbench.domain.domain import Domain, kebab
 from workbench.domain.entity import Answer, Command, Event, Response
 from workbench.domain.handler import Handler
 from workbench.domain.resource import Resource, Target
-from workbench.errors import DefinitionError, UnknownName
+from workbench.errors import DefinitionError, Invalid, UnknownName
 
 CELL = """
 from workbench.domain.datadef import field
@@ -164,6 +164,30 @@ def test_a_message_may_be_on_an_item():
         _ = move.target
 
 
+def test_a_message_put_on_an_item_is_made_as_set_makes_it() -> None:
+    """``on`` keeps all other fields, shows the message to its rules again, and leaves a class's own ``set`` its say."""
+    class Plain(Command):
+        by = field(int)
+        note = field(str | None)
+
+    class Ruled(Plain):
+        @invariant
+        def not_on_the_moon(self):
+            """nothing moves on the moon"""
+            return self._target != "moon"
+
+    class Noted(Plain):
+        def set(self, *pair, **given):
+            return super().set(*pair, **given, note="set")
+
+    assert Plain(by=3, note="x").on("earth") == Plain(by=3, note="x", _target="earth")
+    assert Ruled(by=3).on("earth") == Ruled(by=3, _target="earth")
+    with pytest.raises(Invalid, match="nothing moves on the moon"):
+        Ruled(by=3).on("moon")
+    assert Noted(by=3).on("earth") == Noted(by=3, note="set", _target="earth")
+    assert type(Noted(by=3).on("earth")) is Noted
+
+
 # ------------------------------------------------------------------------------------------------ a cell run twice
 
 def test_a_cell_that_runs_twice_replaces():
@@ -312,7 +336,7 @@ def as_function(message, context):
 async def test_a_handler_has_any_style(function):
     """An async generator, one that is wrapped, a generator, a coroutine and a function give the same results."""
     handler = Handler(function, "bank")
-    results = function(1, 2) if handler.is_async_generator else handler.results(1, 2)
+    results = handler.results(1, 2)
     assert [result async for result in results] == [1, 2]
 
 

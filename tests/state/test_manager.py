@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from contextvars import copy_context
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -166,8 +167,9 @@ async def test_the_user_is_who_issued() -> None:
     manager = manage(notes(), user="ada")
     first = asyncio.create_task(manager.issue(Write(), on=A))
     await asyncio.sleep(0)
-    async with manager.lock:
-        second = asyncio.create_task(manager.issue(Write(), on=B))
+    outside = copy_context()
+    async with manager.hold("commit"):
+        second = asyncio.create_task(manager.issue(Write(), on=B), context=outside)
         await asyncio.sleep(0)
         manager.user = "bob"
     third = await manager.issue(Copy(), on="note/c")

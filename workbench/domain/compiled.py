@@ -1,10 +1,10 @@
 """Compiled: how the records of one Datadef class are built, changed and loaded when nothing is wrong with them.
 
-``builder``, ``changer`` and ``loader`` each write one function for the fields of a class: straight-line code, a few
-lines a field, in which a value that already is of its type is put into its slot without a call. When anything is amiss
-they do not say what: the slow way, the class's ``_checked``, goes on where they stopped, and finds every problem. So
-each conversion, factory and initial value is called once, whichever way a record takes: what was given may be an
-iterator, which can be read but once.
+``builder``, ``changer``, ``putter`` and ``loader`` each write one function for the fields of a class: straight-line
+code, a few lines a field, in which a value that already is of its type is put into its slot without a call. When
+anything is amiss they do not say what: the slow way, the class's ``_checked``, goes on where they stopped, and finds
+every problem. So each conversion, factory and initial value is called once, whichever way a record takes: what was
+given may be an iterator, which can be read but once.
 
 The source they write holds numbers and the fixed texts of this module alone: the names of fields are put into the
 finished code, and everything else is passed beside it.
@@ -260,6 +260,21 @@ def _resumed_change(record: Any, values: Sequence[Any], begun: Any, trouble: Exc
     at = _reached(cls, ready)
     kept = {name: value for name, value in _held(cls, record).items() if name not in given}
     return cls._checked(given, kept | ready, {at: trouble} if at in given else {})
+
+
+def putter(cls: Any, name: str) -> Any:
+    """A function of a record and a value: the record with that value in one field, of which nothing is asked.
+
+    None where a rule over the whole record is to see it, or the class makes records in a way of its own."""
+    declared = cls._fields[name]
+    plainly = declared.kind.annotation is object and declared.check is declared.factory is declared.choices is None
+    if not plainly or not is_plain(cls.set) or cls._change is None or cls._rules or cls._pclass_invariants:
+        return None
+    source = _Source(cls, name=name)
+    lines = [source.put(place, "target" if field == name else source.slot(place, "self"))
+             for place, field in enumerate(cls._fields)]
+    return source.function(["def made(self, target):", "    if type(self) is not of: return self.set(**{name: target})",
+                            *_within(1, ["record = new(first)", *lines, *source.finish("return record")])])
 
 
 # ------------------------------------------------------------------------------------------------ loading

@@ -32,6 +32,7 @@ else:
     class _PClassMeta(type(PClass), Lean):
         """pyrsistent's own, whose last word on slots is Lean's."""
 _RESERVED = frozenset({"self", "ignore_extra", "_factory_fields"})     # keywords of PClass's own methods
+_NESTED = (FrozenList, FrozenDict)
 Rule = Callable[[Any], Any]
 
 
@@ -218,7 +219,7 @@ def same(one: Any, other: Any) -> bool:
     """Whether two field values are equal: a NaN equals itself, and within JSON ``1``, ``1.0`` and ``True`` differ."""
     if one is other:
         return True
-    if isinstance(one, FrozenList | FrozenDict):
+    if isinstance(one, _NESTED):
         return _same_nested(one, other)
     return bool(one == other or (one != one and other != other))
 

@@ -9,15 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
-from workbench.domain.datadef import Datadef, field, values_of
+from workbench.domain.compiled import is_plain, plain, putter
+from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
 from workbench.domain.resource import Resource, Target
 
 
-class Entity(Datadef):
+class EntityMeta(DatadefMeta):
+    """Has an entity class put its messages on items by a function of its own, where one can be compiled."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        cls: Any = super().__new__(mcs, name, bases, namespace)
+        if is_plain(cls.on) and (put := putter(cls, "_target")) is not None:
+            put.__name__, put.__qualname__, put.__doc__ = "on", f"{cls.__qualname__}.on", cls.on.__doc__
+            cls.on = plain(put)
+        return cls
+
+
+class Entity(Datadef, metaclass=EntityMeta):
     """The base of Command, Event and Response."""
 
     _target: Any = field(object, initial=None, hidden=True)
 
+    @plain
     def on(self, target: Target | Resource) -> Self:
         """The same message on one item, given as a Target or as the item itself."""
         on: Self = self.set(_target=target)

@@ -14,20 +14,23 @@ from workbench.errors import HandlerFault
 
 
 class Handler:
-    """A registered function: whose it is (``domain``), how it is called (``name``) and where it came from."""
+    """A registered function: whose it is (``domain``), how it is called (``name``) and where it came from.
 
-    __slots__ = ("domain", "function", "is_async_generator", "name", "place")
+    ``results`` has a message and its context handled: an async generator of what the function yields or returns."""
+
+    __slots__ = ("domain", "function", "name", "place", "results")
 
     def __init__(self, function: Callable[..., Any], domain: str) -> None:
         self.function, self.domain = function, domain
         self.name = getattr(function, "__name__", repr(function))
         self.place = place_of(function)
-        self.is_async_generator = inspect.isasyncgenfunction(function)
+        self.results: Callable[[Any, Any], AsyncGenerator[Any, None]] = (
+            function if inspect.isasyncgenfunction(function) else self._results)
 
     def __repr__(self) -> str:
         return f"<handler {self.name} of {self.domain}>"
 
-    async def results(self, message: Any, context: Any) -> AsyncGenerator[Any, None]:
+    async def _results(self, message: Any, context: Any) -> AsyncGenerator[Any, None]:
         """What the function yields or returns, one by one, whatever its style."""
         __tracebackhide__ = True
         answer = self.function(message, context)

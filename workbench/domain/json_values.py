@@ -34,7 +34,7 @@ def to_json(value: Any) -> Any:
         f"{shown(value)} is not a JSON value; give text, finite numbers, bools, None, or lists and dicts of them")
 
 
-def _is_flat(value: dict[Any, Any]) -> bool:
+def is_flat(value: dict[Any, Any]) -> bool:
     """Whether a dict holds plain ASCII texts, numbers, bools and None alone: then it need only be frozen."""
     for key, member in value.items():
         kind = type(member)
@@ -74,7 +74,7 @@ def _frozen(value: Any) -> Any:
 
 
 def to_json_dict(value: Any) -> FrozenDict:
-    if type(value) is dict and _is_flat(value):
+    if type(value) is dict and is_flat(value):
         return FrozenDict(value)
     if not isinstance(value, Mapping):
         raise refuse(value, "a mapping", 'a dict such as {"a": 1}')

@@ -9,28 +9,40 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from workbench.domain.frozen import FrozenDict
+from workbench.domain.json_values import is_flat
 from workbench.domain.resource import Resource, Target
 
 
 class Mutation:
     """The base of Insert, Update and Delete: what it is ``on``, and the ``values`` of fields it sets.
 
-    In what a scenario expects, the class of a Resource stands for a new item of it."""
+    A plain dict among them is kept as the item will keep it: frozen, so that both can share it and none changes by
+    what becomes of the one that was given. In what a scenario expects, the class of a Resource stands for a new item
+    of it."""
 
-    __slots__ = ("on", "values")
+    __slots__ = ("_values", "on")
     on: Target | Resource
-    values: Mapping[str, Any]
+    _values: dict[str, Any]
     verb: ClassVar[str]
 
     def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
+        for name, value in values.items():
+            if type(value) is dict and is_flat(value):
+                values[name] = FrozenDict(value)
         _put_on(self, on)
-        _put_values(self, MappingProxyType(values))
+        _put_values(self, values)
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values of the fields that it sets, by name."""
+        return MappingProxyType(self._values)
 
     def moved(self, target: Target) -> Self:
         """The same wish, on a Target in place of the item that it was given."""
         moved = object.__new__(type(self))
         _put_on(moved, target)
-        _put_values(moved, self.values)
+        _put_values(moved, self._values)
         return moved
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -40,22 +52,22 @@ class Mutation:
         self.__setattr__(name, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), self.on, dict(self.values))
+        return _again, (type(self), self.on, self._values)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mutation):
             return NotImplemented
-        return type(self) is type(other) and self.on == other.on and self.values == other.values
+        return type(self) is type(other) and self.on == other.on and self._values == other._values
 
     def __hash__(self) -> int:
-        return hash((type(self), self.on, frozenset(self.values)))
+        return hash((type(self), self.on, frozenset(self._values)))
 
     def __repr__(self) -> str:
         on = self.on if isinstance(self.on, Target) else repr(self.on)
-        return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self.values.items())])})"
+        return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self._values.items())])})"
 
 
-_put_on, _put_values = (Mutation.__dict__[slot].__set__ for slot in ("on", "values"))
+_put_on, _put_values = (Mutation.__dict__[slot].__set__ for slot in ("on", "_values"))
 
 
 def _again(cls: type[Mutation], on: Target | Resource, values: dict[str, Any]) -> Mutation:

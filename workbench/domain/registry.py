@@ -6,7 +6,7 @@ It is an index, built from the Domains' own tables and built again when one of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from workbench.domain.convert import shown
@@ -15,25 +15,11 @@ from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.handler import Handler, place_of
 from workbench.domain.kinds import dumped
+from workbench.domain.known import Kindred as Kindred
+from workbench.domain.known import Known as Known
+from workbench.domain.known import Route
 from workbench.domain.resource import Resource, Target, identify, refit
 from workbench.errors import DefinitionError, Invalid, NotGranted, Problem, UnknownName
-
-Kindred = tuple[str, str]     # the keys of a domain and of a resource in it
-
-
-class Known(NamedTuple):
-    """A class as it is registered now: in which domain, under which key."""
-
-    domain: str
-    key: str
-    cls: Any
-    definition: Definition
-    kindred: Kindred        # the two keys together
-
-    @classmethod
-    def of(cls, domain: str, definition: Definition) -> Known:
-        """A definition of a domain as it is known."""
-        return cls(domain, definition.key, definition.cls, definition, (domain, definition.key))
 
 
 class Registry:
@@ -56,6 +42,7 @@ class Registry:
         self._versions = [domain.version for domain in self.domains.values()]
         self._by_class: dict[type[Any], Known] = {}
         self._by_place: dict[tuple[str, str], Known] = {}
+        self._routes: dict[type[Any], Route] = {}       # those asked for since
         self.resources: dict[Kindred, Definition] = {}
         self._policies: dict[tuple[str, str], list[Handler]] = {}
         twice = []
@@ -171,7 +158,21 @@ class Registry:
 
     def policies(self, event: type[Event]) -> list[Handler]:
         """The policies that react to an event, in the order of their registration."""
-        return self._policies.get(place_of(event), []) if self._policies else []
+        return self._policies.get(place_of(event), [])
+
+    def route(self, cls: type[Any]) -> Route:
+        """The way of the messages of a class, or of the class that an earlier run of its cell made.
+
+        Raises as ``known`` does."""
+        found = self._routes.get(cls)
+        if found is None:
+            known = self.known(cls)
+            declared = known.definition.on
+            found = Route(known, self.domains[known.domain], None if declared is None else self.kindred(declared),
+                          self._granted[known.domain], self.policies(cls))
+            if cls is known.cls:
+                self._routes[cls] = found
+        return found
 
     def resource(self, kindred: Kindred) -> type[Resource]:
         """The Resource class under two keys; raises UnknownName."""

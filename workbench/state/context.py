@@ -28,6 +28,7 @@ class Items(Protocol):
 
     def looks_at(self, on: Any, domain: str) -> bool: ...
     async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]: ...
+    async def fetch_one(self, domain: str, what: Any) -> Resource: ...
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]: ...
     def new(self, domain: str, resource: Any, identifier: Any) -> Target: ...
 
@@ -37,11 +38,18 @@ class Context:
 
     ``user`` is who issued the command, ``now`` when (aware, UTC; the same throughout one command)."""
 
-    __slots__ = ("_domain", "_items", "_target", "now", "user")
+    __slots__ = ("_domain", "_items", "_target")
 
     def __init__(self, items: Items, domain: str, target: Target | None) -> None:
         self._items, self._domain, self._target = items, domain, target
-        self.user, self.now = items.user, items.now
+
+    @property
+    def user(self) -> str | None:
+        return self._items.user
+
+    @property
+    def now(self) -> datetime:
+        return self._items.now
 
     @property
     def target(self) -> Target:
@@ -74,16 +82,16 @@ class Context:
             return items.item
         if isinstance(what, type):
             if isinstance(identifier, Target | Resource):
-                return (await items.fetch(domain, [identifier]))[0]
+                return await items.fetch_one(domain, identifier)
             if identifier is None:
                 raise Invalid(f"fetch of {what.__name__}", [Problem(None, None, (
                     "give an identifier or a list of them; to search by fields use find"))])
             if isinstance(identifier, str | int | UUID):
-                return (await items.fetch(domain, [items.new(domain, what, identifier)]))[0]
+                return await items.fetch_one(domain, items.new(domain, what, identifier))
             wanted = [items.new(domain, what, one) for one in identifier]
             return await items.fetch(domain, wanted)
         if isinstance(what, _ONE):
-            return (await items.fetch(domain, [what]))[0]
+            return await items.fetch_one(domain, what)
         return await items.fetch(domain, list(what))
 
     async def find(self, resource: type[R], /, **equals: Any) -> list[R]:

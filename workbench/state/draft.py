@@ -40,7 +40,7 @@ class Draft:
         if origin is not None:      # deleted before in this session: the row is there, and is the same item again
             stamps |= {name: getattr(origin, name, None) for name in ("_created", "_creator") if name in cls._fields}
         try:
-            item = cls(_id=target.identifier, **stamps, **mutation.values)
+            item = cls(_id=target.identifier, **stamps, **mutation._values)
         except Invalid as invalid:
             raise Invalid(f"Insert of {target}", invalid.problems) from None
         self.record(target, origin, item, mutation, event, entry)
@@ -52,7 +52,7 @@ class Draft:
         they are equal. ``clean`` is the item as fetched, where nothing was pending for it.
 
         Raises Invalid."""
-        values = mutation.values
+        values = mutation._values
         try:
             after = before.set(**self.stamps(type(before), before), **values)
         except Invalid as invalid:

@@ -6,7 +6,6 @@ identifiers and the user are its arguments, so that lessons and tests repeat exa
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -51,7 +50,7 @@ from workbench.state.saved.document import Made
 from workbench.state.saved.states import SavedStates
 from workbench.state.state import Cache, State
 from workbench.state.step import Step
-from workbench.state.turn import Turn
+from workbench.state.turn import Turn, Turns
 from workbench.state.uncollected import uncollected
 from workbench.state.view import Means
 
@@ -94,7 +93,7 @@ class StateManager:
         self._clock, self._identifiers = clock, identifiers
         self._part: State | None = None     # of the last partial plan
         self.saved = SavedStates(lambda: Made(self._identifiers(), self.clock(), self.user))
-        self.lock = asyncio.Lock()      # held by whatever moves the pointer after waiting: issue, commit
+        self.lock = Turns()     # held by whatever moves the pointer after waiting: issue, commit
 
     @property
     def reader(self) -> Reader:
@@ -111,7 +110,8 @@ class StateManager:
         Commands issued at the same time run one after the other. When anything raises, the State is as before."""
         __tracebackhide__ = True
         user = self.user        # who issues it, not who is at work when its turn comes
-        async with self.hold("issue"):
+        turn = self.lock.begin("issue") or await self.lock.wait()
+        try:
             unit = self.unit(self.state, user, again=made)
             try:
                 state, step = await unit.run(command, on, cell=cell, if_match=if_match)
@@ -122,6 +122,8 @@ class StateManager:
                 raise
             self.history.move(state)
             return step
+        finally:
+            self.lock.end(turn)
 
     def refuse(self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception) -> None:
         """Remembers a command that was refused; where it found nothing as it named nothing, the error says so."""
@@ -265,15 +267,18 @@ class StateManager:
         are pending still."""
         if plan.state is not self.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
-        self.cache.items.update(plan.written)
+        items: dict[Target, Any] = self.cache.items
         for block in plan.blocks:
-            if block.kind == "delete":
-                for target in block.targets:
-                    self.cache.items.pop(target, None)
+            if block.kind != "delete":
+                items.update(zip(block.targets, block.afters, strict=True))
+                continue
+            for target in block.targets:
+                items.pop(target, None)
         behind = plan.state.committed()
         if plan.state is not self.state:
             rest = [step for step in self.state.pending() if step not in plan.state.pending()]
-            written = {target: item._etag for target, item in plan.written.items()}
+            written = {target: item._etag for block in plan.blocks if block.kind != "delete"
+                       for target, item in zip(block.targets, block.afters, strict=True) if item is not None}
             behind = without(self.state, behind, rest, written)
         self.history.settle(plan.state, behind)
         self._part = None

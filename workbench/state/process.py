@@ -7,7 +7,6 @@ is as it was, for it is a value.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 from workbench.domain.datadef import values_of
@@ -15,7 +14,7 @@ from workbench.domain.entity import Answer, Command, Event, Response
 from workbench.domain.handler import Handler
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Target
+from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid, NotFound, PolicyLoop, Problem, UnknownName
 from workbench.state.context import Context
 from workbench.state.state import State
@@ -47,12 +46,13 @@ class Unit(View):
         handling = await self._command(command, on, policy=None, above=())
         output = None
         if handling.responses:
-            output = await self._output(handling.responses[-1], handling.domain, handling.target)
-        draft = self.draft
-        step = Step(draft.step, handling, user=self.user, at=self.now, cell=cell,
-                    reads={target: item._etag for target, item in self.seen.items()},
-                    leaned=self.leaned, searches=self.searches, made=self.made, output=output)
-        return self.state.after(draft.changed, step, draft.applied), step
+            response = handling.responses[-1]
+            output = (response.values if isinstance(response, Answer)
+                      else await self._output(response, handling.domain, handling.target))
+        reads = {target: item._etag for target, item in self.seen.items()} if self.seen else {}
+        step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
+                    output)
+        return self.state.after(self.changed, step, self.applied), step
 
     # -------------------------------------------------------------------------------------------- messages
 
@@ -62,23 +62,24 @@ class Unit(View):
         """Runs one command; ``above`` are those from which it came by policies, ``policy`` the last of these."""
         __tracebackhide__ = True
         registry = self.registry
-        command = registry.current(command)
-        known = registry.known(type(command))
-        home, key = known.kindred
+        route = registry.route(type(command))
+        if type(command) is not route.cls:
+            command = registry.current(command)
+        home, key = route.kindred
         target = self.target_of(command, on, home=home if policy is None else policy.domain)
         if target is not None:
-            registry.grant(home, target[:2])
-            if command._target != target:
+            if target[:2] not in route.granted:
+                registry.grant(home, target[:2])
+            if command._target is not target:
                 command = command.on(target)
-        handlers = registry.domains[home].command_handlers
-        handler = handlers.get(key)
+        handler = route.home.command_handlers.get(key)
         if handler is None:
-            raise UnknownName("handler for the command", key, handlers, where=home)
-        above = (*above, known.kindred)
-        if len(above) > POLICY_DEPTH + 1:
+            raise UnknownName("handler for the command", key, route.home.command_handlers, where=home)
+        above = (*above, route.kindred)
+        if policy is not None and len(above) > POLICY_DEPTH + 1:
             raise PolicyLoop([f"{domain}:{command}" for domain, command in above], POLICY_DEPTH)
         handling = Handling(command, home, key, target, None if policy is None else policy.name)
-        results = self._results(handler, command, Context(self, home, target))
+        results = handler.results(command, Context(self, home, target))
         try:
             async for result in results:
                 if isinstance(result, Event):
@@ -94,40 +95,42 @@ class Unit(View):
 
     async def _event(self, event: Event, handling: Handling, by: Handler, above: tuple[Kindred, ...]) -> None:
         __tracebackhide__ = True
-        registry = self.registry
-        event = registry.current(event)
-        home, key = registry.known(type(event)).kindred
+        route = self.registry.route(type(event))
+        if type(event) is not route.cls:
+            event = self.registry.current(event)
+        home, key = route.kindred
         if home != handling.domain:
             raise by.fault(event, f"events of its own domain; the way to {home} is a policy that issues a command")
-        if event._target is not None:
-            target = self.target(event._target, home)
-            if target is not event._target:
-                event = event.on(target)
+        if (on := event._target) is not None and (target := self.target(on, home)) is not on:
+            event = event.on(target)
         occurrence = Occurrence(event)
         handling.occurrences.append(occurrence)
-        handlers = registry.domains[home].event_handlers
-        handler = handlers.get(key)
+        handler = route.home.event_handlers.get(key)
         if handler is None:
-            raise UnknownName("handler for the event", key, handlers, where=home)
-        results = self._results(handler, event, Context(self, home, event._target))
+            raise UnknownName("handler for the event", key, route.home.event_handlers, where=home)
+        results = handler.results(event, Context(self, home, event._target))
         try:
             async for mutation in results:
                 if not isinstance(mutation, _MUTATIONS):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
-                occurrence.mutations.append(await self._apply(mutation, event, home))
+                if self.looks_at(mutation.on, home):
+                    target, before = self.at, self.item
+                else:
+                    target, before = await self._sought(mutation, home)
+                occurrence.mutations.append(self._apply(mutation, target, before, event, home))
         except BaseException:
             await results.aclose()
             raise
-        if policies := registry.policies(type(event)):
+        if route.policies:
             reactions = occurrence.reactions = list[Handling]()
-            for policy in policies:
+            for policy in route.policies:
                 await self._react(policy, event, reactions, above)
 
     async def _react(
         self, policy: Handler, event: Event, reactions: list[Handling], above: tuple[Kindred, ...],
     ) -> None:
         __tracebackhide__ = True
-        results = self._results(policy, event, Context(self, policy.domain, event._target))
+        results = policy.results(event, Context(self, policy.domain, event._target))
         try:
             async for command in results:
                 if not isinstance(command, Command):
@@ -137,49 +140,48 @@ class Unit(View):
             await results.aclose()
 
     async def _output(self, response: Response, home: str, target: Target | None) -> Any:
-        if isinstance(response, Answer):
-            return response.values
         known = self.registry.known(type(response))
         handler = self.registry.domains[known.domain].response_handlers.get(known.key)
         if handler is None:
             return values_of(response)
         return await handler.returned(response, Context(self, home, target))
 
-    @staticmethod
-    def _results(handler: Handler, message: Any, context: Context) -> AsyncGenerator[Any, None]:
-        if handler.is_async_generator:
-            results: AsyncGenerator[Any, None] = handler.function(message, context)
-            return results
-        return handler.results(message, context)
-
     # -------------------------------------------------------------------------------------------- mutations
 
-    async def _apply(self, mutation: Mutation, event: Event, domain: str) -> Mutation:
+    async def _sought(self, mutation: Mutation, domain: str) -> tuple[Target, Resource | None]:
+        """What a mutation is on, and the present item there, of which an Insert needs none."""
+        target = self.registry.target(mutation.on, home=domain)
+        self.registry.grant(domain, target[:2])
+        _check_stamps(mutation, target)
+        if isinstance(mutation, Insert):
+            return target, None
+        if (before := await self.there(target)) is None:
+            raise NotFound(target, deleted=target in self.changed)
+        return target, before
+
+    def _apply(self, mutation: Mutation, target: Target, before: Any, event: Event, domain: str) -> Mutation:
         """Applies one mutation; returns it with its Target in place of the item it was given."""
-        at_hand = self.looks_at(mutation.on, domain)
-        if at_hand:
-            target, before = self.at, self.item
-        else:
-            target, before = self.registry.target(mutation.on, home=domain), None
-            self.registry.grant(domain, target[:2])
-        stamped = [name for name in mutation.values if name.startswith("_")]
-        if stamped:
-            raise Invalid(f"{type(mutation).__name__} of {target}", [
-                Problem(name, mutation.values[name], "is a stamp, set by the State alone; leave it out")
-                for name in stamped])
+        _check_stamps(mutation, target)
         if mutation.on is not target:
             mutation = mutation.moved(target)
         if isinstance(mutation, Insert):
             cls = self.registry.resource(target[:2])
-            self.draft.insert(mutation, target, cls, event, cached=target in self.cache.items)
+            self.insert(mutation, target, cls, event, cached=target in self.cache.items)
             return mutation
-        if before is None and (before := await self.there(target)) is None:
-            raise NotFound(target, deleted=target in self.draft.changed)
         clean = self.seen.get(target) if self.seen else None
         if isinstance(mutation, Update):
-            after = self.draft.update(mutation, before, clean, target, event)
+            after = self.update(mutation, before, clean, target, event)
             self.look_at(target, before if after is None else after, domain)
         else:
-            self.draft.delete(mutation, before, clean, target, event)
+            self.delete(mutation, before, clean, target, event)
             self.look_away()
         return mutation
+
+
+def _check_stamps(mutation: Mutation, target: Target) -> None:
+    """Raises Invalid for a mutation that sets stamps."""
+    for name in mutation._values:
+        if name.startswith("_"):
+            raise Invalid(f"{type(mutation).__name__} of {target}", [
+                Problem(name, value, "is a stamp, set by the State alone; leave it out")
+                for name, value in mutation.values.items() if name.startswith("_")])

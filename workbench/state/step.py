@@ -68,7 +68,7 @@ class Step:
                  "user")
 
     def __init__(
-        self, number: int, handling: Handling, address: str | None = None, *, user: str | None, at: datetime,
+        self, number: int, handling: Handling, address: str | None, user: str | None, at: datetime,
         cell: int | None, reads: Mapping[Target, str | None], leaned: Collection[Target] = (),
         searches: Sequence[Search] = (), made: Sequence[Target] = (), output: Any = None,
     ) -> None:

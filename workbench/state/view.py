@@ -40,24 +40,25 @@ class Means(NamedTuple):
     new_etag: Callable[[], str]
 
 
-class View:
-    """The items of a State, with what is drafted on it; ``now`` and ``user`` are the command's.
+class View(Draft):
+    """The items of a State, and the draft of the one after it; ``now`` and ``user`` are the command's.
 
     ``again`` are the targets that were made up when the command ran before: the same are made up this time."""
 
-    __slots__ = ("_again", "_home", "_identifiers", "at", "cache", "draft", "item", "leaned", "made", "now", "reader",
-                 "registry", "searches", "seen", "state", "user")
+    __slots__ = ("_again", "_home", "_identifiers", "at", "cache", "item", "leaned", "made", "reader", "registry",
+                 "searches", "seen", "state")
     item: Resource | None
 
     def __init__(
         self, state: State, means: Means, *, now: datetime, user: str | None, again: Sequence[Target] = (),
     ) -> None:
-        self.registry, self.cache, self.reader, self._identifiers, new_etag = means
+        self.registry, self.cache, self.reader, self._identifiers, self.new_etag = means
+        # As a Draft begins.
         self.state, self.now, self.user = state, now, user
-        self.draft = Draft(state, now, user, new_etag)
+        self.changed, self.applied, self.step = state.changed, state.applied, state.number + 1
         self.seen: dict[Target, Resource] = {}      # clean items as first read
         self.leaned: set[Target] = set()            # what earlier steps had left pending, and this one looked at
-        self.searches: list[Search] = []
+        self.searches: tuple[Search, ...] = ()
         self.made: list[Target] = []
         self._again = again
         # The item last looked at, where it is and for which domain: handlers mostly look at one, again and again.
@@ -70,8 +71,7 @@ class View:
         """What a command is on: ``on`` if given, else the target it carries; a resource alone means a new item.
 
         Raises Invalid for another resource than the command declares."""
-        declared = self.registry.known(type(command)).definition.on
-        wanted: Kindred | None = self.registry.kindred(declared) if declared is not None else None
+        wanted = self.registry.route(type(command)).on
         on = command._target if on is None else on
         if on is None:
             return None if wanted is None else self._new(wanted, None)
@@ -130,7 +130,7 @@ class View:
 
     def looks_at(self, on: Any, domain: str) -> bool:
         """Whether ``item``, at ``at``, is what this names: the last one that the domain was given or has changed."""
-        return (on is self.item or (type(on) is Target and on == self.at)) and domain == self._home
+        return (on is self.item or on is self.at or (type(on) is Target and on == self.at)) and domain == self._home
 
     def look_at(self, target: Target, item: Resource, domain: str) -> None:
         """Has an item at hand, as it is now."""
@@ -151,6 +151,15 @@ class View:
             item = self._present(target)
         return item
 
+    async def fetch_one(self, domain: str, what: Any) -> Resource:
+        """The present item of what names one."""
+        target = self.registry.target(what, home=domain)
+        self.registry.grant(domain, target[:2])
+        if (item := self._present(target)) is None and (item := await self.there(target)) is None:
+            raise NotFound(target, deleted=target in self.changed)
+        self.look_at(target, item, domain)
+        return item
+
     async def fetch(self, domain: str, what: Sequence[Any], progress: Progress | None = None) -> list[Resource]:
         """The present items of targets, in their order; those not cached are one query per resource."""
         return await self.fetch_all(domain, [self.registry.target(one, home=domain) for one in what], progress)
@@ -168,7 +177,7 @@ class View:
                 came = iter(self._all_present(absent))
                 items = [next(came) if item is None else item for item in items]
         if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
-            missing = [target for target in absent if target not in self.draft.changed]
+            missing = [target for target in absent if target not in self.changed]
             raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
         if len(items) == 1:
             self.look_at(targets[0], items[0], domain)
@@ -177,7 +186,7 @@ class View:
     def _all_present(self, targets: Sequence[Target]) -> list[Resource | None]:
         """``_present`` of each: where nothing is pending or was seen, as when many are loaded, with as few look-ups as
         can be, for a look-up costs as much as anything else that is done with an item."""
-        if len(targets) == 1 or self.draft.changed or self.seen:
+        if len(targets) == 1 or self.changed or self.seen:
             return [self._present(target) for target in targets]
         found = list(map(self.cache.items.get, targets))
         self.seen.update((target, item) for target, item in zip(targets, found, strict=True) if item is not None)
@@ -189,10 +198,10 @@ class View:
 
     def _present(self, target: Target) -> Resource | None:
         """The item as it is seen here, of its resource's present class; None when it is not there."""
-        entry = self.draft.changed.get(target)
+        entry = self.changed.get(target)
         if entry is not None:
             item = entry.current
-            if entry.step != self.draft.step:
+            if entry.step != self.step:
                 self.leaned.add(target)
         else:
             item = self.seen.get(target)
@@ -207,7 +216,7 @@ class View:
         """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""
         if target is None:
             raise Invalid("issue", [Problem("if_match", etag, "the command is on no item whose version could match")])
-        entry = self.draft.changed.get(target)
+        entry = self.changed.get(target)
         item = self.cache.items.get(target) if entry is None else entry.current
         if entry is None and (item is None or item._etag != etag):
             found = await self.reader.load(target[:2], [target.identifier])
@@ -220,7 +229,7 @@ class View:
 
     async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> None:
         """Takes those not yet known into the cache."""
-        for known in (self.draft.changed, self.seen, self.cache.items):
+        for known in (self.changed, self.seen, self.cache.items):
             if known:
                 targets = [target for target in targets if target not in known]
         for kindred in dict.fromkeys(target[:2] for target in targets):
@@ -246,13 +255,13 @@ class View:
         if faults:
             raise Invalid(f"the search for {kindred[0]}:{kindred[1]}", faults)
         rows = await self.reader.find(kindred, wanted)
-        self.searches.append(Search(kindred, wanted, frozenset((row._id, row._etag) for row in rows)))
-        known = [target for target in (*self.draft.changed, *self.seen) if target[:2] == kindred]
+        self.searches += (Search(kindred, wanted, frozenset((row._id, row._etag) for row in rows)),)
+        known = [target for target in (*self.changed, *self.seen) if target[:2] == kindred]
         found = {target: item for target in known
                  if (item := self._present(target)) is not None and matches(item, wanted)}
         for row in rows:
             target = Target(*kindred, row._id)
-            if target not in self.draft.changed and target not in self.seen:
+            if target not in self.changed and target not in self.seen:
                 self.cache.keep(target, row)
                 item = self._present(target)
                 if item is not None and (item is row or matches(item, wanted)):     # it was of an earlier definition

@@ -47,7 +47,7 @@ class Differ:
             kind = "" if self._soft and is_deleted(after) else "insert"
         else:
             kind = "delete" if self._soft and is_deleted(after) else "update"
-            if not _differ(before, after, entry.mutation.values):
+            if not _differ(before, after, entry.mutation._values):
                 [shape] = self.shapes(kind, [before], [after])
                 if _STAMPS.issuperset(shape.columns):
                     kind = ""
