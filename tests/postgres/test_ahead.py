@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -35,7 +34,8 @@ async def plan_of(count: int) -> Plan:
 
 
 async def taken(ahead: Ahead) -> list[Statement]:
-    return [statement async for statement in ahead.each()]
+    async with ahead.at_work() as statements:
+        return [statement async for statement in statements]
 
 
 def sent(statements: list[Statement]) -> list[tuple[str, list[tuple[Any, ...]]]]:
@@ -58,7 +58,7 @@ async def test_they_are_the_statements_of_the_plan(count: int) -> None:
 async def test_the_next_one_is_made_meanwhile() -> None:
     """While the first statement of a long plan is at work the next ones are made, and all others have their turns."""
     ahead, turns = Ahead(await plan_of(9 * PIECE)), 0
-    async with aclosing(ahead.each()) as statements:
+    async with ahead.at_work() as statements:
         await anext(statements)
         assert len(ahead.made) == 1
         while len(ahead.made) < 2 and turns < 100:
@@ -72,7 +72,7 @@ async def test_one_that_is_given_up() -> None:
     plan = await plan_of(SHORT + 3)
     ahead = Ahead(plan)
     for _ in range(2):
-        async with aclosing(ahead.each()) as statements:
+        async with ahead.at_work() as statements:
             assert (await anext(statements)).kind == "insert"
     assert sent(await taken(ahead)) == sent(compiled(plan))
 

@@ -50,7 +50,7 @@ class Form:
         self._registry: Registry = wb._at_work().registry
         self._cls, self.address = found(self._registry, command)
         self._finder = Finder(wb)
-        self._busy, self._last = Lock(), (float("-inf"), None)      # when it issued, and what
+        self._busy, self._last = Lock(), (float("-inf"), None)      # when it issued, and what was typed where then
         self.last_error: BaseException | None = None
         self.title, self.fields = widgets.HTML(), widgets.VBox()
         self.button = widgets.Button(description="Issue", button_style="primary", tooltip=f"issue {self.address}")
@@ -183,7 +183,7 @@ class Form:
         step: Step = self._wb.issue(self.address, on=on, data=data)
         self.outcome.value = step_html(step, Called(self._wb.session.manager))
         self._refresh()
-        self._last = monotonic(), self._typed()
+        self._last = monotonic(), self._typed_here()
         return step
 
     def _right(self) -> bool:
@@ -201,11 +201,13 @@ class Form:
 
     def _clicked(self) -> None:
         at, typed = self._last
-        if monotonic() - at > TWICE or typed != self._typed():
+        if self._wb.closed or monotonic() - at > TWICE or typed != self._typed_here():
             self.issue()
 
-    def _typed(self) -> Any:
-        return [self.aim and self.aim.draft(), [control.draft() for control in self.controls.values()]]
+    def _typed_here(self) -> Any:
+        """All that was typed, and the State that it would be issued on."""
+        return [self.aim and self.aim.draft(), [control.draft() for control in self.controls.values()],
+                id(self._wb.session.manager.state)]
 
     def _run(self, deed: Callable[[], Any]) -> None:
         """Does what a callback asks for; ipywidgets would swallow what it raises."""

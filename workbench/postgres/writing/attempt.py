@@ -10,29 +10,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing, suppress
-from itertools import groupby, islice
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import groupby, islice, repeat
+from operator import itemgetter
 from typing import Any
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
-from workbench.postgres.drift import etags_of
+from workbench.postgres.drift import moved_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.rows import deferral
-from workbench.postgres.writing.statements import PORTION, Statement, in_lock_order
+from workbench.postgres.writing.statements import PORTION, Statement, lock_order
 from workbench.state.merge import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 
 LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
 RUNS = 8        # locking queries a table; where reads and writes alternate more often, all are locked for writing
-_GONE = object()
 _NUMBER = "pg_current_xact_id()::text"
+_Row = tuple[Any, str | None, str]      # an identifier, the etag that is expected, and the clause that locks the row
 _STRENGTH = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
 
 
@@ -78,11 +79,11 @@ class Attempt:
                 self.spent = await leave(connection, self._receipts)
                 if self.spent:
                     raise Stale
-            if self._verify_reads and self._plan.reads:
-                await self._verify(connection)
-            if self._serializable:
-                await self._search_again(connection)
-            async with aclosing(self._statements.each()) as statements:
+            async with self._statements.at_work() as statements:
+                if self._verify_reads and self._plan.reads:
+                    await self._verify(connection)
+                if self._serializable:
+                    await self._search_again(connection)
                 async for statement in statements:
                     self.running = statement
                     await self._execute(connection, statement)
@@ -112,31 +113,24 @@ class Attempt:
         return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}" + (f"; {deferring}" if deferring else "")
 
     async def _verify(self, connection: Any) -> None:
-        locks, expected = self._locks()
-        for kindred, modes in sorted(locks.items()):
-            stored: dict[Any, str | None] = {}
-            for mode, some in _runs(modes):
-                stored |= await etags_of(connection, self._plan.tables[kindred], some, mode)
-            if stored == expected[kindred]:     # nearly always, and found out at once
-                continue
-            for target, etag in self._plan.reads.items():
-                if target[:2] == kindred and stored.get(target.identifier, _GONE) != etag:
-                    self.moved[target] = "read"
+        for kindred, rows in sorted(self._rows().items()):
+            for mode, some in _runs(rows):
+                identifiers, etags, _ = map(list, zip(*some, strict=True))
+                moved = await moved_of(connection, self._plan.tables[kindred], identifiers, etags, mode)
+                read = [target for identifier in moved if (target := Target(*kindred, identifier)) in self._plan.reads]
+                self.moved |= dict.fromkeys(read, "read")       # of the others their statements find it out
 
-    def _locks(self) -> tuple[dict[Kindred, dict[Any, str]], dict[Kindred, dict[Any, str | None]]]:
-        """How each row must be locked: what was read FOR SHARE, what is changed as its statement will do; and the etag
-        that it is expected to have."""
-        expected: dict[Kindred, dict[Any, str | None]] = defaultdict(dict)
+    def _rows(self) -> dict[Kindred, list[_Row]]:
+        """The rows that were read or are changed."""
+        rows: dict[Kindred, list[_Row]] = defaultdict(list)
         for (domain, key, identifier), etag in self._plan.reads.items():
-            expected[domain, key][identifier] = etag
-        locks = defaultdict(dict, {kindred: dict.fromkeys(etags, "FOR SHARE") for kindred, etags in expected.items()})
+            rows[domain, key].append((identifier, etag, "FOR SHARE"))
         for block in self._plan.blocks:
-            kindred = block.targets[0][:2]
-            for (_, _, identifier), before, after in zip(block.targets, block.befores, block.afters, strict=True):
-                if before is not None:
-                    locks[kindred][identifier] = "FOR UPDATE" if after is None else "FOR NO KEY UPDATE"
-                    expected[kindred].setdefault(identifier, before._etag)
-        return locks, expected
+            if block.kind != "insert":
+                mode = "FOR UPDATE" if block.afters[0] is None else "FOR NO KEY UPDATE"
+                rows[block.targets[0][:2]] += zip(
+                    [target[2] for target in block.targets], block.etags(), repeat(mode))
+        return rows
 
     async def _search_again(self, connection: Any) -> None:
         """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""
@@ -190,17 +184,12 @@ class Attempt:
             self._progress(self._written, self._statements.total)
 
 
-def _runs(modes: Mapping[Any, str]) -> list[tuple[str, list[Any]]]:
-    """Rows to be locked in one query each, with its locking clause: those that follow each other in the order of
-    identifiers and are locked alike; all in one, with the strongest, where there would be too many."""
-    strengths = set(modes.values())
-    strongest = max(strengths, key=_STRENGTH.index)
-    if len(strengths) > 1:
-        identifiers = in_lock_order(modes)
-        runs = [(mode, list(run)) for mode, run in islice(groupby(identifiers, key=modes.__getitem__), RUNS + 1)]
-        if len(runs) <= RUNS:
-            return runs
-    return [(strongest, list(modes))]
+def _runs(rows: list[_Row]) -> list[tuple[str, list[_Row]]]:
+    """Rows in the order of locking, to be locked in one query each, with its locking clause: those that follow each
+    other and are locked alike; all in one, with the strongest, where there would be too many."""
+    rows = [rows[place] for place in lock_order([identifier for identifier, _, _ in rows])]
+    runs = [(mode, list(run)) for mode, run in islice(groupby(rows, key=itemgetter(2)), RUNS + 1)]
+    return runs if len(runs) <= RUNS else [(max({mode for _, _, mode in rows}, key=_STRENGTH.index), rows)]
 
 
 def _numbered(statement: Statement) -> str:

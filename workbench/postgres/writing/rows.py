@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.domain.registry import Kindred
-from workbench.postgres.writing.statements import in_lock_order
+from workbench.postgres.writing.statements import lock_order
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
 
@@ -35,4 +35,5 @@ def reads_of(plan: Plan) -> Mapping[Kindred, list[Any]]:
     by_kind: dict[Kindred, list[Any]] = {}
     for target in plan.reads:
         by_kind.setdefault(target[:2], []).append(target.identifier)
-    return {kindred: in_lock_order(by_kind[kindred]) for kindred in sorted(by_kind)}
+    return {kindred: [identifiers[place] for place in lock_order(identifiers)]
+            for kindred, identifiers in sorted(by_kind.items())}

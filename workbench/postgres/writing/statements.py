@@ -11,7 +11,7 @@ and the next ones are made while the server is at work on those that were sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -80,7 +80,7 @@ class Statement(NamedTuple):
     def _arrays(self, some: slice) -> list[Sequence[Any]]:
         """The values of some changes of an update or delete, a sequence a column."""
         identifiers = [target[2] for target in self.changes.targets[some]]
-        return [identifiers, _etags(self.changes, some), *self._values(self.columns[2:], some)]
+        return [identifiers, self.changes.etags(some), *self._values(self.columns[2:], some)]
 
     def _values(self, columns: Sequence[Column], some: slice) -> Iterator[list[Any]]:
         """What some changes write into some columns, a list a column."""
@@ -121,17 +121,19 @@ def _statement(plan: Plan, block: Block) -> Statement:
 
 
 def _sorted(block: Block) -> Block:
-    """By identifier: two commits that lock the same rows in the same order do not deadlock."""
-    identifiers: Sequence[Any] = [target[2] for target in block.targets]
-    keys = [identifier.int for identifier in identifiers] if isinstance(identifiers[0], UUID) else identifiers
-    return block.some(sorted(range(len(block)), key=keys.__getitem__))
+    """In the order of locking: two commits that lock the same rows in the same order do not deadlock."""
+    return block.some(lock_order([target[2] for target in block.targets]))
 
 
-def in_lock_order(identifiers: Iterable[Any]) -> list[Any]:
-    """Identifiers of one resource in the same order as ``_sorted`` has them: that of UUIDs is that of their integers,
-    which are compared without a call into Python for each comparison."""
-    found = list(identifiers)
-    return sorted(found, key=attrgetter("int") if found and isinstance(found[0], UUID) else None)
+def lock_order(identifiers: Sequence[Any]) -> list[int]:
+    """The places of the identifiers of one resource in the order in which their rows are locked: the smallest first.
+
+    Texts by their code points, as the collation "C" has them; UUIDs by their integers, which is the same, and compared
+    without a call into Python each time."""
+    keys = identifiers
+    if identifiers and isinstance(identifiers[0], UUID):
+        keys = [identifier.int for identifier in identifiers]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 # ------------------------------------------------------------------------------------------------ the three kinds
@@ -185,14 +187,7 @@ def _matching(key: Column, etag: Column, changes: Block) -> str:
 
 def _equals(changes: Block) -> str:
     """How etags are compared: a row that never had one is NULL there."""
-    return "IS NOT DISTINCT FROM" if None in _etags(changes) else "="
-
-
-def _etags(changes: Block, some: slice = slice(None)) -> list[str | None]:
-    """The etags that the rows of some changes must have: those they had, or, where one is filled in, have got."""
-    filled = changes.shape is not None and changes.shape.part == "fill"
-    items: Sequence[Any] = (changes.afters if filled else changes.befores)[some]
-    return [item._etag for item in items]
+    return "IS NOT DISTINCT FROM" if None in changes.etags() else "="
 
 
 def column_of(table: Table, field: str) -> Column:

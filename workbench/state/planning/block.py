@@ -53,6 +53,12 @@ class Block(Sequence[Change]):
         return tuple([Change(self.kind, *change) for change in zip(
             self.targets, self.befores, self.afters, shapes, self.entries, strict=True)])
 
+    def etags(self, some: slice = slice(None)) -> list[str | None]:
+        """The etags that the rows of some of them are expected to have: those that were fetched, if any; or, where
+        what was made before is filled in, those that it has got."""
+        filled = self.shape is not None and self.shape.part == "fill"
+        return [None if item is None else item._etag for item in (self.afters if filled else self.befores)[some]]
+
     def __len__(self) -> int:
         return len(self.targets)
 

@@ -65,15 +65,6 @@ class Plan:
             return every
         return tuple([change for change in every if not change.part])
 
-    @cached_property
-    def written(self) -> Mapping[Target, Resource]:
-        """The items that it adds or changes, as they are stored once it is committed."""
-        written: dict[Target, Any] = {}
-        for block in self.blocks:
-            if block.kind != "delete":
-                written.update(zip(block.targets, block.afters, strict=True))
-        return written
-
     def __len__(self) -> int:
         return len(self.order.changes)
 
@@ -189,7 +180,7 @@ def plan_of(
     unmade = None in reads.values()     # else no item that is new here can be among them
     for block in blocks if reads else ():
         if unmade or block.kind != "insert":
-            expected = [None if before is None else before._etag for before in block.befores]
+            expected = block.etags()
             read = list(map(reads.pop, block.targets, expected))
             if read != expected:        # another version than was changed: the commit must see it
                 reads |= {target: etag for target, etag, known in zip(block.targets, read, expected, strict=True)
