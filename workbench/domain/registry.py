@@ -5,7 +5,8 @@ It is an index, built from the Domains' own tables and built again when one of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from workbench.domain.kinds import dumped
 from workbench.domain.known import Kindred as Kindred
 from workbench.domain.known import Known as Known
 from workbench.domain.known import Route
-from workbench.domain.resource import Resource, Target, identify, refit
+from workbench.domain.resource import KINDRED, Resource, Target, identify, refit
 from workbench.errors import DefinitionError, Invalid, NotGranted, Problem, UnknownName
 
 
@@ -235,6 +236,13 @@ class Registry:
         hint = "; for a new one: context.new(…)" if isinstance(on, type) else ""
         raise Invalid("a target", [Problem(None, on, (
             f'{shown(on)} names no item; say an item, a Target, a Step or "account/<identifier>"{hint}'))])
+
+    def targets(self, named: Sequence[Any]) -> list[Target]:
+        """``target`` of each."""
+        if ({Target}.issuperset(map(type, named)) and {UUID}.issuperset(map(type, map(itemgetter(2), named)))
+                and self._by_uuid.issuperset(map(KINDRED, named))):
+            return list(named)      # as the first lines of ``target`` have it, of all in C
+        return [self.target(one) for one in named]
 
     def grant(self, domain: str, kindred: Kindred) -> None:
         """Raises NotGranted unless the domain may touch the resource."""

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -43,6 +44,9 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.domain}:{self.resource}/{self.identifier}"
+
+
+KINDRED = itemgetter(slice(2))       # the keys of a Target's domain and resource, for many of them
 
 
 def targets_of(kindred: tuple[str, str], identifiers: Iterable[Identifier]) -> list[Target]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -168,8 +169,8 @@ class StateManager:
         ``progress(done, total)`` is called as they come, for each resource anew."""
         unit = self.unit(self.state, self.user, reading=True)
         with uncollected(len(targets)):
-            wanted = [self.registry.target(target) for target in targets]
-            domains = list(dict.fromkeys(target[0] for target in wanted))
+            wanted = self.registry.targets(targets)
+            domains = list(dict.fromkeys(map(itemgetter(0), wanted)))
             if len(domains) == 1:
                 return await unit.fetch_all(domains[0], wanted, progress)
             found: dict[Target, Resource] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from workbench.domain.datadef import unknown
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target, identify, is_deleted, refit, targets_of
+from workbench.domain.resource import KINDRED, Resource, Target, identify, is_deleted, refit, targets_of
 from workbench.errors import Conflict, Invalid, NotFound, Problem
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
@@ -168,13 +169,12 @@ class View(Draft):
         self, domain: str, targets: Sequence[Target], progress: Progress | None = None,
     ) -> list[Resource]:
         """``fetch`` of Targets that are as the registry gives them."""
-        for kindred in {target[:2] for target in targets}:
+        for kindred in set(map(KINDRED, targets)):
             self.registry.grant(domain, kindred)
         with uncollected(len(targets)):
-            items: list[Any] = self._all_present(targets)
+            items: list[Any] = self._all_present(targets, self.cache.items)
             if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
-                await self._load(absent, progress)
-                came = iter(self._all_present(absent))
+                came = iter(self._all_present(absent, await self._load(absent, progress)))
                 items = [next(came) if item is None else item for item in items]
         if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
             missing = [target for target in absent if target not in self.changed]
@@ -183,16 +183,21 @@ class View(Draft):
             self.look_at(targets[0], items[0], domain)
         return items
 
-    def _all_present(self, targets: Sequence[Target]) -> list[Resource | None]:
-        """``_present`` of each: where nothing is pending or was seen, as when many are loaded, with as few look-ups as
-        can be, for a look-up costs as much as anything else that is done with an item."""
-        if len(targets) == 1 or self.changed or self.seen:
+    def _all_present(self, targets: Sequence[Target], clean: dict[Target, Resource]) -> list[Resource | None]:
+        """``_present`` of each; ``clean`` is the cache, or what of it has just been loaded. Where nothing is pending or
+        was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not make again: a
+        look-up costs as much as anything else that is done with an item."""
+        loaded = clean is not self.cache.items
+        if len(targets) == 1 or self.changed or (self.seen and not loaded):
             return [self._present(target) for target in targets]
-        found = list(map(self.cache.items.get, targets))
-        self.seen.update((target, item) for target, item in zip(targets, found, strict=True) if item is not None)
-        plain = {cls for cls in map(self.registry.resource, {target[:2] for target in targets})
+        if not clean:
+            return [None] * len(targets)
+        found = list(map(clean.get, targets))
+        self.seen.update(clean if loaded else (
+            (target, item) for target, item in zip(targets, found, strict=True) if item is not None))
+        plain = {cls for cls in map(self.registry.resource, set(map(KINDRED, targets)))
                  if "_deleted" not in cls._fields}
-        if plain.issuperset(type(item) for item in found if item is not None):
+        if plain.issuperset({*map(type, found)} - {NoneType}):
             return found
         return [self._present(target) for target in targets]
 
@@ -227,15 +232,17 @@ class View(Draft):
         if item is None or item._etag != etag:
             raise Conflict([clash_of(target, "read", None, None, item)])
 
-    async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> None:
-        """Takes those not yet known into the cache."""
-        for known in (self.changed, self.seen, self.cache.items):
-            if known:
-                targets = [target for target in targets if target not in known]
-        for kindred in dict.fromkeys(target[:2] for target in targets):
+    async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> dict[Target, Resource]:
+        """Takes those not yet known into the cache; returns what came."""
+        for known in (self.changed, self.seen, self.cache.items) if len(targets) == 1 or self.changed else ():
+            targets = [target for target in targets if target not in known]
+        came: dict[Target, Resource] = {}
+        for kindred in dict.fromkeys(map(KINDRED, targets)):
             identifiers = dict.fromkeys(target[2] for target in targets if target[:2] == kindred)
             loaded = await self.reader.load(kindred, list(identifiers), progress=progress)
-            self.cache.items.update(zip(targets_of(kindred, [item._id for item in loaded]), loaded, strict=True))
+            came.update(zip(targets_of(kindred, [item._id for item in loaded]), loaded, strict=True))
+        self.cache.items.update(came)
+        return came
 
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]:
         """Items by equality of fields: stored ones overlaid with what is pending and with what this unit has read
