@@ -1,0 +1,50 @@
+"""Drift, as a commit asks for it: which of many rows are not as they were read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.editing import Note, Owner, at, edit
+from workbench import Insert, Session, Target
+from workbench.postgres.drift import moved_of
+from workbench.postgres.writing.statements import lock_order
+
+TEXTS = ["a", "B", "b", "ä", "Z", "_", "0", "a b", "ab", "€"]      # in another order in nearly every collation
+UUIDS = [UUID(int=number << 120 | 7) for number in (250, 3, 128, 127, 0)]
+
+
+@pytest.mark.parametrize("resource, identifiers, values", [
+    (Note, TEXTS, {}), (Owner, UUIDS, {"email": "{}@example.org"})])
+async def test_what_moved(
+    session: Session, admin: asyncpg.Connection, resource: Any, identifiers: Sequence[Any], values: dict[str, str],
+) -> None:
+    """Rows are compared in the order in which they are locked, whatever the collation; those that have another etag, or
+    are gone, are named."""
+    await edit(session, *(Insert(Target("desk", at(resource, identifiers[0]).resource, one), **{
+        name: value.format(number) for name, value in values.items()}) for number, one in enumerate(identifiers)))
+    await session.commit()
+    [table] = [table for kindred, table in session.reader.tables.items() if kindred[1] == resource.__name__.lower()]
+    ordered = [identifiers[place] for place in lock_order(identifiers)]
+    stored = {item._id: item._etag for item in await session.fetch(resource, ordered)}
+    etags = [stored[one] for one in ordered]
+
+    async def moved() -> list[Any]:
+        async with session.engine.acquire() as connection, connection.transaction():
+            asked: list[str] = []
+            with connection.query_logger(lambda query: asked.append(query.query)):
+                found = await moved_of(connection, table, ordered, etags, "FOR SHARE")
+            await asyncio.sleep(0)      # the logger is called at the loop's next turn
+            of_it = [query for query in asked if table.quoted in query]     # asyncpg asks about types by itself
+            assert len(of_it) == (2 if found else 1)        # nearly always one, which compares alone
+            return found
+
+    assert await moved() == []
+    await admin.execute(f"UPDATE {table.quoted} SET _etag = 'other' WHERE _id = $1", ordered[1])
+    await admin.execute(f"DELETE FROM {table.quoted} WHERE _id = $1", ordered[-1])
+    assert await moved() == [ordered[1], ordered[-1]]
