@@ -158,7 +158,7 @@ class Session(TimeTravel):
         async with manager.hold("commit"):
             if plan is not None and plan.state is not manager.state:
                 raise StalePlan(moved_since(plan, manager.state))
-            if not manager.state.pending():
+            if not manager.state.reach(1):
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
             if self.reader.unfit is not None:
                 raise self.reader.unfit
