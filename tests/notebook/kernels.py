@@ -12,6 +12,7 @@ subshells: it sees neither of the faults that this is for. All Jupyter folders l
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -84,9 +85,11 @@ class Cell:
 class Kernel:
     """A running kernel; its methods wait for the answer unless they say otherwise."""
 
-    def __init__(self, manager: KernelManager, client: BlockingKernelClient, *, patience: float) -> None:
-        self._manager, self._client, self._patience = manager, client, patience
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient, stacks: Path, *, patience: float) -> None:
+        self._manager, self._client, self._stacks, self._patience = manager, client, stacks, patience
         self._cells: dict[str, Cell] = {}
+        self.execute(f"import faulthandler as _f, signal as _s\n_stacks = open({str(stacks)!r}, 'w')\n"
+                     "_f.register(_s.SIGUSR1, file=_stacks)")
         info = client.kernel_info(reply=True, timeout=patience)["content"]
         self._subshells = "kernel subshells" in info.get("supported_features", [])
 
@@ -106,7 +109,7 @@ class Kernel:
         try:
             client.start_channels()
             client.wait_for_ready(timeout=patience)
-            yield cls(manager, client, patience=patience)
+            yield cls(manager, client, folder / "stacks.txt", patience=patience)
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
@@ -179,9 +182,18 @@ class Kernel:
         cell, deadline = self._cells[sent], time.monotonic() + self._patience
         while not holds(cell):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the cell has not {what} in {self._patience} s; it printed {cell.text!r}")
+                raise TimeoutError(f"the cell has not {what} in {self._patience} s; it printed {cell.text!r}\n"
+                                   f"{self._standing()}")
             self._receive()
         return cell
+
+    def _standing(self) -> str:
+        """Where each thread of the kernel stands; for the message of a test that waited in vain."""
+        if not self._manager.is_alive():
+            return "the kernel is dead"
+        self._manager.signal_kernel(signal.SIGUSR1)
+        time.sleep(1)
+        return self._stacks.read_text()
 
     def _receive(self) -> None:
         """Files what has come in on both channels; waits a moment on the first."""

@@ -68,6 +68,19 @@ def test_an_interrupt_cancels_the_task(bridge: Bridge) -> None:
         assert bridge.run(add(1, 1)) == 2
 
 
+def test_an_interrupt_that_wakes_nobody(bridge: Bridge) -> None:
+    """KeyboardInterrupt ends the wait even if its signal came before the caller fell asleep, or to another thread."""
+    long = Long()
+
+    async def signalled() -> None:
+        asyncio.get_running_loop().call_later(0.05, signal.raise_signal, signal.SIGINT)
+        await long()
+
+    with pytest.raises(KeyboardInterrupt):
+        bridge.run(signalled())
+    assert long.cancelled.is_set()
+
+
 def test_an_interrupt_reaches_the_innermost_call(bridge: Bridge) -> None:
     """KeyboardInterrupt while calls are nested cancels the one that really waits, and the outer ones end with it."""
     long, ended = Long(), []

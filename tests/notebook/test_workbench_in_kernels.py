@@ -32,8 +32,9 @@ async def sleep(command, context):
     print("begun", flush=True)
     if command.how == "loop":
         await asyncio.sleep(100)
-    async with wb.session.engine.acquire() as connection:
-        await connection.execute("SELECT pg_sleep(100)")
+    else:
+        async with wb.session.engine.acquire() as connection:
+            await connection.execute("SELECT pg_sleep(100)")
 
 wb = Workbench(bank, dsn=DSN, user="ada")
 ada = wb.issue(OpenAccount(owner="Ada"))

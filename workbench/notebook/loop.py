@@ -16,8 +16,8 @@ works from Python 3.11 to 3.13 (from 3.14 on the current task is kept where it c
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
+import functools
 import os
 import threading
 import weakref
@@ -32,8 +32,9 @@ T = TypeVar("T")
 Begun: TypeAlias = Callable[["asyncio.Task[Any]"], None]
 
 GRACE = 5.0     # seconds that a cancelled task is given to clean up after itself
-# A wait without a timeout cannot be interrupted on Windows: there it is cut into slices.
-SLICE = 0.25 if os.name == "nt" else None
+# Seconds that a caller waits at a time: an interrupt that comes just before it falls asleep (on Windows, any) is heard
+# when it wakes.
+SLICE = 0.1
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -57,8 +58,12 @@ class _Call(Generic[T]):
 
     def __init__(self, loop: _Loop, coroutine: Coroutine[Any, Any, T], begun: Begun | None = None) -> None:
         self.loop, self.coroutine, self.begun = loop, coroutine, begun
-        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.task: asyncio.Task[T] | None = None
+        self.ended = False
+        self.tell: Callable[[], None] | None = None     # called on the loop's thread when it has ended
+        # Not a Future: an interrupt inside its locks could leave one locked, and the loop would wait for it for ever.
+        self._gate = threading.Lock()
+        self._gate.acquire()
 
     def start(self) -> asyncio.Task[T]:
         """On the loop's thread, in the caller's context (call_soon_threadsafe brings it along): begin."""
@@ -73,7 +78,18 @@ class _Call(Generic[T]):
         if not task.cancelled():
             task.exception()        # seen, so that asyncio does not log it when the caller was interrupted
         self.loop.calls.discard(self)
-        self.ended.set_result(None)
+        self.end()
+
+    def end(self) -> None:
+        """On the loop's thread: lets those who wait go on."""
+        self.ended = True
+        self._gate.release()
+        if self.tell is not None:
+            self.tell()
+
+    def wait(self, seconds: float) -> bool:
+        """On the caller's thread: waits for the end, at most so long; says whether it has ended."""
+        return self.ended or self._gate.acquire(timeout=seconds)
 
     def cancel(self) -> None:
         """From any thread: have it cancelled; `ended` tells when it was."""
@@ -83,7 +99,7 @@ class _Call(Generic[T]):
     def _cancel(self) -> None:
         if self.task is None:       # interrupted before it was sent
             self.coroutine.close()
-            self.ended.set_result(None)
+            self.end()
         else:
             self.loop.innermost(self.task).cancel()
 
@@ -132,13 +148,13 @@ class Bridge:
         else:
             try:
                 self._send(call)
-                while not concurrent.futures.wait([call.ended], SLICE).done:
+                while not call.wait(SLICE):
                     pass
             except LoopError:
                 raise
             except BaseException as interrupt:
                 call.cancel()
-                concurrent.futures.wait([call.ended], GRACE)
+                call.wait(GRACE)
                 raise interrupt.with_traceback(None) from None      # not the inside of a lock, but who called
         return self._result(call)
 
@@ -148,16 +164,18 @@ class Bridge:
         Cancelling the awaiting task cancels the coroutine and waits up to 5 seconds for it. Raises as `run` does."""
         __tracebackhide__ = True
         call = self._call(coroutine)
+        ended = asyncio.Event()
+        call.tell = functools.partial(_wake, asyncio.get_running_loop(), ended)
         self._send(call)
-        ended = asyncio.wrap_future(call.ended)
         try:
-            await asyncio.wait([ended])
+            await ended.wait()
         except GeneratorExit:       # dropped: there is no awaiting any more
             call.cancel()
             raise
         except asyncio.CancelledError:
             call.cancel()
-            await asyncio.wait([ended], timeout=GRACE)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), GRACE)
             raise
         return self._result(call)
 
@@ -233,6 +251,12 @@ def cancel(task: asyncio.Task[Any]) -> None:
     loop.call_soon_threadsafe(lambda: (loop.innermost(task) if isinstance(loop, _Loop) else task).cancel())
 
 
+def _wake(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    """From any thread: sets an event of that loop, if it still runs."""
+    with contextlib.suppress(RuntimeError):     # closed: nobody waits there any more
+        loop.call_soon_threadsafe(ended.set)
+
+
 def _new_loop() -> _Loop:
     """A loop whose class is its own: nest_asyncio patches classes, and no other loop is to notice."""
     loop: _Loop = type("WorkbenchLoop", (_Loop,), {})()
@@ -252,7 +276,7 @@ def _live(loop: _Loop) -> None:
     finally:
         loop.close()
         for call in loop.calls:     # they ignored their cancellation; their callers shall not wait for ever
-            call.ended.set_result(None)
+            call.end()
 
 
 async def _serve(loop: _Loop) -> None:
