@@ -117,6 +117,21 @@ def test_a_factory_comes_before_the_type():
         "5 could not be converted: 'int' object has no attribute 'replace'")
 
 
+def test_a_factory_may_change_what_it_is_given():
+    """A factory has a list or dict of its own, also where the record's values come frozen from another one."""
+    def stamped(meta):
+        meta.setdefault("tags", []).append("new")
+        return meta
+
+    class Doc(Datadef):
+        meta = field(dict, factory=stamped)
+
+    doc = Doc(meta={"tags": ["old"]})
+    assert doc.meta == {"tags": ["old", "new"]}
+    assert Doc(meta=doc.meta).meta == {"tags": ["old", "new", "new"]}
+    assert doc.meta == {"tags": ["old", "new"]}
+
+
 class Booking(Datadef):
     seats = field(int, least=1, most=9)
     price = field(Decimal | None, least="0.50", check=lambda price: price != 13, doc="not thirteen")

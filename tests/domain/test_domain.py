@@ -186,6 +186,29 @@ def test_a_message_put_on_an_item_is_made_as_set_makes_it() -> None:
         Ruled(by=3).on("moon")
     assert Noted(by=3).on("earth") == Noted(by=3, note="set", _target="earth")
     assert type(Noted(by=3).on("earth")) is Noted
+    assert Plain.on.__module__ == __name__
+
+
+def test_an_on_that_was_written_goes_before_one_that_was_compiled() -> None:
+    """A class's own ``on`` has its say also behind another base."""
+    seen = []
+
+    class Audited(Command):
+        def on(self, target):
+            seen.append(target)
+            return super().on(target)
+
+    class Move(Command):
+        by = field(int, initial=0)
+
+    class AuditedMove(Move, Audited):
+        pass
+
+    class Fast(AuditedMove):
+        pass
+
+    assert Fast(by=3).on("earth") == Fast(by=3, _target="earth")
+    assert seen == ["earth"]
 
 
 # ------------------------------------------------------------------------------------------------ a cell run twice

@@ -62,3 +62,16 @@ def test_a_delete_sets_nothing():
     """Delete takes no values."""
     with pytest.raises(TypeError, match="unexpected keyword argument 'owner'"):
         Delete(TARGET, owner="Ada")
+
+
+def test_what_becomes_of_a_value_does_not_reach_its_mutation():
+    """Lists and dicts are kept frozen, all the way down; one that holds itself is left to the field to refuse."""
+    flat, nested, tags = {"n": 1}, {"ä": {"m": [1]}}, [[1]]
+    update = Update(TARGET, flat=flat, nested=nested, tags=tags)
+    flat["n"] = nested["ä"]["m"][0] = tags[0][0] = 99
+    assert update.values == {"flat": {"n": 1}, "nested": {"ä": {"m": [1]}}, "tags": [[1]]}
+    with pytest.raises(TypeError, match="this value belongs to an immutable record"):
+        update.values["nested"]["ä"]["m"].append(2)
+    ring = []
+    ring.append(ring)
+    assert Update(TARGET, tags=ring).values["tags"] is ring

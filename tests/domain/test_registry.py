@@ -167,6 +167,18 @@ def test_the_registry_looks_again_after_a_change(bank, cell):
     assert "Closed" in words(UnknownName, registry.known, Closed)
 
 
+def test_a_registry_that_could_not_look_says_so_again(bank, cell):
+    """A fault of the definitions is said at every refresh until it is mended."""
+    shop = Domain("shop")
+    registry = Registry([bank, shop])
+    shop.command(cell["Deposit"])
+    for _ in range(2):
+        assert words(DefinitionError, registry.refresh).startswith("a class belongs to one domain")
+    shop.forget(cell["Deposit"])
+    assert registry.refresh()
+    assert registry.known(cell["Deposit"]).domain == "bank"
+
+
 def test_messages_of_an_earlier_run_are_carried_over(bank, cell):
     """An instance of a class whose cell ran again becomes one of the present class, with its target."""
     registry = Registry([bank])

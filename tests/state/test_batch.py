@@ -196,6 +196,17 @@ async def test_a_cancelled_batch_did_nothing() -> None:
     assert seen == [(1, 1000), (2, 1000), (3, 1000)]
 
 
+async def test_a_batch_whose_progress_fails_did_nothing() -> None:
+    """What ``progress`` raises, be it at the very end, is raised, and the State is as before."""
+    def progress(done: int, total: int) -> None:
+        raise Rejected("the bar is gone")
+
+    manager = manage(notes())
+    with pytest.raises(Rejected, match="the bar is gone"):
+        await issue_many(manager, [(Write(), "note/1"), (Write(), "note/2")], progress=progress)
+    assert (manager.state.number, manager.lock.locked()) == (0, False)
+
+
 async def test_others_have_their_turn() -> None:
     """While thousands of commands run that never wait, other tasks go on."""
     manager = of_accounts()

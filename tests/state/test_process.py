@@ -360,8 +360,9 @@ async def test_a_failed_command_keeps_what_can_be_redone() -> None:
     assert [item.text for item in await manager.find(Note)] == ["yes"]
 
 
-async def test_a_handler_is_closed_when_what_it_yielded_fails() -> None:
-    """When an event's handler fails, the command handler's own clean-up runs at once."""
+@pytest.mark.parametrize("around", [lambda handler: handler, lambda handler: lambda *given: handler(*given)])
+async def test_a_handler_is_closed_when_what_it_yielded_fails(around: Any) -> None:
+    """When an event's handler fails, the command handler's own clean-up runs at once, whatever is around it."""
     told = []
 
     async def write(command: Any, context: Any) -> Any:
@@ -374,7 +375,7 @@ async def test_a_handler_is_closed_when_what_it_yielded_fails() -> None:
         raise Rejected("no")
 
     with pytest.raises(Rejected, match="no"):
-        await manage(notes(write=write, written=written)).issue(Write())
+        await manage(notes(write=around(write), written=written)).issue(Write())
     assert told == ["closed"]
 
 

@@ -79,3 +79,49 @@ async def test_who_has_a_turn_cannot_ask_for_another() -> None:
 async def waited(turns: Turns) -> None:
     async with Turn(turns, "issue"):
         raise AssertionError("it had the turn of another")
+
+
+async def held(turns: Turns) -> None:
+    async with Turn(turns, "issue"):
+        await asyncio.Event().wait()
+
+
+async def test_who_is_closed_while_waiting_is_passed_over() -> None:
+    """One that is closed rather than cancelled, as when its loop ends, does not keep the others waiting."""
+    queue = Queue()
+    first = await queue.join("a")
+    dropped = waited(queue.turns)
+    queue._outside.run(dropped.send, None)
+    dropped.close()
+    queue.may_end.set()
+    await asyncio.gather(first, await queue.join("c"))
+    assert (queue.had, queue.turns.locked()) == (["a", "c"], False)
+
+
+async def test_a_turn_whose_holder_is_closed_from_elsewhere_ends() -> None:
+    """What had the turn may be dropped, and closed in another context than it began in."""
+    turns = Turns()
+    holder = held(turns)
+    copy_context().run(holder.send, None)
+    assert turns.locked()
+    holder.close()
+    assert not turns.locked()
+
+
+async def test_what_a_turn_left_behind_may_wait_for_another() -> None:
+    """A task made in a turn that has ended is no part of the one that it is now."""
+    turns, go = Turns(), asyncio.Event()
+
+    async def left_behind() -> None:
+        await go.wait()
+        async with Turn(turns, "issue"):
+            pass
+
+    async with Turn(turns, "issue"):
+        task = asyncio.create_task(left_behind())
+    async with Turn(turns, "issue"):
+        go.set()
+        await asyncio.sleep(0.01)
+        assert not task.done()
+    await task
+    assert not turns.locked()

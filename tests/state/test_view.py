@@ -7,6 +7,7 @@ handlers of commands and events, and for policies of both domains.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.state.domains import Note, RecordingReader, Write, Written, manage, note, notes, stored
 from workbench import Command, Delete, Domain, Event, Insert, Resource, Target, Update, field
 from workbench.domain.registry import Registry
 from workbench.errors import NotFound, NotGranted
@@ -198,3 +200,28 @@ async def test_what_was_deleted_is_not_at_hand() -> None:
     nothing = Do("fetch", None, None, 0)    # type: ignore[arg-type]  # that is the point
     told = await outcome([Run(events=((TARGETS[0], (fetch, delete, nothing), ()),))])
     assert [one[1] for one in told if one[0] == "fetch"][1] == "TypeError"
+
+
+async def test_a_unit_sees_one_version_though_it_loads_at_the_same_time() -> None:
+    """What a handler was given stays what it sees, and what its plan expects, when another of its loads brings a newer
+    one."""
+    class Slow(RecordingReader):
+        async def load(self, kindred: Any, identifiers: Any, *, progress: Any = None) -> Any:
+            if len(identifiers) > 1:        # a rival commits before this one is answered
+                await asyncio.sleep(0.01)
+                self.items.update(stored("notes", "note", note("a", number=999, etag="second")))
+            return await super().load(kindred, identifiers)
+
+    async def write(command: Any, context: Any) -> Any:
+        one, _ = await asyncio.gather(context.fetch(Note, "a"), context.fetch(Note, ["a", "b"]))
+        yield Written(text=str(one.number + 1)).on(one)
+
+    async def written(event: Any, context: Any) -> Any:
+        yield Update(event.target, number=int(event.text))
+
+    manager = manage(notes(write=write, written=written),
+                     reader=Slow(stored("notes", "note", note("a", number=1, etag="first"), note("b"))))
+    step = await manager.issue(Write(), on="note/new")
+    [change] = manager.plan().changes
+    assert (change.before.number, change.after.number, change.before._etag) == (1, 2, "first")
+    assert step.reads[change.target] == "first"

@@ -19,8 +19,12 @@ class EntityMeta(DatadefMeta):
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         cls: Any = super().__new__(mcs, name, bases, namespace)
-        if is_plain(cls.on) and (put := putter(cls, "_target")) is not None:
-            put.__name__, put.__qualname__, put.__doc__ = "on", f"{cls.__qualname__}.on", cls.on.__doc__
+        written = [on for base in cls.__mro__ if (on := vars(base).get("on")) is not None and not is_plain(on)]
+        if written:
+            cls.on = written[0]     # not hidden by what was compiled for a base before it
+        elif (put := putter(cls, "_target")) is not None:
+            put.__name__, put.__qualname__, put.__module__ = "on", f"{cls.__qualname__}.on", cls.__module__
+            put.__doc__ = cls.on.__doc__
             cls.on = plain(put)
         return cls
 

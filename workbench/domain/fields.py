@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 import pyrsistent
 
 from workbench.domain.convert import Refused, shown
+from workbench.domain.frozen import thawed
 from workbench.domain.kinds import Kind, OptionalKind, kind_of
 from workbench.domain.reference import reference
 from workbench.errors import DefinitionError, Invalid, meant
@@ -113,7 +114,7 @@ class Field:
     def _accept(self, value: Any) -> Any:
         if self.factory is not None:
             try:
-                value = self.factory(value)
+                value = self.factory(thawed(value))     # it may change what a caller gave
             except Exception as error:
                 raise Refused(f"{shown(value)} could not be converted: {error}") from error
         value = self.kind.convert(value)

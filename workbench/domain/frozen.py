@@ -53,3 +53,19 @@ class FrozenDict(dict[str, Any]):
 
     def __deepcopy__(self, memo: object) -> FrozenDict:
         return self
+
+
+def frozen(value: Any) -> Any:
+    """A list or dict as one that cannot be changed, all the way down; anything else as it is."""
+    kind = type(value)
+    if kind is dict:
+        return FrozenDict({key: frozen(member) for key, member in value.items()})
+    return FrozenList(map(frozen, value)) if kind is list else value
+
+
+def thawed(value: Any) -> Any:
+    """The contrary: a copy that can be changed."""
+    kind = type(value)
+    if kind is FrozenDict:
+        return {key: thawed(member) for key, member in value.items()}
+    return list(map(thawed, value)) if kind is FrozenList else value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from workbench.errors import HandlerFault
@@ -38,7 +39,11 @@ class Handler:
             answer = await answer
         if answer is None:
             return
-        if isinstance(answer, AsyncIterator):       # a plain function around an async generator
+        if isinstance(answer, AsyncGenerator):      # of a plain function around one
+            async with aclosing(answer):
+                async for result in answer:
+                    yield result
+        elif isinstance(answer, AsyncIterator):
             async for result in answer:
                 yield result
         elif isinstance(answer, list | tuple | Iterator):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from workbench.domain.frozen import FrozenDict
+from workbench.domain.frozen import FrozenDict, frozen
 from workbench.domain.json_values import is_flat
 from workbench.domain.resource import Resource, Target
 
@@ -17,8 +17,8 @@ from workbench.domain.resource import Resource, Target
 class Mutation:
     """The base of Insert, Update and Delete: what it is ``on``, and the ``values`` of fields it sets.
 
-    A plain dict among them is kept as the item will keep it: frozen, so that both can share it and none changes by
-    what becomes of the one that was given. In what a scenario expects, the class of a Resource stands for a new item
+    Lists and dicts among them are kept frozen, as the item will keep them: both share them, and none changes by what
+    becomes of those that were given. In what a scenario expects, the class of a Resource stands for a new item
     of it."""
 
     __slots__ = ("_values", "on")
@@ -28,8 +28,9 @@ class Mutation:
 
     def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
         for name, value in values.items():
-            if type(value) is dict and is_flat(value):
-                values[name] = FrozenDict(value)
+            kind = type(value)
+            if kind is dict or kind is list:
+                values[name] = _kept(value)
         _put_on(self, on)
         _put_values(self, values)
 
@@ -68,6 +69,15 @@ class Mutation:
 
 
 _put_on, _put_values = (Mutation.__dict__[slot].__set__ for slot in ("on", "_values"))
+
+
+def _kept(value: Any) -> Any:
+    if type(value) is dict and is_flat(value):
+        return FrozenDict(value)
+    try:
+        return frozen(value)
+    except RecursionError:
+        return value        # the field refuses it
 
 
 def _again(cls: type[Mutation], on: Target | Resource, values: dict[str, Any]) -> Mutation:

@@ -40,7 +40,7 @@ class Registry:
         self._look()
 
     def _look(self) -> None:
-        self._versions = [domain.version for domain in self.domains.values()]
+        versions = [domain.version for domain in self.domains.values()]
         self._by_class: dict[type[Any], Known] = {}
         self._by_place: dict[tuple[str, str], Known] = {}
         self._routes: dict[type[Any], Route] = {}       # those asked for since
@@ -67,6 +67,7 @@ class Registry:
         if twice:
             raise DefinitionError("a class belongs to one domain", twice)
         self._granted = {domain.key: self._grants(domain) for domain in self.domains.values()}
+        self._versions = versions       # where it raised before, it looks again, and raises until that is mended
 
     def refresh(self) -> bool:
         """Looks again where a domain changed since, or was made again by its cell; says whether one did."""

@@ -137,11 +137,11 @@ async def issue_many(
                         progress(place + 1, len(rows))
                     await asyncio.sleep(0)
                     turn = monotonic()
+            if progress is not None:
+                progress(len(rows), len(rows))
             if steps:
                 manager.history.move(state)
             manager.refusals += refused
-    if progress is not None:
-        progress(len(rows), len(rows))
     return Batch(steps, sorted(refusals, key=lambda refusal: refusal.place))
 
 

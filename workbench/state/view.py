@@ -188,7 +188,7 @@ class View(Draft):
         was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not make again: a
         look-up costs as much as anything else that is done with an item."""
         loaded = clean is not self.cache.items
-        if len(targets) == 1 or self.changed or (self.seen and not loaded):
+        if len(targets) == 1 or self.changed or (self.seen and not (loaded and self.seen.keys().isdisjoint(clean))):
             return [self._present(target) for target in targets]
         if not clean:
             return [None] * len(targets)
