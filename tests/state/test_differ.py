@@ -28,6 +28,7 @@ class Thing(Resource):
     price = field(Decimal | None)
     facts = field(dict, initial={})
     anything = field(object, initial=None)
+    shares = field(list[float], initial=[])
 
 
 class Gone(Thing):
@@ -54,7 +55,8 @@ VALUES = st.fixed_dictionaries({}, optional={
     "share": st.sampled_from([0.0, 1.0, float("nan"), None]),
     "price": st.sampled_from([Decimal("1"), Decimal("1.0"), Decimal("2"), None]),
     "facts": st.sampled_from([{}, {"a": 1}, {"a": 1.0}, {"a": True}, {"a": [1, {"b": 2}]}, {"a": [1.0, {"b": 2}]}]),
-    "anything": st.sampled_from([1, 1.0, float("nan"), Decimal("NaN"), "a"])})
+    "anything": st.sampled_from([1, 1.0, float("nan"), Decimal("NaN"), "a"]),
+    "shares": st.sampled_from([[], [1.0], [1.0, float("nan")]]).map(lambda shares: [share + 0 for share in shares])})
 WAYS = st.lists(st.builds(Way, st.none() | VALUES, st.none() | VALUES, st.booleans(), st.booleans()), max_size=12)
 
 

@@ -104,10 +104,11 @@ def compiled(plan: Plan) -> list[Statement]:
 def in_pieces(plan: Plan) -> Iterator[Statement | None]:
     """The same one after the other, and None in between where others may have a turn.
 
-    The statements of new rows come first in a rank, before anything of the others is looked at: what differs in changed
-    items is then found out while the server takes the new ones."""
+    Within a rank, what was touched first goes first: of rules that only the database knows, an author's order is the
+    best guess. Of a Block nothing is looked at before its turn: what differs in changed items is found out while the
+    server takes the new ones."""
     for rank in plan.ranks:
-        for block in sorted(rank.blocks, key=lambda block: block.kind != "insert"):
+        for block in sorted(rank.blocks, key=lambda block: block.entries[0].place):
             for part in block.alike():
                 yield None if part is None else _statement(plan, part)
 

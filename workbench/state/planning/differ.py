@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.datadef import same
-from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.domain.frozen import FrozenDict
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.state.planning.block import Block
@@ -21,7 +21,6 @@ from workbench.state.state import Entry
 
 _STAMPS = frozenset({"_updated", "_etag", "_updater"})      # a change of these alone is none
 _PLAIN = frozenset({str, int, bool, datetime, UUID, type(None)})        # whose == says all
-_NESTED = frozenset({FrozenDict, FrozenList})       # which may be == and yet not the same
 Pair = tuple[Target, Entry]
 
 
@@ -109,7 +108,8 @@ class Differ:
 
 
 def _unequal(old: Any, new: Any) -> bool:
-    return old is not new and ((type(old) in _NESTED and old != new) or not same(old, new))
+    # Of JSON, which has no NaN, most that differs is != at once; what is == may yet not be the same.
+    return old is not new and ((type(old) is FrozenDict and old != new) or not same(old, new))
 
 
 def _differ(before: Resource, after: Resource, names: Iterable[str]) -> bool:
