@@ -21,7 +21,8 @@ from things import NOW, Mix, Thing, bench
 from workbench import Delete, Insert, Target, Update
 from workbench.domain.datadef import values_of
 from workbench.domain.registry import Registry
-from workbench.notebook.frames.state import items_frame, plan_frame
+from workbench.notebook.frames.plan import plan_frame
+from workbench.notebook.frames.state import items_frame
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 

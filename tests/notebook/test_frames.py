@@ -14,19 +14,40 @@ from uuid import UUID
 import pandas as pd
 import pytest
 
+from tests.editing import Edit, at, desk
 from tests.state.domains import START, Copy, Note, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Resource, Target, Update, field
 from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.domain.registry import Registry
 from workbench.notebook.frames import columns
 from workbench.notebook.frames import state as frames
 from workbench.notebook.frames.batch import causes_frame, refusals_frame
 from workbench.notebook.frames.check import explain_frame
+from workbench.notebook.frames.plan import changes_frame, plan_frame
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
-from workbench.notebook.frames.state import items_frame, pending_frame, plan_frame
+from workbench.notebook.frames.state import items_frame, pending_frame
 from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, steps_frame
 from workbench.notebook.shown.saved_plan import history_frame
+from workbench.postgres.tables.model import Models
 from workbench.state.batch import Batch
 from workbench.state.reader import MemoryReader
+
+
+class Folder(Resource):
+    """In another one; no two have the same code."""
+
+    _id = field(str)
+    inside = field(str | None, references="self")
+    code = field(str, unique=True)
+
+
+class File(Resource):
+    """In a folder; deleted softly."""
+
+    _id = field(int)
+    folder = field(str, references=Folder)
+    note = field(str | None)
+    _deleted = field(datetime | None)
 
 
 class Colour(Enum):
@@ -182,6 +203,32 @@ async def test_a_story() -> None:
         "update", "notes:note", ("text", "number"), {"text": "", "number": 0}, {"text": "y", "number": 3}, "e1", (2,)]
     assert plan.loc["gone", "old"] == {"text": "bye", "number": 0}
     assert (plan.loc["gone", "new"], pd.isna(plan.loc["new", "etag"])) == ({}, True)
+
+
+async def test_a_plan_is_the_same_frame_by_its_columns_and_by_its_changes() -> None:
+    """Whatever is changed, of several resources, in rings and by several steps: the rows stand as they are written."""
+    folders = [Folder(_id=name, inside=inside, code=name, _etag=f"of {name}")
+               for name, inside in (("a", None), ("b", "a"), ("c", "b"), ("d", None))]
+    files = [File(_id=number, folder="a", _etag=f"of {number}") for number in range(4)]
+    domain = desk(Folder, File)
+    tables = {kindred: table._replace(
+        foreign_keys=tuple(key._replace(deferrable=False) for key in table.foreign_keys),
+        uniques=tuple(unique._replace(deferrable=False) for unique in table.uniques))
+        for kindred, table in Models(Registry([domain])).tables.items()}
+    manager = manage(domain, tables=tables, reader=MemoryReader(
+        {**stored("desk", "folder", *folders), **stored("desk", "file", *files)}))
+    for mutations in (
+        [Insert(at(File, 5), folder="e"), Insert(at(Folder, "e"), inside="f", code="e")],
+        [Insert(at(Folder, "f"), inside="e", code="x"), Delete(at(File, 1))],
+        [Update(at(Folder, "b"), code="c"), Update(at(Folder, "c"), code="b"), Update(at(File, 0), folder="b")],
+        [Update(at(File, 0), note="x"), Update(at(File, 2), folder="d"), Update(at(File, 3), note=None)],
+        [Delete(at(File, 5)), Insert(at(File, 6), folder="e", note="y"), Delete(at(Folder, "d"))],
+    ):
+        await manager.issue(Edit(mutations=mutations))
+        plan = manager.plan()
+        pd.testing.assert_frame_equal(plan_frame(plan), changes_frame(plan.changes))
+    assert [part for rank in plan.ranks for part in rank if part.part]      # not all was done at once
+    assert {len(steps) for steps in plan_frame(plan)["steps"]} == {1, 2}
 
 
 async def test_what_policies_issued_is_among_the_pending() -> None:

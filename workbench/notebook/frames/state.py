@@ -1,4 +1,4 @@
-"""Frames: items, mutations and changes as DataFrames.
+"""Frames: items and mutations as DataFrames.
 
 Rows are made here, and the columns of them in columns.py, whose docstring says which dtype each kind of value has:
 what pandas has no type for is the very Python object. Only there is pandas imported, once a frame is asked for: from
@@ -8,18 +8,15 @@ opening a session to a commit nothing needs it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from workbench.domain.kinds import kind_of
 from workbench.domain.resource import Resource, Target
-from workbench.state.planning.change import Change
-from workbench.state.planning.plan import Plan
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
-from workbench.state.uncollected import uncollected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,58 +67,23 @@ def pending_frame(state: State) -> pd.DataFrame:
                          "at": datetime})
 
 
-def plan_frame(plan: Plan) -> pd.DataFrame:
-    """A plan's changes, one item a row, in the order in which they are written.
-
-    Columns: ``change`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``columns`` (the names of the
-    fields set, a tuple), ``old`` and ``new`` (dicts of these, without stamps), ``etag`` (expected), ``steps`` (their
-    numbers, a tuple). The index counts from 1."""
-    changes = plan.changes
-    with uncollected(len(changes)):
-        columns = [change.columns for change in changes]
-        # Of a hundred thousand changes few set other columns or have another cause: what they share is one object.
-        told = {names: tuple(name for name in names if not name.startswith("_")) for names in set(columns)}
-        steps = [tuple(change.steps) for change in changes]
-        causes = {numbers: numbers for numbers in steps}
-        sides = [_sides(change, told[names]) for change, names in zip(changes, columns, strict=True)]
-        return _frame({
-            "change": ([change.kind for change in changes], str),
-            "resource": ([f"{change.target.domain}:{change.target.resource}" for change in changes], str),
-            "identifier": ([change.target.identifier for change in changes], object),
-            "columns": ([told[names] for names in columns], object),
-            "old": ([old for old, _ in sides], object),
-            "new": ([new for _, new in sides], object),
-            "etag": ([change.etag for change in changes], str | None),
-            "steps": ([causes[numbers] for numbers in steps], object)}, range(1, len(changes) + 1))
-
-
-def _sides(change: Change, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The values before and after; as ``old`` and ``new`` of the change, but with the names at hand."""
-    before, after = change.before, change.after
-    if change.kind == "delete" or not isinstance(after, Resource):      # a saved one has mappings
-        return change.old, change.new
-    return ({} if before is None else {name: getattr(before, name, None) for name in names},
-            {name: getattr(after, name) for name in names})
-
-
 def frame_of(
     rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
 ) -> pd.DataFrame:
     """Rows as a frame whose columns have the dtypes of the given types; its index counts from 1, or is given by its
     name, values and type."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    return _frame({name: (values, types[name]) for name, values in zip(types, columns, strict=True)},
-                  range(1, len(rows) + 1) if index is None else index)
+    return frame_of_columns(list(zip(*rows, strict=True)) if rows else [()] * len(types), types, index=index)
 
 
-def _frame(
-    columns: Mapping[str, tuple[Sequence[Any], Any]], index: range | tuple[str, Sequence[Any], Any],
+def frame_of_columns(
+    columns: Sequence[Sequence[Any]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
 ) -> pd.DataFrame:
-    """Columns as a frame, each given by its values and their type; the index too, with its name."""
+    """``frame_of`` of what is at hand by column."""
     from workbench.notebook.frames.columns import framed
 
-    along = index if isinstance(index, range) else (index[0], index[1], kind_of(index[2]))
-    return framed({name: (values, kind_of(annotation)) for name, (values, annotation) in columns.items()}, along)
+    along = range(1, len(columns[0]) + 1) if index is None else (index[0], index[1], kind_of(index[2]))
+    return framed({name: (values, kind_of(annotation))
+                   for (name, annotation), values in zip(types.items(), columns, strict=True)}, along)
 
 
 def is_frame(value: Any) -> TypeGuard[pd.DataFrame]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.domain.resource import Resource, Target
 from workbench.errors import WorkbenchError
 from workbench.notebook.frames.check import ShownCheck, explain_frame
-from workbench.notebook.frames.state import plan_frame
+from workbench.notebook.frames.plan import plan_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import outline, plan_html
@@ -50,7 +50,7 @@ class ShownPlan:
         return self.plan.summary
 
     def frame(self) -> pd.DataFrame:
-        """The changes as a DataFrame, one item a row; see ``frames.plan_frame`` for its columns."""
+        """The changes as a DataFrame, one item a row; see ``plan_frame`` for its columns."""
         return plan_frame(self.plan)
 
     def check(self, *, verify_reads: bool = True, timeout: float = 10.0) -> ShownCheck:

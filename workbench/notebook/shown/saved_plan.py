@@ -8,7 +8,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.display import box, plan_html, safely, value_html
-from workbench.notebook.frames.state import frame_of, plan_frame
+from workbench.notebook.frames.plan import changes_frame
+from workbench.notebook.frames.state import frame_of
 from workbench.postgres.writing.commit import Commit
 from workbench.state.saved.plan import SavedPlan
 
@@ -33,9 +34,8 @@ class ShownSavedPlan(SavedPlan):
         return super().warnings + ([other] if self.differences else [])
 
     def frame(self) -> pd.DataFrame:
-        """The changes as a DataFrame, one item a row; see ``frames.plan_frame`` for its columns."""
-        looks_like_one: Any = self
-        return plan_frame(looks_like_one)
+        """The changes as a DataFrame, one item a row; see ``plan_frame`` for its columns."""
+        return changes_frame(self.changes)
 
     def _repr_html_(self) -> str:
         return safely(self._html)

@@ -91,8 +91,7 @@ class Change:
     @property
     def steps(self) -> list[int]:
         """The numbers of the steps that caused it, ascending."""
-        entry = self.entry      # nearly all have one cause
-        return [entry.step] if entry.earlier is None else sorted({cause.step for cause in entry.causes()})
+        return steps_of(self.entry)
 
     def __repr__(self) -> str:
         if self.kind == "update":
@@ -100,6 +99,11 @@ class Change:
         else:
             inner = ", ".join(f"{name}={told(value)}" for name, value in (self.new or self.old).items())
         return f"{self.sign} {self.target}{f'  {inner}' if inner else ''}"
+
+
+def steps_of(entry: Entry) -> list[int]:
+    """The numbers of the steps that led to an entry, ascending."""
+    return [entry.step] if entry.earlier is None else sorted({cause.step for cause in entry.causes()})
 
 
 class Part(Change):
