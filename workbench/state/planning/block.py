@@ -103,7 +103,7 @@ class Block(Sequence[Change]):
 
 class Rank(Sequence[Change]):
     """Changes of which any may be written before any other: as ``blocks``, and as a sequence in the order in which
-    their items were first touched."""
+    their items were first touched. It is given the ones, and makes the others when they are asked for."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = blocks
@@ -111,13 +111,17 @@ class Rank(Sequence[Change]):
     @classmethod
     def of(cls, changes: Iterable[Change]) -> Rank:
         """Changes that are there, in their order."""
-        changes = tuple(changes)
-        groups: dict[Shape, list[Change]] = {}
-        for change in changes:
-            groups.setdefault(change.shape, []).append(change)
-        rank = cls([Block.of(group) for group in groups.values()])
-        rank.changes = changes
+        rank = cls.__new__(cls)
+        rank.changes = tuple(changes)
         return rank
+
+    @cached_property
+    def blocks(self) -> Sequence[Block]:
+        """All of them in columns, each Block of one shape."""
+        groups: dict[Shape, list[Change]] = {}
+        for change in self.changes:
+            groups.setdefault(change.shape, []).append(change)
+        return [Block.of(group) for group in groups.values()]
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
@@ -126,8 +130,24 @@ class Rank(Sequence[Change]):
             return self.blocks[0].changes
         return tuple(sorted(chain.from_iterable(self.blocks), key=lambda change: change.entry.place))
 
+    @property
+    def columns(self) -> tuple[Sequence[Target], Sequence[Resource | None], Sequence[Resource | None]]:
+        """The targets of all, in the order of the changes, and their items before and after."""
+        if "changes" in vars(self):
+            return ([change.target for change in self.changes], [change.before for change in self.changes],
+                    [change.after for change in self.changes])
+        targets = [target for block in self.blocks for target in block.targets]
+        befores = [before for block in self.blocks for before in block.befores]
+        afters = [after for block in self.blocks for after in block.afters]
+        if len(self.blocks) > 1:
+            places = [entry.place for block in self.blocks for entry in block.entries]
+            order = sorted(range(len(places)), key=places.__getitem__)
+            return ([targets[place] for place in order], [befores[place] for place in order],
+                    [afters[place] for place in order])
+        return targets, befores, afters
+
     def __len__(self) -> int:
-        return sum(map(len, self.blocks))
+        return len(self.changes) if "changes" in vars(self) else sum(map(len, self.blocks))
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.changes)

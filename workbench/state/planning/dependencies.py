@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from workbench.domain.registry import Kindred
@@ -17,8 +18,6 @@ from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.predicate import holds
 from workbench.state.planning.table import ForeignKey, Table, Unique
-
-Key = tuple[Any, ...]
 
 
 class Reason(NamedTuple):
@@ -51,72 +50,87 @@ def reasons(changes: Rank, tables: Mapping[Kindred, Table]) -> Iterator[Reason]:
         any(key.parent in kinds for key in table.foreign_keys) or (table.uniques and kinds[kindred] != {"insert"}))]
     if not concerned:       # and no change need be looked at
         return
-    of_kind: dict[Kindred, list[int]] = defaultdict(list)
-    for place, change in enumerate(changes):
-        of_kind[change.target[:2]].append(place)
-    for kindred, places in of_kind.items():
+    rows = _rows(changes)
+    for kindred, some in rows.items():
         table = tables.get(kindred)
         if table is None:
             continue
         for key in table.foreign_keys:
-            if key.parent in of_kind:
-                yield from _of_foreign_key(changes, places, of_kind[key.parent], key)
+            if key.parent in rows:
+                yield from _of_foreign_key(some, rows[key.parent], key)
         for unique in table.uniques:
-            yield from _of_unique(changes, places, unique, table)
+            yield from _of_unique(some, unique, table)
 
 
-def _of_foreign_key(
-    changes: Sequence[Change], children: Sequence[int], parents: Sequence[int], key: ForeignKey,
-) -> Iterator[Reason]:
-    made: dict[Key, int] = {}
-    gone: dict[Key, int] = {}
-    for place in parents:
-        was, is_now = (_key(item, key.parent_fields) for item in (changes[place].before, changes[place].after))
-        if was != is_now:
-            if was is not None:
-                gone[was] = place
-            if is_now is not None:
-                made[is_now] = place
+class _Rows(NamedTuple):
+    """The changes of one resource: their places, and the items before and after."""
+
+    places: list[int]
+    befores: list[Resource | None]
+    afters: list[Resource | None]
+
+    def keys(self, fields: tuple[str, ...]) -> Iterator[tuple[int, Any, Any]]:
+        """The place of each with the values of some fields before and after, where these are others; None stands for
+        them where there is no row, or one of them is None."""
+        for place, was, is_now in zip(self.places, *self.sides(fields), strict=True):
+            if was is not is_now and was != is_now:
+                yield place, was, is_now
+
+    def sides(self, fields: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
+        """The same of all, those before and those after."""
+        values = attrgetter(*fields)
+        if len(fields) == 1:
+            before, after = ([None if item is None else values(item) for item in items]
+                             for items in (self.befores, self.afters))
+        else:
+            before, after = ([None if item is None or None in (key := values(item)) else key for item in items]
+                             for items in (self.befores, self.afters))
+        return before, after
+
+
+def _rows(changes: Rank) -> dict[Kindred, _Rows]:
+    targets, befores, afters = changes.columns
+    places: dict[Kindred, list[int]] = {}
+    for place, target in enumerate(targets):
+        places.setdefault(target[:2], []).append(place)
+    return {kindred: _Rows(some, [befores[place] for place in some], [afters[place] for place in some])
+            for kindred, some in places.items()}
+
+
+def _of_foreign_key(children: _Rows, parents: _Rows, key: ForeignKey) -> Iterator[Reason]:
+    made: dict[Any, int] = {}
+    gone: dict[Any, int] = {}
+    for place, was, is_now in parents.keys(key.parent_fields):
+        if was is not None:
+            gone[was] = place
+        if is_now is not None:
+            made[is_now] = place
     if not made and not gone:
         return
-    for place in children:
-        was, is_now = (_key(item, key.fields) for item in (changes[place].before, changes[place].after))
-        if is_now is not None and is_now != was and made.get(is_now, place) != place:
+    for place, was, is_now in children.keys(key.fields):
+        if is_now is not None and made.get(is_now, place) != place:
             yield Reason(made[is_now], place, "parent", key)
-        if was is not None and was != is_now and gone.get(was, place) != place:
+        if was is not None and gone.get(was, place) != place:
             yield Reason(place, gone[was], "child", key)
 
 
-def _of_unique(changes: Sequence[Change], places: Sequence[int], unique: Unique, table: Table) -> Iterator[Reason]:
-    if all(changes[place].before is None for place in places):
+def _of_unique(rows: _Rows, unique: Unique, table: Table) -> Iterator[Reason]:
+    if all(before is None for before in rows.befores):
         return      # nothing is freed
-    freed: dict[Key, int] = {}
-    taken: list[tuple[Key, int]] = []
-    for place in places:
-        change = changes[place]
-        was, is_now = (_key(item, unique.fields, unique, table) for item in (change.before, change.after))
-        if was != is_now:
-            if was is not None:
-                freed[was] = place
-            if is_now is not None:
-                taken.append((is_now, place))
-        elif was is not None and unique.where and change.before is not None and change.after is not None and (
-                holds(unique.where, change.before, table) is None):
-            freed.setdefault(was, place)        # it may be that it is covered no more
+    if unique.where:
+        rows = _Rows(rows.places, *([None if item is None or holds(unique.where, item, table) is False else item
+                                     for item in items] for items in (rows.befores, rows.afters)))
+    freed: dict[Any, int] = {}
+    taken: list[tuple[Any, int]] = []
+    for place, was, is_now in rows.keys(unique.fields):
+        if was is not None:
+            freed[was] = place
+        if is_now is not None:
+            taken.append((is_now, place))
+    if unique.where:
+        for place, before, was, is_now in zip(rows.places, rows.befores, *rows.sides(unique.fields), strict=True):
+            if before is not None and was is not None and was == is_now and holds(unique.where, before, table) is None:
+                freed.setdefault(was, place)        # it may be that it is covered no more
     for value, place in taken:
         if freed.get(value, place) != place:
             yield Reason(freed[value], place, "value", unique)
-
-
-def _key(
-    item: Resource | None, fields: tuple[str, ...], unique: Unique | None = None, table: Table | None = None,
-) -> Key | None:
-    """The values that count for a constraint; None where there is no row, a value is None, or it is not covered."""
-    if item is None:
-        return None
-    values = tuple(getattr(item, name) for name in fields)
-    if None in values:
-        return None
-    if unique is not None and table is not None and unique.where and holds(unique.where, item, table) is False:
-        return None
-    return values
