@@ -9,6 +9,7 @@ from uuid import UUID
 
 from gino import Gino
 from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.types import UserDefinedType
 
 from tests.editing import Account, Edit, Note, Owner, Paper, at, desk
 from tests.state.domains import START, manage, stored
@@ -208,3 +209,26 @@ async def test_order_of_statements() -> None:
         ("desk_account", grandchild), ("desk_account", child), ("desk_owner", owner)]
 
 
+class CIText(UserDefinedType):  # type: ignore[misc]  # SQLAlchemy 1.3 has no types
+    def get_col_spec(self, **_: Any) -> str:
+        return "CITEXT"
+
+
+async def test_types_that_copy_does_not_take() -> None:
+    """New rows with a column whose type has no binary form in the driver are inserted one by one."""
+    db = Gino()
+
+    class Stored(db.Model):  # type: ignore[misc, name-defined]  # gino has no types
+        __tablename__ = "notes"
+        _id = db.Column(db.Text(), primary_key=True)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.Text())
+        text = db.Column(CIText())
+        number = db.Column(db.BigInteger())
+
+    (statement,) = await statements_of(desk(Note, models={Note: Stored}), [], *(Insert(at(Note, key)) for key in "ab"))
+    assert statement.sql == (
+        'INSERT INTO "notes" ("_id", "_created", "_updated", "_etag", "text", "number") VALUES ('
+        "$1::text, $2::timestamp with time zone, $3::timestamp with time zone, $4::text, $5::citext, $6::bigint)")
+    assert [row[0] for row in statement.parameters] == ["a", "b"]

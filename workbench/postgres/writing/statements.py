@@ -24,6 +24,7 @@ from workbench.state.planning.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
 PORTION = 10_000    # rows sent until a long commit can be cancelled again; a multiple of a chunk
+_NO_BINARY = frozenset({"citext", "citext[]"})      # types that asyncpg sends as text: they cannot go by binary COPY
 
 
 class Statement(NamedTuple):
@@ -141,7 +142,7 @@ def lock_order(identifiers: Sequence[Any]) -> list[int]:
 
 def _insert(table: Table, changes: Block) -> Statement:
     names = ", ".join(quoted(column.name) for column in table.columns)
-    if len(changes) == 1:
+    if len(changes) == 1 or any(column.type in _NO_BINARY for column in table.columns):
         places = ", ".join(f"${place}::{column.type}" for place, column in enumerate(table.columns, 1))
         sql = f"INSERT INTO {table.quoted} ({names}) VALUES ({places})"
         return Statement("insert", table, sql, table.columns, changes)
