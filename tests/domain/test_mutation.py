@@ -5,9 +5,12 @@ import pickle
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.strategies import items, resource_classes
 from workbench.domain.datadef import field
-from workbench.domain.mutation import Delete, Insert, Update
+from workbench.domain.mutation import Delete, Insert, Shared, Update
 from workbench.domain.resource import Resource, Target
 
 TARGET = Target("bank", "account", 5)
@@ -75,3 +78,45 @@ def test_what_becomes_of_a_value_does_not_reach_its_mutation():
     ring = []
     ring.append(ring)
     assert Update(TARGET, tags=ring).values["tags"] is ring
+
+
+@given(data=st.data(), verb=st.sampled_from([Insert, Update]))
+def test_a_mutation_that_shares_its_values_is_the_same(data, verb):
+    """A mutation that takes its values from its item is the same to every reader as one that keeps them."""
+    item = data.draw(resource_classes().flatmap(items))
+    names = data.draw(st.permutations([name for name in type(item)._fields if not name.startswith("_")]))
+    names = names[:data.draw(st.integers(0, len(names)))]
+    kept, shared = (verb(TARGET, **{name: getattr(item, name) for name in names}) for _ in range(2))
+    shared.share(item, {})
+    assert type(shared._values) is Shared
+    assert shared == kept == shared
+    assert hash(shared) == hash(kept)
+    assert repr(shared) == repr(kept)
+    assert shared.values == kept.values == shared.values
+    assert (type(shared.values), str(shared.values)) == (type(kept.values), str(kept.values))
+    assert verb(ITEM, **shared._values) == verb(ITEM, **kept.values)
+    assert "none" not in shared._values
+    assert pickle.dumps(shared) == pickle.dumps(kept)
+    for again in (pickle.loads(pickle.dumps(shared)), copy.copy(shared), copy.deepcopy(shared)):
+        assert again == kept
+        assert type(again._values) is dict
+    assert shared.moved(TARGET) == kept
+    assert shared != verb(TARGET, **kept.values, none=1)
+
+
+def test_a_mutation_shares_no_values_but_its_own():
+    """Values that the item has converted, or has others for, stay with the mutation."""
+    for owner in ("Bob", "".join(["A", "da"])):     # another one, and an equal one
+        update = Update(TARGET, owner=owner)
+        update.share(ITEM, {})
+        assert update.values["owner"] is owner
+        assert type(update._values) is dict
+
+
+def test_mutations_that_share_have_names_in_common():
+    """The names of mutations of one form are kept once."""
+    known = {}
+    mutations = [Insert(Target("bank", "account", number), owner=ITEM.owner) for number in range(2)]
+    for mutation in mutations:
+        mutation.share(ITEM, known)
+    assert mutations[0]._values._names is mutations[1]._values._names

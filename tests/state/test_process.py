@@ -8,9 +8,9 @@ import pytest
 
 from tests.state.domains import Copied, Copy, Note, Write, Written, manage, note, notes
 from workbench import Command, Delete, Domain, Event, Insert, Rejected, Resource, Response, Target, Update, field
-from workbench.domain.mutation import Mutation
-from workbench.errors import HandlerFault, Invalid, NotGranted, PolicyLoop, UnknownName
-from workbench.state.process import POLICY_DEPTH
+from workbench.domain.mutation import Mutation, Shared
+from workbench.errors import HandlerFault, Invalid, NotFound, NotGranted, PolicyLoop, UnknownName
+from workbench.state.process import FEW, POLICY_DEPTH
 
 # ------------------------------------------------------------------------------------------------ styles
 
@@ -497,6 +497,30 @@ async def test_a_response_of_a_policy_is_not_the_callers() -> None:
     step = await manager.issue(Write())
     assert (step.response["by"], len(step.responses)) == ("write", 1)      # type: ignore[index]  # an Answer
     assert [answer["by"] for handling in step.handling.walk() for answer in handling.responses] == ["write", "copy"]
+
+
+async def test_very_many_mutations_share_their_values() -> None:
+    """Of many mutations of one event those that come last keep no values themselves: they are as they were given, can
+    be done again, and what comes after one does not change it."""
+    def given() -> list[Mutation]:
+        made = [Insert(Target("notes", "note", str(number)), number=number, text=f"no {number}")
+                for number in range(FEW)]
+        return [*made, Insert(A, text="one", number=500), Update(A, number=700), Update(A, number=700),
+                Insert(B, number="5"), Delete(B), Update(made[0].on, text="again")]
+
+    mutations = given()
+    manager = manage(notes(written=lambda event, context: mutations))
+    for _ in range(2):
+        step = await manager.issue(Write(), on="note/x")
+        assert list(step.mutations) == given()
+        assert [repr(mutation) for mutation in step.mutations] == [repr(mutation) for mutation in given()]
+        shared = [type(mutation._values) is Shared for mutation in step.mutations]
+        assert shared == [False] * FEW + [True, True, True, False, False, True]
+        assert [(item.text, item.number) for item in await manager.fetch(A, mutations[0].on)] == [
+            ("one", 700), ("again", 0)]
+        with pytest.raises(NotFound):
+            await manager.fetch(B)
+        manager.undo()
 
 
 async def test_deleting_through_a_target() -> None:

@@ -1,17 +1,20 @@
 """Mutation: a wish to insert, update or delete one item. A value; it executes nothing.
 
-Event handlers yield them; the State applies them, stamps the items and validates the result.
+Event handlers yield them; the State applies them, stamps the items and validates the result. Where there are very many,
+each shares its values with the item that it made, so that no dict need be kept: they are ``Shared``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 from workbench.domain.frozen import FrozenDict, frozen
 from workbench.domain.json_values import is_flat
 from workbench.domain.resource import Resource, Target
+
+Names: TypeAlias = dict[tuple[str, ...], tuple[str, ...]]      # which mutations have in common, each by itself
 
 
 class Mutation:
@@ -23,7 +26,7 @@ class Mutation:
 
     __slots__ = ("_values", "on")
     on: Target | Resource
-    _values: dict[str, Any]
+    _values: Mapping[str, Any]      # a dict, or Shared
     verb: ClassVar[str]
 
     def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
@@ -37,7 +40,8 @@ class Mutation:
     @property
     def values(self) -> Mapping[str, Any]:
         """The values of the fields that it sets, by name."""
-        return MappingProxyType(self._values)
+        values = self._values
+        return MappingProxyType(values if type(values) is dict else dict(values))
 
     def moved(self, target: Target) -> Self:
         """The same wish, on a Target in place of the item that it was given."""
@@ -46,6 +50,17 @@ class Mutation:
         _put_values(moved, self._values)
         return moved
 
+    def share(self, item: Resource, known: Names) -> None:
+        """Takes its values from the item that it made from now on, where that has the very same objects.
+
+        ``known`` are the names of others that do so."""
+        values = self._values
+        for name, value in values.items():
+            if getattr(item, name) is not value:
+                return
+        names = tuple(values)
+        _put_values(self, Shared(item, known.setdefault(names, names)))
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is a value and cannot be changed; make another one")
 
@@ -53,7 +68,7 @@ class Mutation:
         self.__setattr__(name, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), self.on, self._values)
+        return _again, (type(self), self.on, dict(self._values))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mutation):
@@ -82,6 +97,27 @@ def _kept(value: Any) -> Any:
 
 def _again(cls: type[Mutation], on: Target | Resource, values: dict[str, Any]) -> Mutation:
     return cls(on, **values)
+
+
+class Shared(Mapping[str, Any]):
+    """The values of some fields of an item, by name, as it has them: 48 bytes, where a dict of eight values takes
+    272."""
+
+    __slots__ = ("_item", "_names")
+
+    def __init__(self, item: Resource, names: tuple[str, ...]) -> None:
+        self._item, self._names = item, names
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return getattr(self._item, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Insert(Mutation):

@@ -29,8 +29,10 @@ class Draft:
         self.applied, self.step = state.applied, state.number + 1
         self.now, self.user, self.new_etag = now, user, new_etag
 
-    def insert(self, mutation: Mutation, target: Target, cls: type[Resource], event: Event, *, cached: bool) -> None:
-        """A new item; raises AlreadyExists, where ``cached`` says that it is known to be stored, and Invalid."""
+    def insert(
+        self, mutation: Mutation, target: Target, cls: type[Resource], event: Event, *, cached: bool,
+    ) -> Resource:
+        """Makes a new item; raises AlreadyExists, where ``cached`` says that it is known to be stored, and Invalid."""
         entry = self.changed.get(target)
         gone = entry is not None and is_deleted(entry.current)
         if (entry is not None and not gone) or (entry is None and cached):
@@ -44,6 +46,7 @@ class Draft:
         except Invalid as invalid:
             raise Invalid(f"Insert of {target}", invalid.problems) from None
         self.record(target, origin, item, mutation, event, entry)
+        return item
 
     def update(
         self, mutation: Mutation, before: Resource, clean: Resource | None, target: Target, event: Event,

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Command, Event, Response
 from workbench.domain.handler import Handler
-from workbench.domain.mutation import Delete, Insert, Mutation, Update
+from workbench.domain.mutation import Delete, Insert, Mutation, Names, Update
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid, NotFound, PolicyLoop, Problem, UnknownName
@@ -22,6 +22,7 @@ from workbench.state.step import Handling, Occurrence, Step
 from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
+FEW = 64                # mutations of one event whose memory is not worth a thought
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
 
@@ -109,6 +110,8 @@ class Unit(View):
         if handler is None:
             raise UnknownName("handler for the event", key, route.home.event_handlers, where=home)
         results = handler.results(event, Context(self, home, event._target))
+        mutations = occurrence.mutations
+        known: Names = {}
         try:
             async for mutation in results:
                 if not isinstance(mutation, _MUTATIONS):
@@ -117,7 +120,10 @@ class Unit(View):
                     target, before = self.at, self.item
                 else:
                     target, before = await self._sought(mutation, home)
-                occurrence.mutations.append(self._apply(mutation, target, before, event, home))
+                mutation = self._apply(mutation, target, before, event, home)
+                mutations.append(mutation)
+                if len(mutations) > FEW and self.item is not None:
+                    mutation.share(self.item, known)
         except BaseException:
             await results.aclose()
             raise
@@ -166,7 +172,8 @@ class Unit(View):
             mutation = mutation.moved(target)
         if isinstance(mutation, Insert):
             cls = self.registry.resource(target[:2])
-            self.insert(mutation, target, cls, event, cached=target in self.cache.items)
+            item = self.insert(mutation, target, cls, event, cached=target in self.cache.items)
+            self.look_at(target, item, domain)
             return mutation
         clean = self.seen.get(target) if self.seen else None
         if isinstance(mutation, Update):

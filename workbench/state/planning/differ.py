@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain, compress
-from operator import attrgetter, is_not, ne
+from operator import attrgetter, is_not, itemgetter, ne
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from workbench.state.state import Entry
 _STAMPS = frozenset({"_updated", "_etag", "_updater"})      # a change of these alone is none
 _PLAIN = frozenset({str, int, bool, datetime, UUID, type(None)})        # whose == says all
 Pair = tuple[Target, Entry]
+_TARGET, _ENTRY = itemgetter(0), itemgetter(1)      # zip(*…) makes an iterator for each pair
 
 
 class Differ:
@@ -62,9 +63,9 @@ class Differ:
         found: dict[str, list[tuple[Any, ...]]] = {"": [], "insert": [], "update": [], "delete": [], "gone": []}
         blocks = []
         if new and self._is_plain(new):
-            targets, entries = zip(*new, strict=True)
-            blocks.append(Block("insert", targets, [None] * len(new), [entry.current for entry in entries], entries,
-                                self._shape("insert", tuple(self._getters))))
+            entries: Sequence[Entry] = list(map(_ENTRY, new))
+            blocks.append(Block("insert", list(map(_TARGET, new)), [None] * len(new), [one.current for one in entries],
+                                entries, self._shape("insert", tuple(self._getters))))
             new = ()
         for target, entry in chain(new, old):
             kind, before, after = self.found(entry)

@@ -5,7 +5,7 @@ A plan is a value; it executes nothing. Committing it is the Postgres room's wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -163,7 +163,9 @@ def plan_of(
 
     ``made`` is asked for the nonce when the plan is saved."""
     with uncollected(len(state.changed)):
-        blocks, idle = _blocks(state, registry)
+        pairs = entries(state.changed)
+        blocks, idle = _blocks(pairs, registry)
+        del pairs       # as a whole: where each went in another order, hardly any of their memory would be given back
         order = ordered(Rank(blocks), tables)
     steps = tuple(state.pending())
     reads: dict[Target, str | None] = {}
@@ -188,18 +190,18 @@ def plan_of(
     return Plan(state, order, tuple(idle), reads, steps, tables, made)
 
 
-def _blocks(state: State, registry: Registry) -> tuple[list[Block], list[Target]]:
+def _blocks(pairs: Iterable[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
     """The changes, in the order in which their items were first touched, and the items whose values are equal."""
     domain, key, found = "", "", dict[Kindred, tuple[list[Pair], list[Pair]]]()
-    for pair in sorted(entries(state.changed), key=lambda pair: pair[1].place):
+    for pair in sorted(pairs, key=lambda pair: pair[1].place):
         target, entry = pair
         if target[1] != key or target[0] != domain:     # else of the resource of the one before, as nearly all are
             domain, key = kindred = target[:2]
             new, old = found.setdefault(kindred, ([], []))
         (new if entry.origin is None else old).append(pair)
     blocks, idle = list[Block](), list[Target]()
-    for kindred, pairs in found.items():
-        changed, equal = Differ(kindred, registry.resource(kindred)).blocks(*pairs)
+    for kindred, (new, old) in found.items():
+        changed, equal = Differ(kindred, registry.resource(kindred)).blocks(new, old)
         blocks += changed
         idle += equal
     return blocks, idle
