@@ -7,6 +7,7 @@ import inspect
 import pickle
 import weakref
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,21 @@ from tests.domain import recipes
 from tests.domain.recipes import CHECKS, ODD, RECIPES, Level, Recipe, inputs, outcome, pair_of, records, seen
 from tests.strategies import ANNOTATIONS
 from workbench.domain.compiled import loader
+from workbench.domain.convert import Refused, to_decimal, to_int, to_text
 from workbench.domain.datadef import Datadef, field
 from workbench.errors import Invalid
 
+STORED: dict[type, Callable[[Any], Any]] = {str: to_text, int: to_int, Decimal: to_decimal}
 GENERATED = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
+
+
+def storable(value: Any) -> bool:
+    """Whether a text or number can be in a row of the database."""
+    try:
+        STORED.get(type(value), id)(value)
+    except Refused:
+        return False
+    return True
 
 
 @GENERATED
@@ -101,7 +113,7 @@ def test_rows_of_any_class_are_loaded_as_its_records_are_built(data: st.DataObje
     cls = data.draw(RECIPES.map(lambda recipe: pair_of(recipe)[0]))
     names = data.draw(st.permutations(sorted(cls._fields)))
     rows = [given for given in data.draw(st.lists(inputs(cls, ways=["kept"] * 9 + ["text", "odd", "once"]), max_size=4))
-            if given().keys() == cls._fields.keys()]
+            if given().keys() == cls._fields.keys() and all(map(storable, given().values()))]
     left, loaded = iter([tuple(map(given().get, names)) for given in rows]), []
     built = [outcome(lambda given=given: cls(**given())) for given in rows]
     loader(cls, names)(left, loaded)
@@ -121,8 +133,9 @@ def test_every_odd_value_meets_every_type_and_check(annotation: Any) -> None:
         for odd in ODD:
             wanted, loaded = outcome(partial(slow, name=odd)), []
             assert outcome(partial(fast, name=odd)) == wanted
-            loader(fast, ["name"])(iter([(odd,)]), loaded)
-            assert [(seen(record), []) for record in loaded] == [wanted] * (len(wanted) == 2)
+            if storable(odd):
+                loader(fast, ["name"])(iter([(odd,)]), loaded)
+                assert [(seen(record), []) for record in loaded] == [wanted] * (len(wanted) == 2)
 
 
 def test_what_is_absent_is_absent_to_every_field() -> None:

@@ -22,7 +22,7 @@ from uuid import UUID
 from pyrsistent import PClass
 
 from workbench.domain.frozen import FrozenDict
-from workbench.domain.json_values import is_settled
+from workbench.domain.json_values import is_flat, is_settled
 from workbench.domain.kinds import EnumKind, Kind, OptionalKind, RecordKind
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -34,15 +34,19 @@ _AMISS: Mapping[Any, str] = {
     bool: "type({v}) is not bool",
     bytes: "type({v}) is not bytes",
     Decimal: "type({v}) is not Decimal or not {v}.is_finite() or not -16_384 < {v}.adjusted() < 131_072",
-    UUID: "type({v}) is not UUID and not isinstance({v}, UUID)",      # asyncpg has a subclass
+    UUID: "not isinstance({v}, UUID)",      # asyncpg has a subclass
     datetime: "type({v}) is not datetime or {v}.tzinfo is not UTC",
     date: "type({v}) is not date",
     dict: "type({v}) is not FrozenDict or not is_settled({v})",
     object: "False",
 }
+# What is stored holds no NUL and no half of a surrogate pair, and no number that could not be stored.
+_AMISS_STORED: Mapping[Any, str] = {
+    **_AMISS, str: "type({v}) is not str", int: "type({v}) is not int",
+    Decimal: "type({v}) is not Decimal or not {v}.is_finite()"}
 _ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "…"})()      # the default of all fields in a signature
 _KNOWN = {"UUID": UUID, "Decimal": Decimal, "datetime": datetime, "date": date, "UTC": UTC, "FrozenDict": FrozenDict,
-          "is_settled": is_settled, "absent": _ABSENT, "new": object.__new__}
+          "is_flat": is_flat, "is_settled": is_settled, "absent": _ABSENT, "new": object.__new__}
 
 
 def plain(method: T) -> T:
@@ -58,8 +62,8 @@ def is_plain(method: Any) -> bool:
 class _Source:
     """The lines of one function over the fields of a class; ``names`` are known in them, beside Python's own."""
 
-    def __init__(self, cls: Any, **names: Any) -> None:
-        self.layout, self._cls, self._blank = cls._layout, cls, cls._blank
+    def __init__(self, cls: Any, amiss: Mapping[Any, str] = _AMISS, **names: Any) -> None:
+        self.layout, self._cls, self._blank, self._conditions = cls._layout, cls, cls._blank, amiss
         self.names = {**_KNOWN, "of": cls, "first": self._blank or cls, "freeze": cls._pclass_frozen.__set__,
                       "plainly": _plainly, **names}
         self._attributes: dict[str, str] = {}
@@ -72,8 +76,10 @@ class _Source:
         if amiss is None or declared.factory is not None or (declared.kind.annotation is object and declared.check):
             return [f"{v} = accept{place}({v})"]
         self.names[f"convert{place}"] = declared.kind.convert
-        lines = [] if amiss == "False" else [f"if {amiss.format(v=v)}: {v} = convert{place}({v})"]
         optional = isinstance(declared.kind, OptionalKind)
+        lines = [] if amiss == "False" else [f"if {amiss.format(v=v)}: {v} = convert{place}({v})"]
+        if (declared.kind.inner if optional else declared.kind).annotation is dict:     # as its ``convert`` begins
+            lines = [f"if type({v}) is dict and is_flat({v}): {v} = FrozenDict({v})", f"el{lines[0]}"]
         if declared.choices is not None:
             self.names[f"choices{place}"] = declared.choices
             lines.append(f"if {f'{v} is not None and ' if optional else ''}{v} not in choices{place}: "
@@ -93,7 +99,7 @@ class _Source:
         if isinstance(kind, RecordKind) or (isinstance(kind, EnumKind) and not issubclass(kind.annotation, Flag)):
             self.names[f"type{place}"] = kind.annotation
             return f"type({{v}}) is not type{place}"
-        return _AMISS.get(kind.annotation) if isinstance(kind.annotation, type) else None
+        return self._conditions.get(kind.annotation) if isinstance(kind.annotation, type) else None
 
     def put(self, place: int, value: str) -> str:
         """The line that puts a value into the slot at a place of ``record``."""
@@ -280,13 +286,13 @@ def putter(cls: Any, name: str) -> Any:
 # ------------------------------------------------------------------------------------------------ loading
 
 def loader(cls: Any, names: Sequence[str]) -> Callable[[Iterator[Sequence[Any]], list[Any]], Any]:
-    """A function of rows, their values in the order of ``names``, and of a list, to which it adds their records.
+    """A function of stored rows, their values in the order of ``names``, and of a list, to which it adds their records.
 
     It stops at the first row that makes no record the fast way: the caller sees which it is by the length of the list,
     and builds it, which tells what is wrong."""
     if cls._change is None or sorted(names) != sorted(cls._fields):
         return _stopped
-    source = _Source(cls)
+    source = _Source(cls, _AMISS_STORED)
     places = {name: place for place, name in enumerate(cls._fields)}
     order = [places[name] for name in names]
     lines = [line for place in order for line in source.accept(place, f"v{place}")]
