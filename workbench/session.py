@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.entity import Command
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, targets_of
 from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
 from workbench.postgres.drift import Drift, drifted
 from workbench.postgres.reconcile import reconciled
@@ -100,7 +100,7 @@ class Session(TimeTravel):
         kindred = self.registry.kindred(what)
         if isinstance(identifier, str | int | UUID):
             return (await manager.fetch(Target(*kindred, identifier)))[0]
-        return await manager.fetch_of(kindred, list(identifier), progress=progress)
+        return await manager.fetch(*targets_of(kindred, identifier), progress=progress)
 
     async def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, what is pending included; by ``_created``."""

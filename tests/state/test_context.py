@@ -44,7 +44,7 @@ async def test_many_items_are_one_query(what: Any) -> None:
     """Several items come in the order asked for, one as often as it was asked for, by one query."""
     items, reader = await asked(lambda context: context.fetch(*what), note("a"), note("b"))
     assert [item.identifier for item in items] == ["a", "b", "a"]
-    assert [(kindred, set(identifiers)) for kindred, identifiers in reader.loads] == [(("notes", "note"), {"a", "b"})]
+    assert reader.loads == [(("notes", "note"), ("a", "b"))]
 
 
 async def test_what_is_cached_or_pending_is_not_asked_for() -> None:

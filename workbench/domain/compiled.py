@@ -79,7 +79,7 @@ class _Source:
         optional = isinstance(declared.kind, OptionalKind)
         lines = [] if amiss == "False" else [f"if {amiss.format(v=v)}: {v} = convert{place}({v})"]
         if (declared.kind.inner if optional else declared.kind).annotation is dict:     # as its ``convert`` begins
-            lines = [f"if type({v}) is dict and is_flat({v}): {v} = FrozenDict({v})", f"el{lines[0]}"]
+            lines = [f"if type({v}) is dict and is_flat({v}): {v} = FrozenDict({v})", "else:", *_within(1, lines)]
         if declared.choices is not None:
             self.names[f"choices{place}"] = declared.choices
             lines.append(f"if {f'{v} is not None and ' if optional else ''}{v} not in choices{place}: "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 
-def _frozen(self: object, *_: Any, **__: Any) -> NoReturn:
+def _refuse(self: object, *_: Any, **__: Any) -> NoReturn:
     raise TypeError(
         "this value belongs to an immutable record; make a new one, such as [*old, member] or {**old, key: value}")
 
@@ -19,8 +19,8 @@ class FrozenList(list[Any]):
     """A list that refuses to change."""
 
     __slots__ = ()
-    append = extend = insert = remove = pop = clear = sort = reverse = _frozen
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _frozen
+    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]  # frozen, so it may be hashed
         return hash(tuple(self))
@@ -39,8 +39,8 @@ class FrozenDict(dict[str, Any]):
     """A dict that refuses to change."""
 
     __slots__ = ()
-    __setitem__ = __delitem__ = __ior__ = _frozen
-    update = setdefault = pop = popitem = clear = _frozen
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = setdefault = pop = popitem = clear = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]  # frozen, so it may be hashed
         return hash(frozenset(self.items()))

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from workbench.domain.convert import Refused, shown, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, is_deleted
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import (
     DatabaseError,
     Invalid,
@@ -178,12 +178,6 @@ class StateManager:
                 of_domain = [target for target in wanted if target.domain == domain]
                 found.update(zip(of_domain, await unit.fetch_all(domain, of_domain, progress), strict=True))
             return [found[target] for target in wanted]
-
-    async def fetch_of(
-        self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
-    ) -> list[Resource]:
-        """``fetch`` of items of one resource, by their identifiers."""
-        return await self.unit(self.state, self.user, reading=True).fetch_of(kindred, identifiers, progress)
 
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, pending ones included, by ``_created``."""

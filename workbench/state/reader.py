@@ -24,8 +24,8 @@ class Reader(Protocol):
     async def load(
         self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
     ) -> list[Resource]:
-        """The items of these identifiers that exist, in any order, as they were at one moment; one that is named twice
-        may come twice. ``progress(done, total)`` may be called now and then."""
+        """The items of these identifiers that exist, in any order, as they were at one moment; ``progress(done,
+        total)`` may be called now and then."""
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
         """The items whose fields equal all these values (None equals None), in any order."""

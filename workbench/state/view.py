@@ -7,11 +7,10 @@ session share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from operator import attrgetter
 from types import NoneType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.convert import Refused
@@ -19,7 +18,7 @@ from workbench.domain.datadef import unknown
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import KINDRED, Identifier, Resource, Target, identify, is_deleted, refit, targets_of
+from workbench.domain.resource import KINDRED, Resource, Target, identify, is_deleted, refit, targets_of
 from workbench.errors import Conflict, Invalid, NotFound, Problem
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
@@ -149,7 +148,7 @@ class View(Draft):
     async def there(self, target: Target) -> Resource | None:
         """The present item of a target, fetched where it is not cached; None where there is none."""
         if (item := self._present(target)) is None:
-            await self._load([target], [target[:2]])
+            await self._load([target])
             item = self._present(target)
         return item
 
@@ -170,15 +169,13 @@ class View(Draft):
         self, domain: str, targets: Sequence[Target], progress: Progress | None = None,
     ) -> list[Resource]:
         """``fetch`` of Targets that are as the registry gives them."""
-        kindreds = dict.fromkeys(map(KINDRED, targets))
-        for kindred in kindreds:
+        for kindred in set(map(KINDRED, targets)):
             self.registry.grant(domain, kindred)
         with uncollected(len(targets)):
-            items: list[Any] = self._all_present(targets, kindreds, self.cache.items)
+            items: list[Any] = self._all_present(targets, self.cache.items)
             if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
-                came = self._all_present(absent, kindreds, await self._load(absent, kindreds, progress))
-                left = iter(came)
-                items = came if len(came) == len(items) else [next(left) if one is None else one for one in items]
+                came = iter(self._all_present(absent, await self._load(absent, progress)))
+                items = [next(came) if item is None else item for item in items]
         if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
             missing = [target for target in absent if target not in self.changed]
             raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
@@ -186,28 +183,7 @@ class View(Draft):
             self.look_at(targets[0], items[0], domain)
         return items
 
-    async def fetch_of(
-        self, kindred: Kindred, identifiers: Sequence[Identifier], progress: Progress | None = None,
-    ) -> list[Resource]:
-        """``fetch`` of items of one resource, for its own domain. Where nothing is known yet, as when a session begins,
-        they need no Targets to be looked up by: those would cost as much as the rest that is done here."""
-        cls = self.registry.resource(kindred)
-        with uncollected(len(identifiers)):
-            if (identifiers and not (self.changed or self.seen or self.cache.items)
-                    and cls._fields["_id"].kind.annotation is UUID
-                    and all(issubclass(one, UUID) for one in set(map(type, identifiers)))):
-                came = await self._take(kindred, identifiers, progress)
-                self.seen.update(came)
-                by_number = {item._id.int: item for item in came.values()}      # no ``__hash__`` of Python's is called
-                items = list(map(by_number.get, map(attrgetter("int"), identifiers)))
-                if {cls}.issuperset(map(type, items)):
-                    return cast(list[Resource], items)
-            targets = self.registry.targets(targets_of(kindred, identifiers))
-            return await self.fetch_all(kindred[0], targets, progress)
-
-    def _all_present(
-        self, targets: Sequence[Target], kindreds: Collection[Kindred], clean: dict[Target, Resource],
-    ) -> list[Resource | None]:
+    def _all_present(self, targets: Sequence[Target], clean: dict[Target, Resource]) -> list[Resource | None]:
         """``_present`` of each; ``clean`` is the cache, or what of it has just been loaded. Where nothing is pending or
         was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not make again: a
         look-up costs as much as anything else that is done with an item."""
@@ -219,7 +195,8 @@ class View(Draft):
         found = list(map(clean.get, targets))
         self.seen.update(clean if loaded else (
             (target, item) for target, item in zip(targets, found, strict=True) if item is not None))
-        plain = {cls for cls in map(self.registry.resource, kindreds) if "_deleted" not in cls._fields}
+        plain = {cls for cls in map(self.registry.resource, set(map(KINDRED, targets)))
+                 if "_deleted" not in cls._fields}
         if plain.issuperset({*map(type, found)} - {NoneType}):
             return found
         return [self._present(target) for target in targets]
@@ -255,25 +232,15 @@ class View(Draft):
         if item is None or item._etag != etag:
             raise Conflict([clash_of(target, "read", None, None, item)])
 
-    async def _load(
-        self, targets: Sequence[Target], kindreds: Collection[Kindred], progress: Progress | None = None,
-    ) -> dict[Target, Resource]:
-        """Takes those not yet known, of these resources, into the cache; returns what came."""
+    async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> dict[Target, Resource]:
+        """Takes those not yet known into the cache; returns what came."""
         for known in (self.changed, self.seen, self.cache.items) if len(targets) == 1 or self.changed else ():
             targets = [target for target in targets if target not in known]
         came: dict[Target, Resource] = {}
-        for kindred in kindreds:
-            # What is named twice is asked for twice, and comes once: to find it here would cost as much as a look-up.
-            if identifiers := [target[2] for target in targets if len(kindreds) == 1 or target[:2] == kindred]:
-                came.update(await self._take(kindred, identifiers, progress))
-        return came
-
-    async def _take(
-        self, kindred: Kindred, identifiers: Sequence[Identifier], progress: Progress | None,
-    ) -> dict[Target, Resource]:
-        """Takes stored items into the cache; returns them."""
-        items = await self.reader.load(kindred, identifiers, progress=progress)
-        came = dict(zip(targets_of(kindred, [item._id for item in items]), items, strict=True))
+        for kindred in dict.fromkeys(map(KINDRED, targets)):
+            identifiers = dict.fromkeys(target[2] for target in targets if target[:2] == kindred)
+            loaded = await self.reader.load(kindred, list(identifiers), progress=progress)
+            came.update(zip(targets_of(kindred, [item._id for item in loaded]), loaded, strict=True))
         self.cache.items.update(came)
         return came
 

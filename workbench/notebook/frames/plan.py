@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.frames.state import frame_of_columns
-from workbench.state.planning.block import Block
+from workbench.state.planning.block import Block, as_touched
 from workbench.state.planning.change import Change, steps_of
 from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedChange
@@ -31,8 +31,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
         for rank in plan.ranks:
             parts = [part for block in rank.blocks for part in block.alike()
                      if part is not None and part.shape is not None and not part.shape.part]
-            places = [entry.place for part in parts for entry in part.entries]
-            order += [len(order) + place for place in sorted(range(len(places)), key=places.__getitem__)]
+            order += [len(order) + place for place in as_touched(parts)]
             blocks += parts
         columns: list[list[Any]] = [[] for _ in _TYPES]
         for block in blocks:

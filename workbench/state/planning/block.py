@@ -101,6 +101,13 @@ class Block(Sequence[Change]):
             yield self.some(some, shape)
 
 
+def as_touched(blocks: Iterable[Block]) -> list[int]:
+    """The places of all changes of some Blocks, one Block behind the other, in the order in which their items were
+    first touched."""
+    places = [entry.place for block in blocks for entry in block.entries]
+    return sorted(range(len(places)), key=places.__getitem__)
+
+
 class Rank(Sequence[Change]):
     """Changes of which any may be written before any other: as ``blocks``, and as a sequence in the order in which
     their items were first touched. It is given the ones, and makes the others when they are asked for."""
@@ -140,8 +147,7 @@ class Rank(Sequence[Change]):
         befores = [before for block in self.blocks for before in block.befores]
         afters = [after for block in self.blocks for after in block.afters]
         if len(self.blocks) > 1:
-            places = [entry.place for block in self.blocks for entry in block.entries]
-            order = sorted(range(len(places)), key=places.__getitem__)
+            order = as_touched(self.blocks)
             return ([targets[place] for place in order], [befores[place] for place in order],
                     [afters[place] for place in order])
         return targets, befores, afters

@@ -78,14 +78,14 @@ class _Rows(NamedTuple):
 
     def sides(self, fields: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
         """The same of all, those before and those after."""
-        values = attrgetter(*fields)
-        if len(fields) == 1:
-            before, after = ([None if item is None else values(item) for item in items]
-                             for items in (self.befores, self.afters))
-        else:
-            before, after = ([None if item is None or None in (key := values(item)) else key for item in items]
-                             for items in (self.befores, self.afters))
-        return before, after
+        return _keys(self.befores, fields), _keys(self.afters, fields)
+
+
+def _keys(items: Sequence[Resource | None], fields: tuple[str, ...]) -> list[Any]:
+    values = attrgetter(*fields)
+    if len(fields) == 1:
+        return [None if item is None else values(item) for item in items]
+    return [None if item is None or None in (key := values(item)) else key for item in items]
 
 
 def _rows(changes: Rank) -> dict[Kindred, _Rows]:
