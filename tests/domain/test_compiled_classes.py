@@ -22,14 +22,15 @@ from tests.strategies import ANNOTATIONS
 from workbench.domain.compiled import loader
 from workbench.domain.convert import Refused, to_decimal, to_int, to_text
 from workbench.domain.datadef import Datadef, field
+from workbench.domain.json_values import to_json_dict
 from workbench.errors import Invalid
 
-STORED: dict[type, Callable[[Any], Any]] = {str: to_text, int: to_int, Decimal: to_decimal}
+STORED: dict[type, Callable[[Any], Any]] = {str: to_text, int: to_int, Decimal: to_decimal, dict: to_json_dict}
 GENERATED = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
 
 
 def storable(value: Any) -> bool:
-    """Whether a text or number can be in a row of the database."""
+    """Whether a text, a number or a dict can be in a row of the database."""
     try:
         STORED.get(type(value), id)(value)
     except Refused:

@@ -22,7 +22,7 @@ from uuid import UUID
 from pyrsistent import PClass
 
 from workbench.domain.frozen import FrozenDict
-from workbench.domain.json_values import is_flat, is_settled
+from workbench.domain.json_values import SCALARS, is_flat, is_settled
 from workbench.domain.kinds import EnumKind, Kind, OptionalKind, RecordKind
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -44,9 +44,11 @@ _AMISS: Mapping[Any, str] = {
 _AMISS_STORED: Mapping[Any, str] = {
     **_AMISS, str: "type({v}) is not str", int: "type({v}) is not int",
     Decimal: "type({v}) is not Decimal or not {v}.is_finite()"}
+_FLAT_STORED = "scalars(map(type, {v}.values()))"
 _ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "…"})()      # the default of all fields in a signature
 _KNOWN = {"UUID": UUID, "Decimal": Decimal, "datetime": datetime, "date": date, "UTC": UTC, "FrozenDict": FrozenDict,
-          "is_flat": is_flat, "is_settled": is_settled, "absent": _ABSENT, "new": object.__new__}
+          "is_flat": is_flat, "scalars": SCALARS.issuperset, "is_settled": is_settled, "absent": _ABSENT,
+          "new": object.__new__}
 
 
 def plain(method: T) -> T:
@@ -62,8 +64,9 @@ def is_plain(method: Any) -> bool:
 class _Source:
     """The lines of one function over the fields of a class; ``names`` are known in them, beside Python's own."""
 
-    def __init__(self, cls: Any, amiss: Mapping[Any, str] = _AMISS, **names: Any) -> None:
-        self.layout, self._cls, self._blank, self._conditions = cls._layout, cls, cls._blank, amiss
+    def __init__(self, cls: Any, *, stored: bool = False, **names: Any) -> None:
+        self.layout, self._cls, self._blank = cls._layout, cls, cls._blank
+        self._conditions, self._flat = (_AMISS_STORED, _FLAT_STORED) if stored else (_AMISS, "is_flat({v})")
         self.names = {**_KNOWN, "of": cls, "first": self._blank or cls, "freeze": cls._pclass_frozen.__set__,
                       "plainly": _plainly, **names}
         self._attributes: dict[str, str] = {}
@@ -79,7 +82,8 @@ class _Source:
         optional = isinstance(declared.kind, OptionalKind)
         lines = [] if amiss == "False" else [f"if {amiss.format(v=v)}: {v} = convert{place}({v})"]
         if (declared.kind.inner if optional else declared.kind).annotation is dict:     # as its ``convert`` begins
-            lines = [f"if type({v}) is dict and is_flat({v}): {v} = FrozenDict({v})", "else:", *_within(1, lines)]
+            flat = self._flat.format(v=v)
+            lines = [f"if type({v}) is dict and {flat}: {v} = FrozenDict({v})", "else:", *_within(1, lines)]
         if declared.choices is not None:
             self.names[f"choices{place}"] = declared.choices
             lines.append(f"if {f'{v} is not None and ' if optional else ''}{v} not in choices{place}: "
@@ -292,7 +296,7 @@ def loader(cls: Any, names: Sequence[str]) -> Callable[[Iterator[Sequence[Any]],
     and builds it, which tells what is wrong."""
     if cls._change is None or sorted(names) != sorted(cls._fields):
         return _stopped
-    source = _Source(cls, _AMISS_STORED)
+    source = _Source(cls, stored=True)
     places = {name: place for place, name in enumerate(cls._fields)}
     order = [places[name] for name in names]
     lines = [line for place in order for line in source.accept(place, f"v{place}")]

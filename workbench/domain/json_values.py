@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
+from types import NoneType
 from typing import Any
 
 from workbench.domain.convert import Refused, plain, refuse, shown, to_text
 from workbench.domain.frozen import FrozenDict, FrozenList
+
+SCALARS = frozenset([str, int, float, bool, NoneType])      # the types of JSON values that hold no others
 
 
 def to_json(value: Any) -> Any:

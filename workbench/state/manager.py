@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from operator import itemgetter
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -169,15 +168,7 @@ class StateManager:
         ``progress(done, total)`` is called as they come, for each resource anew."""
         unit = self.unit(self.state, self.user, reading=True)
         with uncollected(len(targets)):
-            wanted = self.registry.targets(targets)
-            domains = list(dict.fromkeys(map(itemgetter(0), wanted)))
-            if len(domains) == 1:
-                return await unit.fetch_all(domains[0], wanted, progress)
-            found: dict[Target, Resource] = {}
-            for domain in domains:
-                of_domain = [target for target in wanted if target.domain == domain]
-                found.update(zip(of_domain, await unit.fetch_all(domain, of_domain, progress), strict=True))
-            return [found[target] for target in wanted]
+            return await unit.fetch_all(self.registry.targets(targets), progress)
 
     async def find(self, resource: Any, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, pending ones included, by ``_created``."""

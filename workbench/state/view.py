@@ -7,8 +7,9 @@ session share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,7 +19,7 @@ from workbench.domain.datadef import unknown
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import KINDRED, Resource, Target, identify, is_deleted, refit, targets_of
+from workbench.domain.resource import KINDRED, Resource, Target, identify, is_deleted, refit
 from workbench.errors import Conflict, Invalid, NotFound, Problem
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
@@ -29,6 +30,7 @@ from workbench.state.step import Search
 from workbench.state.uncollected import uncollected
 
 _NOWHERE = Target("", "", "")
+_IDENTIFIER, _ID = itemgetter(2), attrgetter("_id")
 
 
 class Means(NamedTuple):
@@ -148,7 +150,7 @@ class View(Draft):
     async def there(self, target: Target) -> Resource | None:
         """The present item of a target, fetched where it is not cached; None where there is none."""
         if (item := self._present(target)) is None:
-            await self._load([target])
+            await self._load([target], [target[:2]])
             item = self._present(target)
         return item
 
@@ -161,29 +163,35 @@ class View(Draft):
         self.look_at(target, item, domain)
         return item
 
-    async def fetch(self, domain: str, what: Sequence[Any], progress: Progress | None = None) -> list[Resource]:
-        """The present items of targets, in their order; those not cached are one query per resource."""
-        return await self.fetch_all(domain, [self.registry.target(one, home=domain) for one in what], progress)
-
-    async def fetch_all(
-        self, domain: str, targets: Sequence[Target], progress: Progress | None = None,
-    ) -> list[Resource]:
-        """``fetch`` of Targets that are as the registry gives them."""
-        for kindred in set(map(KINDRED, targets)):
+    async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]:
+        """The present items of what a domain names, in their order; those not cached are one query per resource."""
+        targets = [self.registry.target(one, home=domain) for one in what]
+        for kindred in dict.fromkeys(map(KINDRED, targets)):
             self.registry.grant(domain, kindred)
-        with uncollected(len(targets)):
-            items: list[Any] = self._all_present(targets, self.cache.items)
-            if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
-                came = iter(self._all_present(absent, await self._load(absent, progress)))
-                items = [next(came) if item is None else item for item in items]
-        if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
-            missing = [target for target in absent if target not in self.changed]
-            raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
+        items = await self.fetch_all(targets)
         if len(items) == 1:
             self.look_at(targets[0], items[0], domain)
         return items
 
-    def _all_present(self, targets: Sequence[Target], clean: dict[Target, Resource]) -> list[Resource | None]:
+    async def fetch_all(self, targets: Sequence[Target], progress: Progress | None = None) -> list[Resource]:
+        """``fetch`` of Targets that are as the registry gives them, of any domain."""
+        kindreds = dict.fromkeys(map(KINDRED, targets))
+        with uncollected(len(targets)):
+            items: list[Any] = self._all_present(targets, kindreds, self.cache.items)
+            if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
+                came = self._all_present(absent, kindreds, await self._load(absent, kindreds, progress))
+                if len(came) < len(items):
+                    loaded = iter(came)
+                    came = [next(loaded) if item is None else item for item in items]
+                items = came
+        if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
+            missing = [target for target in absent if target not in self.changed]
+            raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
+        return items
+
+    def _all_present(
+        self, targets: Sequence[Target], kindreds: Collection[Kindred], clean: dict[Target, Resource],
+    ) -> list[Resource | None]:
         """``_present`` of each; ``clean`` is the cache, or what of it has just been loaded. Where nothing is pending or
         was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not make again: a
         look-up costs as much as anything else that is done with an item."""
@@ -192,11 +200,11 @@ class View(Draft):
             return [self._present(target) for target in targets]
         if not clean:
             return [None] * len(targets)
-        found = list(map(clean.get, targets))
+        in_step = loaded and len(clean) == len(targets) and len(kindreds) == 1
+        found = list(clean.values() if in_step else map(clean.get, targets))
         self.seen.update(clean if loaded else (
             (target, item) for target, item in zip(targets, found, strict=True) if item is not None))
-        plain = {cls for cls in map(self.registry.resource, set(map(KINDRED, targets)))
-                 if "_deleted" not in cls._fields}
+        plain = {cls for cls in map(self.registry.resource, kindreds) if "_deleted" not in cls._fields}
         if plain.issuperset({*map(type, found)} - {NoneType}):
             return found
         return [self._present(target) for target in targets]
@@ -232,15 +240,23 @@ class View(Draft):
         if item is None or item._etag != etag:
             raise Conflict([clash_of(target, "read", None, None, item)])
 
-    async def _load(self, targets: Sequence[Target], progress: Progress | None = None) -> dict[Target, Resource]:
+    async def _load(
+        self, targets: Sequence[Target], kindreds: Collection[Kindred], progress: Progress | None = None,
+    ) -> dict[Target, Resource]:
         """Takes those not yet known into the cache; returns what came."""
         for known in (self.changed, self.seen, self.cache.items) if len(targets) == 1 or self.changed else ():
             targets = [target for target in targets if target not in known]
-        came: dict[Target, Resource] = {}
-        for kindred in dict.fromkeys(map(KINDRED, targets)):
-            identifiers = dict.fromkeys(target[2] for target in targets if target[:2] == kindred)
-            loaded = await self.reader.load(kindred, list(identifiers), progress=progress)
-            came.update(zip(targets_of(kindred, [item._id for item in loaded]), loaded, strict=True))
+        came: dict[Target, Any] = {}
+        count = 0
+        for kindred in kindreds:
+            some = targets if len(kindreds) == 1 else [target for target in targets if target[:2] == kindred]
+            if identifiers := list(dict.fromkeys(map(_IDENTIFIER, some))):
+                loaded = await self.reader.load(kindred, identifiers, progress=progress)
+                found = dict(zip(map(_ID, loaded), loaded, strict=True))
+                came.update(zip(some, map(found.get, map(_IDENTIFIER, some)), strict=True))
+                count += len(found)
+        if count < len(came):
+            came = {target: item for target, item in came.items() if item is not None}
         self.cache.items.update(came)
         return came
 
