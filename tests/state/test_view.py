@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.state.domains import Note, RecordingReader, Write, Written, manage, note, notes, stored
+from tests.state.domains import Identifiers, Note, RecordingReader, Write, Written, manage, note, notes, stored
 from workbench import Command, Delete, Domain, Event, Insert, Resource, Target, Update, field
 from workbench.domain.registry import Registry
-from workbench.errors import NotFound, NotGranted
+from workbench.errors import NotFound, NotGranted, WorkbenchError
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 from workbench.state.view import View
@@ -182,6 +183,50 @@ async def test_nobody_can_tell_what_is_at_hand(program: list[Run]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(View, "looks_at", lambda *_: False)
         assert found == await outcome(program)
+
+
+@settings(max_examples=200, deadline=None)
+@given(wanted=st.lists(st.sampled_from(TARGETS)), there=st.sets(st.sampled_from(TARGETS)),
+       cached=st.sets(st.sampled_from(TARGETS)), does=DOES, forgotten=st.booleans())
+async def test_many_at_once_are_each_alone(
+    wanted: list[Target], there: set[Target], cached: set[Target], does: tuple[Do, ...], forgotten: bool,
+) -> None:
+    """Items that are fetched together, of whatever resource and named however often, are in their order what each is
+    when it is fetched alone; the same ones are cached then; and none of them is read twice."""
+    reader = RecordingReader({
+        target: RESOURCES[target[:2]](_id=target.identifier, _created=NOON, _etag="stored", n=1) for target in there})
+    together, alone = [await begun(reader, cached & there, does, forgotten=forgotten) for _ in range(2)]
+    each = [await there_or_none(alone, target) for target in wanted]
+    reader.loads.clear()
+    if None in each:
+        with pytest.raises(NotFound):
+            await together.fetch(*wanted)
+    else:
+        assert await together.fetch(*wanted) == each
+    assert together.cache.items == alone.cache.items
+    asked = [Target(*kindred, identifier) for kindred, identifiers in reader.loads for identifier in identifiers]
+    assert len(asked) == len(set(asked))
+    assert len(reader.loads) <= len({target[:2] for target in wanted})
+
+
+async def begun(reader: RecordingReader, cached: set[Target], does: tuple[Do, ...], *, forgotten: bool) -> StateManager:
+    """A session with some items cached and something pending, if the program that does it is not refused; ``forgotten``
+    empties the cache after all."""
+    manager = StateManager(Registry(domains(Seen())), reader, clock=lambda: NOON, identifiers=Identifiers())
+    await manager.fetch(*cached)
+    with suppress(WorkbenchError):
+        await manager.issue(Run(events=((TARGETS[0], does, ()),)))
+    if forgotten:
+        manager.cache.items.clear()
+    return manager
+
+
+async def there_or_none(manager: StateManager, target: Target) -> Resource | None:
+    try:
+        [item] = await manager.fetch(target)
+    except NotFound:
+        return None
+    return item
 
 
 async def test_what_is_at_hand_is_so_for_one_domain() -> None:
