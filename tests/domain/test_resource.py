@@ -54,6 +54,8 @@ def test_an_item_needs_its_identifier():
     ({"_etag": field(int | None)}, '"_etag" must be of type str | None, not int | None'),
     ({"_x": field(str)}, '"_x": a name with an underscore is a stamp; there is: _id, _created, _updated, _etag, '
                          "_creator, _updater, _deleted"),
+    ({"_id": field(str, factory=str.upper)},
+     '"_id" has a factory, and an item would not be found by what it was asked for; convert identifiers before'),
 ])
 def test_a_stamp_has_its_type(stamps, words):
     """A stamp of another type, or a name with an underscore that is no stamp, is refused with what there is."""

@@ -272,3 +272,104 @@ async def test_a_unit_sees_one_version_though_it_loads_at_the_same_time() -> Non
     [change] = manager.plan().changes
     assert (change.before.number, change.after.number, change.before._etag) == (1, 2, "first")
     assert step.reads[change.target] == "first"
+
+
+async def test_what_was_seen_is_there_for_a_read_from_before_it() -> None:
+    """A fetch of several, which was answered before a rival made one of them, gives that one as another has seen it."""
+    class Early(MemoryReader):
+        async def load(self, kindred: Any, identifiers: Any, *, progress: Any = None) -> Any:
+            found = await super().load(kindred, identifiers)
+            if len(identifiers) > 1:
+                self.items.update(stored("notes", "note", note("a")))
+                await asyncio.sleep(0.01)
+            return found
+
+    async def write(command: Any, context: Any) -> Any:
+        both, one = await asyncio.gather(context.fetch(Note, ["a", "b"]), context.fetch(Note, "a"))
+        yield context.respond(same=both[0] is one)
+
+    step = await manage(notes(write=write), reader=Early(stored("notes", "note", note("b")))).issue(Write())
+    assert step.output == {"same": True}
+
+
+class Late(MemoryReader):
+    """A Reader whose first answer comes when it is ``let``."""
+
+    def __init__(self, items: Any) -> None:
+        super().__init__(items)
+        self.let = asyncio.Event()
+        self._waits = [self.let.wait]
+
+    async def load(self, kindred: Any, identifiers: Any, *, progress: Any = None) -> Any:
+        return await self._late(await super().load(kindred, identifiers))
+
+    async def find(self, kindred: Any, equals: Any) -> Any:
+        return await self._late(await super().find(kindred, equals))
+
+    async def _late(self, found: Any) -> Any:
+        if self._waits:
+            await self._waits.pop()()
+        return found
+
+
+@pytest.mark.parametrize("read, there", [
+    (lambda manager: manager.fetch("note/a", "note/b"), {"changed": ["new", "old"], "deleted": None}),
+    (lambda manager: manager.fetch("note/a"), {"changed": ["new"], "deleted": None}),
+    (lambda manager: manager.find(Note, text="old"), {"changed": ["old"], "deleted": ["old"]}),
+    (lambda manager: manager.find(Note, text="new"), {"changed": ["new"], "deleted": []}),
+], ids=["fetch several", "fetch one", "find as before", "find as now"])
+@pytest.mark.parametrize("what", ["changed", "deleted"])
+async def test_what_was_committed_is_not_undone_by_an_earlier_read(what: str, read: Any, there: Any) -> None:
+    """A read that was answered before a commit, and comes after it, tells and caches items as the commit left them."""
+    reader = Late(stored("notes", "note", note("a", "old"), note("b", "old")))
+    manager = manage(notes(written=lambda event, context: (
+        Update(event.target, text=event.text) if what == "changed" else Delete(event.target))), reader=reader)
+    reading = asyncio.ensure_future(read(manager))
+    await asyncio.sleep(0)
+    await manager.issue(Write(text="new"), on="note/a")
+    plan = manager.plan()
+    manager.settle(plan)
+    reader.let.set()
+    if there[what] is None:
+        with pytest.raises(NotFound, match="note/a was not found"):
+            await reading
+    else:
+        assert [item.text for item in await reading] == there[what]
+    assert manager.cache.items.get(plan.changes[0].target) is plan.changes[0].after
+
+
+async def test_a_row_that_is_called_otherwise_is_not_what_was_asked_for() -> None:
+    """Where the database finds a row by a key that is not equal to its own, as CHAR(5) does, the item is not found; nor
+    is anything cached for it, and it can be asked for again."""
+    class Padded(MemoryReader):
+        async def load(self, kindred: Any, identifiers: Any, *, progress: Any = None) -> Any:
+            return [item for item in self.items.values() if item._id.strip() in identifiers]
+
+    manager = manage(notes(), reader=Padded(stored("notes", "note", note("a    "), note("b"))))
+    for _ in range(2):
+        for what in (["note/a"], ["note/a", "note/b"]):
+            with pytest.raises(NotFound, match="notes:note/a was not found"):
+                await manager.fetch(*what)
+    assert [item._id for _, _, item in manager.items(Note)] == ["b"]
+
+
+async def test_items_of_classes_that_changed_places_are_each_of_its_own() -> None:
+    """Items of several resources are told by the present class of each, though it is that of another's before."""
+    class One(Resource):
+        n = field(int, initial=0)
+
+    class Other(Resource):
+        n = field(int, initial=0)
+
+    domain = Domain("d")
+    domain.resource(key="one")(One)
+    domain.resource(key="other")(Other)
+    targets = [Target("d", key, UUID(int=1)) for key in ("one", "other")]
+    manager = manage(domain, reader=MemoryReader({
+        target: cls(_id=target.identifier, _etag="stored") for target, cls in zip(targets, (One, Other), strict=True)}))
+    for cls in (One, Other):
+        domain.forget(cls)
+    domain.resource(key="other")(One)
+    domain.resource(key="one")(Other)
+    manager.registry.refresh()
+    assert [type(item) for item in await manager.fetch(*targets)] == [Other, One]

@@ -26,7 +26,7 @@ class Mutation:
 
     __slots__ = ("_values", "on")
     on: Target | Resource
-    _values: Mapping[str, Any]      # a dict, or Shared
+    _values: dict[str, Any] | Shared
     verb: ClassVar[str]
 
     def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
@@ -41,7 +41,7 @@ class Mutation:
     def values(self) -> Mapping[str, Any]:
         """The values of the fields that it sets, by name."""
         values = self._values
-        return MappingProxyType(values if type(values) is dict else dict(values))
+        return MappingProxyType(values if isinstance(values, dict) else values.as_dict())
 
     def moved(self, target: Target) -> Self:
         """The same wish, on a Target in place of the item that it was given."""
@@ -68,7 +68,7 @@ class Mutation:
         self.__setattr__(name, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), self.on, dict(self._values))
+        return _again, (type(self), self.on, dict(self.values))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mutation):
@@ -80,7 +80,7 @@ class Mutation:
 
     def __repr__(self) -> str:
         on = self.on if isinstance(self.on, Target) else repr(self.on)
-        return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self._values.items())])})"
+        return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self.values.items())])})"
 
 
 _put_on, _put_values = (Mutation.__dict__[slot].__set__ for slot in ("on", "_values"))
@@ -118,6 +118,10 @@ class Shared(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of them at once."""
+        return {name: getattr(self._item, name) for name in self._names}
 
 
 class Insert(Mutation):

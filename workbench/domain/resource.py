@@ -69,6 +69,9 @@ class ResourceMeta(DatadefMeta):
                 elif declared.kind.annotation not in _STAMPS[key]:
                     wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in _STAMPS[key])
                     faults.append(f'"{key}" must be of type {wanted}, not {declared.kind.annotation}')
+                elif key == "_id" and declared.factory is not None:
+                    faults.append('"_id" has a factory, and an item would not be found by what it was asked for; '
+                                  "convert identifiers before")
         if faults:
             raise DefinitionError(f"the resource {name} cannot be defined", faults)
         return cls

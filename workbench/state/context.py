@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar, overload
 from uuid import UUID
 
 from workbench.domain.entity import Answer
-from workbench.domain.resource import Identifier, Resource, Target
+from workbench.domain.registry import Registry
+from workbench.domain.resource import Identifier, Resource, Target, targets_of
 from workbench.errors import Invalid, Problem
 
 R = TypeVar("R", bound=Resource)
@@ -25,6 +26,7 @@ class Items(Protocol):
     now: datetime
     user: str | None
     item: Resource | None
+    registry: Registry
 
     def looks_at(self, on: Any, domain: str) -> bool: ...
     async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]: ...
@@ -88,8 +90,7 @@ class Context:
                     "give an identifier or a list of them; to search by fields use find"))])
             if isinstance(identifier, str | int | UUID):
                 return await items.fetch_one(domain, items.new(domain, what, identifier))
-            wanted = [items.new(domain, what, one) for one in identifier]
-            return await items.fetch(domain, wanted)
+            return await items.fetch(domain, targets_of(items.registry.kindred(what, home=domain), identifier))
         if isinstance(what, _ONE):
             return await items.fetch_one(domain, what)
         return await items.fetch(domain, list(what))

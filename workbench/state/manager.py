@@ -261,6 +261,7 @@ class StateManager:
             raise StalePlan(["the pending steps are others"])
         items: dict[Target, Any] = self.cache.items
         for block in plan.blocks:
+            self.cache.replaced(block.targets)
             if block.kind != "delete":
                 items.update(zip(block.targets, block.afters, strict=True))
                 continue
@@ -298,6 +299,7 @@ class StateManager:
 
     def take(self, target: Target, theirs: Resource | None) -> None:
         """Caches an item as it is stored now; a soft-deleted one is gone."""
+        self.cache.replaced([target])
         if theirs is None or is_deleted(theirs):
             self.cache.items.pop(target, None)
         else:
@@ -359,9 +361,6 @@ class StateManager:
             if self.cache.items.get(target) is not item:
                 continue        # a commit or another read was faster, and has a later one
             fresh = stored.get(target.identifier)
-            if fresh is None:
-                self.cache.items.pop(target, None)
-            else:
-                self.cache.keep(target, fresh)
+            self.take(target, fresh)
             moved += fresh is None or fresh._etag != item._etag
         return moved

@@ -120,9 +120,10 @@ class Unit(View):
                     target, before = self.at, self.item
                 else:
                     target, before = await self._sought(mutation, home)
+                applied = self.applied
                 mutation = self._apply(mutation, target, before, event, home)
                 mutations.append(mutation)
-                if len(mutations) > FEW and self.item is not None:
+                if len(mutations) > FEW and self.applied > applied and self.item is not None:
                     mutation.share(self.item, known)
         except BaseException:
             await results.aclose()

@@ -7,7 +7,8 @@ before it, so the log of steps is a walk back, undo is one pointer, and a branch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -110,10 +111,11 @@ def parting(one: State, other: State) -> State:
 class Cache:
     """The clean items as they were fetched, by Target; shared by all States of a session."""
 
-    __slots__ = ("items",)
+    __slots__ = ("_readings", "items")
 
     def __init__(self) -> None:
         self.items: dict[Target, Resource] = {}
+        self._readings: list[set[Target]] = []
 
     def __repr__(self) -> str:
         return f"<cache of {len(self.items)} items>"
@@ -121,3 +123,19 @@ class Cache:
     def keep(self, target: Target, item: Any) -> None:
         """Takes an item as it was just fetched."""
         self.items[target] = item
+
+    @contextmanager
+    def reading(self) -> Iterator[set[Target]]:
+        """Goes round a read of stored rows: gives the targets that were ``replaced`` meanwhile, as by a commit. Of
+        these the cache knows better than what was read, which may have been before."""
+        replaced: set[Target] = set()
+        self._readings.append(replaced)
+        try:
+            yield replaced
+        finally:
+            self._readings = [one for one in self._readings if one is not replaced]
+
+    def replaced(self, targets: Iterable[Target]) -> None:
+        """Tells those who read at present that items are no longer what they were, or are gone."""
+        for one in self._readings:
+            one.update(targets)

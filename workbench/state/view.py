@@ -192,20 +192,20 @@ class View(Draft):
     def _all_present(
         self, targets: Sequence[Target], kindreds: Collection[Kindred], clean: dict[Target, Resource],
     ) -> list[Resource | None]:
-        """``_present`` of each; ``clean`` is the cache, or what of it has just been loaded. Where nothing is pending or
-        was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not make again: a
-        look-up costs as much as anything else that is done with an item."""
+        """``_present`` of each; ``clean`` is the cache, or what ``_load`` gave for them. Of one resource, where nothing
+        is pending or was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not
+        make again: a look-up costs as much as anything else that is done with an item."""
         loaded = clean is not self.cache.items
-        if len(targets) == 1 or self.changed or (self.seen and not (loaded and self.seen.keys().isdisjoint(clean))):
+        seen = self.seen and not (loaded and self.seen.keys().isdisjoint(targets))
+        if len(targets) == 1 or len(kindreds) != 1 or self.changed or seen:
             return [self._present(target) for target in targets]
         if not clean:
             return [None] * len(targets)
-        in_step = loaded and len(clean) == len(targets) and len(kindreds) == 1
-        found = list(clean.values() if in_step else map(clean.get, targets))
+        found = list(clean.values() if loaded and len(clean) == len(targets) else map(clean.get, targets))
         self.seen.update(clean if loaded else (
             (target, item) for target, item in zip(targets, found, strict=True) if item is not None))
-        plain = {cls for cls in map(self.registry.resource, kindreds) if "_deleted" not in cls._fields}
-        if plain.issuperset({*map(type, found)} - {NoneType}):
+        [cls] = map(self.registry.resource, kindreds)
+        if "_deleted" not in cls._fields and {cls, NoneType}.issuperset(map(type, found)):
             return found
         return [self._present(target) for target in targets]
 
@@ -243,19 +243,19 @@ class View(Draft):
     async def _load(
         self, targets: Sequence[Target], kindreds: Collection[Kindred], progress: Progress | None = None,
     ) -> dict[Target, Resource]:
-        """Takes those not yet known into the cache; returns what came."""
+        """Takes those not yet known into the cache; returns what came, in the order of those of one resource."""
         for known in (self.changed, self.seen, self.cache.items) if len(targets) == 1 or self.changed else ():
             targets = [target for target in targets if target not in known]
         came: dict[Target, Any] = {}
-        count = 0
-        for kindred in kindreds:
-            some = targets if len(kindreds) == 1 else [target for target in targets if target[:2] == kindred]
-            if identifiers := list(dict.fromkeys(map(_IDENTIFIER, some))):
-                loaded = await self.reader.load(kindred, identifiers, progress=progress)
-                found = dict(zip(map(_ID, loaded), loaded, strict=True))
-                came.update(zip(some, map(found.get, map(_IDENTIFIER, some)), strict=True))
-                count += len(found)
-        if count < len(came):
+        with self.cache.reading() as replaced:
+            for kindred in kindreds:
+                some = targets if len(kindreds) == 1 else [target for target in targets if target[:2] == kindred]
+                if identifiers := list(dict.fromkeys(map(_IDENTIFIER, some))):
+                    loaded = await self.reader.load(kindred, identifiers, progress=progress)
+                    found = dict(zip(map(_ID, loaded), loaded, strict=True))
+                    came.update(zip(some, map(found.get, map(_IDENTIFIER, some)), strict=True))
+        came.update((target, self.cache.items.get(target)) for target in replaced if target in came)
+        if NoneType in set(map(type, came.values())):
             came = {target: item for target, item in came.items() if item is not None}
         self.cache.items.update(came)
         return came
@@ -277,14 +277,15 @@ class View(Draft):
                     faults += within(name, nested.problems)
         if faults:
             raise Invalid(f"the search for {kindred[0]}:{kindred[1]}", faults)
-        rows = await self.reader.find(kindred, wanted)
+        with self.cache.reading() as replaced:
+            rows = await self.reader.find(kindred, wanted)
         self.searches += (Search(kindred, wanted, frozenset((row._id, row._etag) for row in rows)),)
-        known = [target for target in (*self.changed, *self.seen) if target[:2] == kindred]
+        known = {target for target in (*self.changed, *self.seen, *replaced) if target[:2] == kindred}
         found = {target: item for target in known
                  if (item := self._present(target)) is not None and matches(item, wanted)}
         for row in rows:
             target = Target(*kindred, row._id)
-            if target not in self.changed and target not in self.seen:
+            if target not in known:
                 self.cache.keep(target, row)
                 item = self._present(target)
                 if item is not None and (item is row or matches(item, wanted)):     # it was of an earlier definition
