@@ -21,7 +21,7 @@ from workbench.notebook.display import cell, commit_html, register
 from workbench.notebook.html.box import LIMIT, STYLE, WHOLE, box, value_html
 from workbench.notebook.html.box import safely as shown_safely
 from workbench.notebook.html.conflict import conflict_html
-from workbench.notebook.html.plan import TOLD, plan_html
+from workbench.notebook.html.plan import CAUSES, TOLD, plan_html
 from workbench.notebook.html.sql import sql_html
 from workbench.notebook.html.step import step_html
 from workbench.notebook.shown.plan import ShownPlan
@@ -199,6 +199,21 @@ async def test_a_checked_plan() -> None:
     fine = Checked((), 1, START, 0.1, "")
     assert "checked 5 min ago: ✓ no violations" in words(plan_html(plan, [], checked=fine, ago=300))
     assert "checked" not in words(plan_html(plan, []))
+
+
+@pytest.mark.parametrize("steps, told", [
+    ([1, 2, 3, 5, 7, 8, 10, 11, 12, 13], "steps 1–3, 5, 7, 8, 10–13"), ([2], "step 2"), ([1, 2], "steps 1, 2"),
+    ([*range(1, 100, 2)], "steps 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, … 99 (50 in all)")])
+async def test_the_steps_of_a_change(steps: list[int], told: str) -> None:
+    """Steps in a row are told by the first and the last one, and of very many the first and the last ones."""
+    manager = manage(notes(written=lambda event, context: Update(event.target, text=event.text)),
+                     reader=MemoryReader(stored("notes", "note", note("a"), note("b"))))
+    for number in range(1, steps[-1] + 1):
+        await manager.issue(Write(text=str(number)), on=f"note/{'a' if number in steps else 'b'}")
+    plan = manager.plan()
+    assert f"→ '{steps[-1]}' {told} " in f"{words(plan_html(plan, []))} "
+    behind = words(plan_html(plan, [], why=plan.why))
+    assert (f"… and {3 * len(steps) - CAUSES} lines more: plan.why(item)" in behind) == (3 * len(steps) > CAUSES)
 
 
 async def test_the_cause_of_a_change_folds_out() -> None:

@@ -18,6 +18,8 @@ from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 
+CAUSES = 90     # lines of what led to a change that are folded under it: about thirty mutations
+RANGES = 12     # of steps that are named beside a change
 TOLD = 1000     # changes of a plan whose causes are folded under each: finding them takes a look at all, for each
 
 
@@ -90,7 +92,7 @@ def _change_row(
     else:
         told = [_column(name, value_html(name, value)) for name, value in (new or old).items()]
     told += map(_violation, violations)
-    steps = escape(f"step{'' if len(change.steps) == 1 else 's'} {', '.join(map(str, change.steps))}")
+    steps = escape(f"step{'' if len(change.steps) == 1 else 's'} {_ranges(change.steps)}")
     if why is not None:
         steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
     item = change.before if change.after is None else change.after
@@ -110,7 +112,24 @@ def _violation(violation: Violation) -> str:
 
 def _behind_the_first(why: str) -> str:
     """The causes alone: the first line is the change itself, which stands beside them."""
-    return "\n".join(line.removeprefix("  ") for line in why.splitlines()[1:]) or why
+    lines = [line.removeprefix("  ") for line in why.splitlines()[1:]]
+    more = len(lines) - CAUSES
+    return "\n".join([*lines[:CAUSES], f"… and {more:,} lines more: plan.why(item)"] if more > 0 else lines) or why
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """``1, 3–7, 9``: ascending numbers, three or more in a row as their ends; of very many ranges the first and last
+    ones, and how many numbers there are."""
+    rows: list[list[int]] = []
+    for number in numbers:
+        if rows and rows[-1][-1] == number - 1:
+            rows[-1].append(number)
+        else:
+            rows.append([number])
+    told = [f"{row[0]}–{row[-1]}" if len(row) > 2 else ", ".join(map(str, row)) for row in rows]
+    if len(told) > RANGES:
+        return f"{', '.join(told[:RANGES - 2])}, … {told[-1]} ({len(numbers):,} in all)"
+    return ", ".join(told)
 
 
 def outline(statements: Iterable[Statement]) -> list[str]:
