@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -371,6 +372,26 @@ async def test_a_server_that_restarts(folder: Path) -> None:
                 assert await connection.fetchval("SELECT 1") == 1
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def test_a_session_is_reset_unless_it_was_left_tidy(engine: Engine) -> None:
+    """Settings do not outlive the use of a connection; of one that was to be left tidy nothing is looked for, unless
+    something was raised."""
+    async def leave(value: str, *, tidy: bool = False, fail: bool = False) -> str:
+        with suppress(ZeroDivisionError):
+            async with engine.acquire(tidy=tidy) as connection:
+                await connection.execute(f"SET app.mark = '{value}'")
+                assert not fail or 1 / 0
+        async with engine.acquire(tidy=True) as connection:
+            return str(await connection.fetchval("SELECT current_setting('app.mark', true)"))
+
+    assert await leave("a") in ("", "None")
+    assert await leave("b", tidy=True) == "b"       # a promise that was not kept
+    assert await leave("c", tidy=True, fail=True) == ""
+    async with engine.gino.acquire() as connection:
+        await connection.status("SET app.mark = 'd'")
+    async with engine.acquire() as connection:
+        assert await connection.fetchval("SELECT current_setting('app.mark', true)") == ""
 
 
 async def test_a_cancelled_query_leaves_the_pool_whole(engine: Engine) -> None:

@@ -51,7 +51,7 @@ async def drifted(
     for target in known:
         by_kind.setdefault(target[:2], []).append(target)
     found = []
-    async with engine.acquire(doing="comparing with what is stored") as connection:
+    async with engine.acquire(doing="comparing with what is stored", tidy=True) as connection:
         for kindred, targets in sorted(by_kind.items()):
             etags = await etags_of(connection, reader.tables[kindred], [target.identifier for target in targets])
             moved = [target for target in targets if _moved(known[target], target, etags)]

@@ -78,8 +78,13 @@ class Engine:
         return self._pool.closed
 
     @asynccontextmanager
-    async def acquire(self, *, doing: str | None = None) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of asyncpg's, given back at the end.
+    async def acquire(
+        self, *, doing: str | None = None, tidy: bool = False,
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of asyncpg's, given back at the end and its session reset: settings, cursors, advisory locks.
+
+        With ``tidy`` it is said that nothing of that is touched within; then it is not reset, which would be a round
+        trip, unless something is raised.
 
         What asyncpg raises within comes out translated where ``doing`` says for the error's words what is being done
         ("reading accounts"); without it, as it is, for who must look at it. Raises LoopError when called on another
@@ -87,6 +92,8 @@ class Engine:
         connection = await self._pool.acquire(doing=doing or "connecting")
         try:
             yield connection
+            if tidy and not connection.is_closed():
+                self._pool.tidy.add(connection.get_server_pid())
         except DRIVER_ERRORS as error:
             if doing is None:
                 raise
@@ -139,10 +146,24 @@ class _Pool(Pool):  # type: ignore[misc]  # gino has no types
     def __init__(self, dsn: str, url: Any, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(url, loop, **kwargs)
         self._dsn, self.closed = dsn, False
+        self.tidy: set[int] = set()     # the server's processes of connections that are given back as they were
 
     async def _init(self) -> _Pool:
-        self._pool = await asyncpg.create_pool(self._dsn, **{**self._kwargs, "init": _set_codecs})
+        self._pool = await asyncpg.create_pool(
+            self._dsn, **{**self._kwargs, "init": self._begin, "reset": self._reset})
         return self
+
+    async def _begin(self, connection: asyncpg.Connection) -> None:
+        self.tidy.discard(connection.get_server_pid())
+        await _set_codecs(connection)
+
+    async def _reset(self, connection: asyncpg.Connection) -> None:
+        """For asyncpg, which has rolled back an open transaction before."""
+        process = connection.get_server_pid()
+        if process in self.tidy:
+            self.tidy.discard(process)
+        elif query := connection.get_reset_query():
+            await connection.execute(query)
 
     def _check_loop(self) -> None:
         if asyncio.get_running_loop() is not self._loop:

@@ -30,7 +30,7 @@ async def labelled(
     sql = (f"SELECT {key}, {name} FROM {table.quoted} WHERE (strpos(lower({name}), lower($1::text)) > 0"
            f" OR starts_with(lower({key}::text), lower($1::text))){alive}"
            f" ORDER BY lower({key}::text) = lower($1::text) DESC, 2, 1 LIMIT $2::bigint")
-    async with engine.acquire(doing=f"searching {table.kindred[0]}:{table.kindred[1]}") as connection:
+    async with engine.acquire(doing=f"searching {table.kindred[0]}:{table.kindred[1]}", tidy=True) as connection:
         try:
             rows = await connection.fetch(sql, text, limit, timeout=PATIENCE)
         except TimeoutError:

@@ -35,7 +35,7 @@ class PostgresReader:
         self._check_fit()
         items: list[Resource] = []
         with uncollected(len(identifiers)):     # between portions, too: it would look at all that has come so far
-            async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}") as connection:
+            async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}", tidy=True) as connection:
                 if len(identifiers) <= PORTION:
                     items = await self.load_with(connection, kindred, identifiers)
                 else:       # one query, by a cursor: so many records need not be there twice
@@ -64,7 +64,7 @@ class PostgresReader:
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
         self._check_fit()
-        async with self._engine.acquire(doing=f"searching {kindred[0]}:{kindred[1]}") as connection:
+        async with self._engine.acquire(doing=f"searching {kindred[0]}:{kindred[1]}", tidy=True) as connection:
             return await self.find_with(connection, kindred, equals)
 
     async def find_with(self, connection: Any, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:

@@ -53,7 +53,8 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'definition', pg_get_constraintdef(k.oid),
                    'columns', (SELECT json_agg(a.attname) FROM pg_attribute a
                                 WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey))))
-          FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c')::text AS checks
+          FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c')::text AS checks,
+       EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal) AS triggers
   FROM json_array_elements_text($1::text::json) AS wanted(name)
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
 """
@@ -68,7 +69,8 @@ SELECT wanted.name, (SELECT json_agg(e.enumlabel) FROM pg_enum e WHERE e.enumtyp
 class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
-    ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names."""
+    ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
+    ``triggers`` says whether the whole database has any: what is written here may reach those of other tables."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.oid: int | None = row["oid"]
@@ -79,6 +81,7 @@ class Stored:
         self.uniques: list[dict[str, Any]] = json.loads(row["uniques"] or "[]")
         self.indexes: frozenset[str] = frozenset(json.loads(row["indexes"] or "[]"))
         self.checks: dict[str, dict[str, Any]] = json.loads(row["checks"] or "{}")
+        self.triggers: bool = row["triggers"]
 
     @property
     def is_table(self) -> bool:

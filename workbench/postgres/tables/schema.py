@@ -142,4 +142,5 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
                                   unique["deferrable"], unique["where"] or ""))
     columns = tuple(column._replace(nullable=column.nullable and not there.columns[column.name]["not_null"])
                     for column in table.columns)
-    return table._replace(columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)))
+    return table._replace(columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)),
+                          triggers=there.triggers)

@@ -101,7 +101,7 @@ async def _attempts(
 async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt) -> None:
     """One attempt, its failures in our words; those that another attempt may mend come out as they are."""
     try:
-        async with engine.acquire() as connection:
+        async with engine.acquire(tidy=not any(table.triggers for table in plan.tables.values())) as connection:
             await attempt.run(connection)
     except Stale:
         pass

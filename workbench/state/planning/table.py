@@ -43,7 +43,9 @@ class Unique(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The table of one resource; ``name`` may be qualified by its schema.."""
+    """The table of one resource; ``name`` may be qualified by its schema.
+
+    ``triggers`` says whether the database has any, which may do anything when rows are written."""
 
     kindred: Kindred
     name: str
@@ -52,6 +54,7 @@ class Table(NamedTuple):
     foreign_keys: tuple[ForeignKey, ...] = ()
     uniques: tuple[Unique, ...] = ()
     model: Any = None       # the gino model, for those who query
+    triggers: bool = True       # as long as it is not known
 
     @property
     def quoted(self) -> str:
