@@ -99,6 +99,16 @@ async def test_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+async def test_a_user_that_cannot_be_stored(dsn: str) -> None:
+    """A user whose name no column could hold is refused at once, rather than by each commit."""
+    with pytest.raises(Invalid, match="the user was refused: 1 problem\n  .* holds the character NUL"):
+        Session(bank, dsn=dsn, user="a\0b")
+    async with Session(bank, dsn=dsn, user="ada") as session:
+        with pytest.raises(Invalid, match="holds half a surrogate pair"):
+            session.user = "a\ud800"
+        assert session.user == "ada"
+
+
 async def test_missing_tables_are_created(dsn: str, admin: asyncpg.Connection) -> None:
     """Opening makes the tables that are missing, and touches those that are there no more."""
     async with Session(desk(Note), dsn=dsn) as session:

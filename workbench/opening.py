@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
+from workbench.domain.convert import Refused, to_text
 from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
-from workbench.errors import DefinitionError, TablesDiffer, WorkbenchError
+from workbench.errors import DefinitionError, Invalid, Problem, TablesDiffer, WorkbenchError
 from workbench.postgres.engine import Engine, connect
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.server.embedded import EmbeddedPostgres
@@ -37,7 +38,7 @@ class Opening:
     ) -> None:
         self.registry, self._tables_differ = Registry(domains), tables_differ
         self._dsn, self._folder = dsn or os.environ.get("WORKBENCH_DSN") or None, Path(folder)
-        self._arguments: dict[str, Any] = {"user": user, "clock": clock, "identifiers": identifiers}
+        self._arguments: dict[str, Any] = {"user": _user(user), "clock": clock, "identifiers": identifiers}
         self._server: EmbeddedPostgres | None = None
         self._engine: Engine | None = None
         self._models: Models | None = None
@@ -144,7 +145,15 @@ class Opening:
 
     @user.setter
     def user(self, user: str | None) -> None:
-        self.manager.user = user
+        self.manager.user = _user(user)
+
+
+def _user(user: str | None) -> str | None:
+    """A user that can be stored; raises Invalid."""
+    try:
+        return None if user is None else to_text(user)
+    except Refused as refusal:
+        raise Invalid("the user", [Problem(None, user, str(refusal))]) from None
 
 
 def _open(part: T | None) -> T:

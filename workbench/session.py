@@ -170,7 +170,7 @@ class Session(TimeTravel):
                 self.engine, self.reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
                 progress=progress,
                 receipts=[Receipt(nonce, None, manager.clock(), manager.user)
-                          for nonce in manager.saved.nonces(plan.steps)])
+                          for nonce in manager.saved.nonces(plan.state)])
             own = manager.saved.nonce(plan.state)
             manager.settle(plan)
         done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)

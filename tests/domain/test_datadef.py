@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import Address, Colour, Leg, datadef_classes, records, values
 from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, same, values_of
+from workbench.domain.frozen import FrozenList
 from workbench.domain.kinds import dumped
 from workbench.errors import DefinitionError, Invalid, Problem
 
@@ -377,9 +378,15 @@ def test_lists_and_dicts_of_a_record_refuse_changes():
     assert hash(bag) == hash(Bag(tags=["a"]))
 
 
+class Measured(Datadef):
+    at = field(float)
+
+
 @pytest.mark.parametrize("one, other, equal", [
     (Decimal("NaN"), Decimal("NaN"), True), (float("nan"), float("nan"), True), (Decimal("NaN"), Decimal(1), False),
-    (Decimal("1.0"), Decimal(1), True), (None, 0, False), ("1", 1, False), ([1], [1], True)])
+    (Decimal("1.0"), Decimal(1), True), (None, 0, False), ("1", 1, False), ([1], [1], True),
+    (Measured(at=float("nan")), Measured(at=float("nan")), True), (Measured(at=1.0), Measured(at=2.0), False),
+    (FrozenList([Measured(at=float("nan"))]), FrozenList([Measured(at=float("nan"))]), True)])
 def test_same_holds_a_nan_equal_to_itself(one, other, equal):
     """``same`` is equality, except that a NaN equals a NaN."""
     assert same(one, other) is equal

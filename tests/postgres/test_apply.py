@@ -29,6 +29,7 @@ from workbench.errors import (
     UnreadablePlan,
     WorkbenchError,
 )
+from workbench.postgres.writing.script import script
 from workbench.state.saved.plan import SavedPlan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -52,6 +53,12 @@ async def other(session: Session, dsn: str) -> AsyncIterator[Session]:
     """Bob's session on the same database."""
     async with opened(dsn, "bob") as bob:
         yield bob
+
+
+async def receipts(admin: asyncpg.Connection) -> int:
+    if await admin.fetchval("SELECT to_regclass('workbench_receipt')") is None:
+        return 0
+    return int(await admin.fetchval("SELECT count(*) FROM workbench_receipt"))
 
 
 async def numbers(admin: asyncpg.Connection) -> dict[str, int]:
@@ -204,6 +211,34 @@ async def test_not_twice_on_empty_tables(session: Session, other: Session, admin
     with pytest.raises(AlreadyApplied):
         await other.apply(saved)
     assert await numbers(admin) == {}
+
+
+async def test_not_after_its_parts_were_committed(session: Session, other: Session, admin: asyncpg.Connection) -> None:
+    """A saved plan whose steps were committed in several parts counts as written with the last one."""
+    await edit(session, Insert(at(Note, "b"), number=5))
+    await edit(session, Insert(at(Note, "c"), number=6))
+    saved = session.plan().saved()
+    await session.commit(only=["note/b"])
+    assert await receipts(admin) == 0
+    await session.commit()
+    assert await receipts(admin) == 1
+    await admin.execute("TRUNCATE desk_note")
+    with pytest.raises(AlreadyApplied):
+        await other.apply(saved)
+
+
+async def test_once_where_its_rows_are_there_already(
+    session: Session, other: Session, admin: asyncpg.Connection,
+) -> None:
+    """A saved plan whose SQL was run by hand can be applied, which writes nothing but its receipt; and never again."""
+    await edit(session, Insert(at(Note, "b"), number=5))
+    saved = session.plan().saved()
+    await admin.execute("\n".join(line for line in script(session.plan()).splitlines() if not line.startswith("\\")))
+    await other.apply(saved)
+    assert (await numbers(admin), await receipts(admin)) == ({"a": 1, "b": 5}, 1)
+    await admin.execute("TRUNCATE desk_note")
+    with pytest.raises(AlreadyApplied):
+        await other.apply(saved)
 
 
 @pytest.mark.parametrize("how", ["commit(plan)", "commit()", "with a later step", "a part"])

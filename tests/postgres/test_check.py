@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.postgres.shelf import Book, Done, Look, Owner, book, issue, owner, shelf
 from workbench import Conflict, Delete, Insert, Session, Update
-from workbench.errors import DatabaseError, NothingTo, WorkbenchError
+from workbench.errors import DatabaseError, Invalid, NothingTo, WorkbenchError
 from workbench.notebook.frames.check import ShownCheck, check_frame
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.postgres.trial.check import check
@@ -232,6 +232,14 @@ async def test_a_lock_on_a_whole_table_ends_in_time(session: Session, dsn: str) 
     assert (last.target, last.detail) == (None, (
         "the check ran out of time: 50 changes were not, or not all, tried; give it more with check(timeout=…)"))
     assert (await checked(session)).ok
+
+
+async def test_how_long_it_may_take(session: Session) -> None:
+    """A check may take for ever; what is no number of seconds is refused."""
+    await issue(session, Update(book(1), copies=9))
+    assert (await checked(session, timeout=float("inf"))).ok
+    with pytest.raises(Invalid, match="timeout: it is no number of seconds; give one such as 10"):
+        await checked(session, timeout=float("nan"))
 
 
 async def test_a_slow_statement_ends_in_time(session: Session) -> None:

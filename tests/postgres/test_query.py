@@ -116,6 +116,27 @@ async def test_nan_and_infinity(session: Session, dsn: str) -> None:
             (float("inf"), "NaN"), (0.0, "NaN")]
 
 
+async def test_the_first_and_the_last_moment(dsn: str) -> None:
+    """``datetime.max`` and ``min``, which the driver stores as infinities, are read back as they were, in lists too; so
+    are infinities that somebody else has stored."""
+    class Span(Resource):
+        _id = field(int)
+        until = field(datetime)
+        moments = field(list[datetime])
+
+    first, last = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+    async with Session(desk(Span), dsn=dsn) as session:
+        await edit(session, Insert(at(Span, 1), until=last, moments=[first, last]))
+        await session.commit()
+        async with session.engine.acquire() as connection:
+            await connection.execute("INSERT INTO desk_span (_id, until, moments) VALUES (2, '-infinity', '{}')")
+    async with Session(desk(Span), dsn=dsn) as fresh:
+        assert [(item.until, item.moments) for item in await fresh.find(Span)] == [(first, []), (last, [first, last])]
+        assert [item._id for item in await fresh.find(Span, until=last)] == [1]
+        await edit(fresh, Update(at(Span, 1), until=last))
+        assert len(fresh.plan()) == 0
+
+
 async def test_soft_deleted_rows_are_not_there(session: Session, dsn: str) -> None:
     """A row with _deleted set is neither fetched nor found, and yet it stays, with who deleted it."""
     await edit(session, Insert(at(Paper, "a"), text="x"), Insert(at(Paper, "b"), text="x"))

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.editing import Edit, desk
 from tests.state.domains import START, RecordingReader, Write, manage, notes, stored
 from workbench import Delete, Domain, Insert, Resource, Target, Update, field, invariant
 from workbench.domain.datadef import same
 from workbench.errors import AlreadyExists, Invalid, NotFound
 from workbench.state.manager import StateManager
 from workbench.state.planning.change import Change
+from workbench.state.reader import MemoryReader
 
 
 class Plain(Resource):
@@ -131,6 +133,27 @@ async def test_a_hard_delete() -> None:
     (change,) = bench.changes
     assert (change.kind, change.after, change.columns, change.etag) == ("delete", None, (), "stored")
     assert change.old == {"amount": Decimal(5), "share": None, "tags": []}
+
+
+async def test_a_soft_delete_whose_resource_was_defined_anew() -> None:
+    """An item that was to be deleted softly is to be deleted altogether, where its resource does not know that now."""
+    class Soft(Resource):
+        _id = field(str)
+        _deleted = field(datetime | None)
+
+    class Hard(Resource):
+        _id = field(str)
+
+    domain = desk()
+    domain.resource(key="thing")(Soft)
+    target = Target("desk", "thing", "a")
+    manager = manage(domain, reader=MemoryReader({target: Soft(_id="a", _etag="first")}))
+    await manager.issue(Edit(mutations=[Delete(target)]))
+    domain.forget(Soft)
+    domain.resource(key="thing")(Hard)
+    manager.registry.refresh()
+    [change] = manager.plan().changes
+    assert (change.kind, change.before, change.after) == ("delete", Hard(_id="a", _etag="first"), None)
 
 
 @pytest.mark.parametrize("stamp", ["_id", "_created", "_updated", "_etag", "_creator", "_updater", "_deleted"])

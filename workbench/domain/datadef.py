@@ -32,7 +32,6 @@ else:
     class _PClassMeta(type(PClass), Lean):
         """pyrsistent's own, whose last word on slots is Lean's."""
 _RESERVED = frozenset({"self", "ignore_extra", "_factory_fields"})     # keywords of PClass's own methods
-_NESTED = (FrozenList, FrozenDict)
 Rule = Callable[[Any], Any]
 
 
@@ -215,6 +214,9 @@ def values_of(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in type(record)._fields if not name.startswith("_")}
 
 
+_NESTED = (FrozenList, FrozenDict, Datadef)
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two field values are equal: a NaN equals itself, and within JSON ``1``, ``1.0`` and ``True`` differ."""
     if one is other:
@@ -231,4 +233,6 @@ def _same_nested(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(_same_nested, one, other))
     if isinstance(one, FrozenDict):
         return one.keys() == other.keys() and all(_same_nested(value, other[key]) for key, value in one.items())
+    if isinstance(one, Datadef):
+        return all(same(getattr(one, name), getattr(other, name)) for name in type(one)._fields)
     return same(one, other)

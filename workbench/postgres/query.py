@@ -6,6 +6,7 @@ What is stored is validated as it is read: a row that does not fit its Resource 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from workbench.domain.compiled import loader
@@ -118,10 +119,17 @@ class _Maker(NamedTuple):
 
     def item(self, row: Any) -> Resource:
         try:
-            return self.cls(**dict(zip(self.fields, row, strict=True)))
+            return self.cls(**dict(zip(self.fields, map(_aware, row), strict=True)))
         except Invalid as invalid:
             target = Target(*self.table.kindred, row[self.fields.index("_id")])
             raise Invalid(f"the stored row of {target}", invalid.problems) from None
+
+
+def _aware(value: Any) -> Any:
+    """A stored value; asyncpg has a moment without end, which it makes of ``datetime.max`` too, without a time zone."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return [_aware(member) for member in value] if isinstance(value, list) else value
 
 
 def _select(table: Table) -> str:

@@ -17,12 +17,13 @@ from typing import Any
 import asyncpg
 
 from workbench.domain.resource import Target
-from workbench.errors import ConnectionLost, ConstraintViolated
+from workbench.errors import ConnectionLost, ConstraintViolated, Invalid, Problem
 from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.caveats import blockers, caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
+from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.rows import deferral, reads_of
 from workbench.postgres.writing.statements import Statement, column_of, compiled
 from workbench.state.planning.change import Change
@@ -47,6 +48,9 @@ async def check(
     Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
     if reader.unfit is not None:
         raise reader.unfit
+    if timeout != timeout:
+        raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])
+    timeout = min(timeout, LONGEST)
     with uncollected(len(plan)):
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()
@@ -144,17 +148,16 @@ class _Trial:
                     await task
 
     async def _execute(self, statement: Statement) -> set[Any]:
-        """Runs a statement as the commit does; gives the identifiers that an update or delete did not find."""
-        if statement.copied:
-            await self._connection.copy_records_to_table(
-                statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
-                records=statement.parameters)
-            return set()
-        if statement.kind == "insert":
-            await self._connection.execute(statement.sql, *statement.parameters[0])
-            return set()
-        found = await self._connection.fetchmany(statement.sql, statement.parameters)
-        return {change.target.identifier for change in statement.changes} - {row[0] for row in found}
+        """Runs a statement as the commit does; gives the identifiers of the rows that it did not write."""
+        wanted = {change.target.identifier for change in statement.changes}
+        if not statement.copied:
+            found = await self._connection.fetchmany(statement.returning, statement.parameters)
+            return wanted - {row[0] for row in found}
+        copied = await self._connection.copy_records_to_table(
+            statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
+            records=statement.parameters)
+        return set() if int(copied.split()[-1]) == len(wanted) else (
+            wanted - (await self._etags(statement.table, list(wanted))).keys())
 
     async def _try(self, statement: Statement) -> None:
         """Runs a statement; where it fails, its halves, so that each row that is to blame is named."""
@@ -243,7 +246,9 @@ class _Trial:
             if identifier not in missing:
                 continue
             theirs = stored.get(identifier)
-            if identifier not in stored:
+            if statement.kind == "insert":
+                detail = "it was not written, and no error said why: by a trigger's or a rule's doing"
+            elif identifier not in stored:
                 detail = "it was deleted since it was fetched"
             elif theirs != change.etag:
                 detail = f"it was changed since it was fetched: {_etag_words(theirs, change.etag)}"

@@ -57,7 +57,7 @@ class Attempt:
     ) -> None:
         self._reader, self._plan, self._statements = reader, plan, statements
         self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
-        self._receipts, self._progress = receipts, progress
+        self.receipts, self._progress = receipts, progress
         self._written = 0
         self._number: str | None = None
         self.moved: dict[Target, str] = {}
@@ -69,14 +69,14 @@ class Attempt:
     @property
     def is_live(self) -> bool:
         """Whether its receipts are for plans that this very session had saved, rather than for one that was loaded."""
-        return all(receipt.hash is None for receipt in self._receipts)
+        return all(receipt.hash is None for receipt in self.receipts)
 
     async def run(self, connection: Any) -> None:
         """Writes the plan, or raises Stale, or what asyncpg raises; nothing is written then unless ``done``."""
         try:
             await connection.execute(self._beginning())
-            if self._receipts:
-                self.spent = await leave(connection, self._receipts)
+            if self.receipts:
+                self.spent = await leave(connection, self.receipts)
                 if self.spent:
                     raise Stale
             async with self._statements.at_work() as statements:
@@ -151,16 +151,18 @@ class Attempt:
         if count > statement.width:
             found: list[Any] = []
             for start in range(0, count, PORTION):
-                found += await connection.fetchmany(statement.sql, statement.runs(start, start + PORTION))
+                found += await connection.fetchmany(statement.returning, statement.runs(start, start + PORTION))
                 self._tell(min(PORTION, count - start))
         else:
             # One such statement brings the transaction's number along: so it need not be asked for.
-            sql = statement.sql if self._number else _numbered(statement)
+            sql = statement.returning if self._number else f"{statement.returning}, {_NUMBER}"
             found = await connection.fetch(sql, *statement.parameters[0])
             if found and not self._number:
                 self._number = found[0][-1]
             self._tell(count)
-        if statement.kind != "insert" and len(found) != count:
+        if statement.kind == "insert":
+            _check_all(statement, len(found), count)
+        elif len(found) != count:
             there = {row[0] for row in found}
             self.moved |= {change.target: change.kind for change in statement.changes
                            if change.target.identifier not in there}
@@ -171,11 +173,12 @@ class Attempt:
         for start in range(0, count, PORTION):
             rows = statement.runs(start, start + PORTION)
             try:
-                await connection.copy_records_to_table(
+                copied = await connection.copy_records_to_table(
                     statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
             except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
                 raise DatabaseError(f"a value does not fit into {statement.table.name}: {error}; nothing was written, "
                                     "everything pending is kept") from error
+            _check_all(statement, int(copied.split()[-1]), min(PORTION, count - start))
             self._tell(min(PORTION, count - start))
 
     def _tell(self, count: int) -> None:
@@ -192,9 +195,12 @@ def _runs(rows: list[_Row]) -> list[tuple[str, list[_Row]]]:
     return runs if len(runs) <= RUNS else [(max({mode for _, _, mode in rows}, key=_STRENGTH.index), rows)]
 
 
-def _numbered(statement: Statement) -> str:
-    """The text of a statement that gives the transaction's number as well, last in each row."""
-    return f"{statement.sql}{' RETURNING' if statement.kind == 'insert' else ','} {_NUMBER}"
+def _check_all(statement: Statement, written: int, count: int) -> None:
+    """Raises DatabaseError where not every new row was taken, of which the server says nothing else."""
+    if written != count:
+        raise DatabaseError(
+            f"{statement.table.name} took {written} of {count} new rows, and no error said why: a trigger or a rule of "
+            "the database leaves rows out; nothing was written, everything pending is kept")
 
 
 async def outcome(engine: Engine, number: str) -> bool | None:

@@ -18,13 +18,13 @@ import asyncpg
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
-from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated
+from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated, DatabaseError
 from workbench.postgres.drift import etags_of
 from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, Stale, outcome
-from workbench.postgres.writing.receipt import Receipt, prepare_receipts, receipt_of, refuse_again
+from workbench.postgres.writing.receipt import Receipt, leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
 from workbench.state.planning.change import Change
@@ -131,6 +131,9 @@ async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Att
     if attempt.moved:
         async with engine.acquire(doing="reading what moved") as connection:
             if await _is_written(connection, plan):
+                if attempt.receipts:
+                    async with connection.transaction():
+                        await leave(connection, attempt.receipts)
                 return
             raise Conflict(await _clashes(connection, reader, plan, attempt.moved))
 
@@ -197,6 +200,10 @@ async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: d
         for target in targets:
             change, theirs = changes.get(target), stored.get(target.identifier)
             base, mine = (change.before, change.after) if change else (None, None)
+            if base is not None and theirs is not None and theirs._etag == base._etag:
+                raise DatabaseError(
+                    f"{target} is stored as it was fetched, and still was not written: a trigger or a row policy of "
+                    "the database leaves it out; nothing was written, everything pending is kept")
             clashes.append(clash_of(target, moved[target], base, mine, theirs))
     return clashes
 

@@ -52,6 +52,13 @@ class Statement(NamedTuple):
         return list(self.runs())
 
     @property
+    def returning(self) -> str:
+        """The text that gives the identifier of each row it has written, as updates and deletes do anyway."""
+        if self.kind != "insert":
+            return self.sql
+        return f"{self.sql} RETURNING {quoted(column_of(self.table, '_id').name)}"
+
+    @property
     def shape(self) -> Shape:
         """What its changes have in common."""
         assert self.changes.shape is not None

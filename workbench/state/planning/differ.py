@@ -39,8 +39,8 @@ class Differ:
         cls, before, after = self._cls, entry.origin, entry.current
         if before is not None and type(before) is not cls:
             before = refit(before, cls)
-        if after is not None and type(after) is not cls:
-            after = refit(after, cls)
+        if after is not None and type(after) is not cls:    # which may not know of soft deletes any more
+            after = None if not self._soft and is_deleted(after) else refit(after, cls)
         if after is None:
             kind = "" if before is None else "delete"
         elif before is None:

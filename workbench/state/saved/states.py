@@ -5,12 +5,11 @@ A commit that writes the steps of a saved plan carries it out: then nobody may a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from workbench.errors import SavedPlanError
 from workbench.state.saved.document import Made
 from workbench.state.state import State
-from workbench.state.step import Step
 
 
 class SavedStates:
@@ -26,11 +25,14 @@ class SavedStates:
             self._made[state] = self._make()
         return self._made[state]
 
-    def nonces(self, steps: Iterable[Step]) -> list[str]:
-        """The nonces of all saved plans that a commit of some steps carries out: of those steps, or of some of them."""
-        written = set(steps)
-        return [str(made.nonce) for state, made in self._made.items()
-                if not state.root and written.issuperset(state.pending())]
+    def nonces(self, state: State) -> list[str]:
+        """The nonces of all saved plans that a commit of what is pending in a State carries out: of those steps or of
+        some of them, and perhaps of others that were committed before."""
+        if not self._made:
+            return []
+        pending, line = (frozenset(step.handling for step in steps) for steps in (state.pending(), state.steps()))
+        saved = {str(made.nonce): {step.handling for step in one.pending()} for one, made in self._made.items()}
+        return [nonce for nonce, handlings in saved.items() if handlings & pending and handlings <= line]
 
     def nonce(self, state: State) -> str | None:
         """The nonce of the saved plan of a State itself, if it was saved."""
