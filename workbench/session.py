@@ -28,6 +28,7 @@ from workbench.postgres.trial.violation import Checked
 from workbench.postgres.writing.apply import apply, commit_of, nonce_of, stored_of
 from workbench.postgres.writing.commit import WAIT, Commit, commit
 from workbench.postgres.writing.receipt import Receipt, wait_for
+from workbench.postgres.writing.reread import reread
 from workbench.state.batch import Batch, issue_many
 from workbench.state.history.branch import Branch
 from workbench.state.merge import Way
@@ -173,8 +174,9 @@ class Session(TimeTravel):
                           for nonce in manager.saved.nonces(plan.state)])
             own = manager.saved.nonce(plan.state)
             manager.settle(plan)
-        done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
-        self.commits.append(done)
+            done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
+            self.commits.append(done)
+            await reread(self.reader, manager, plan)
         return done
 
     async def _behind(self, after: Awaitable[Any] | SavedPlan | str, wait: float) -> None:
@@ -200,7 +202,8 @@ class Session(TimeTravel):
         async with manager.hold("apply"):
             done = await apply(self.engine, self.reader, manager, saved, verify_reads=verify_reads, wait=wait,
                                progress=progress)
-        self.commits.append(done)
+            self.commits.append(done)
+            await reread(self.reader, manager, done.plan)
         return done
 
     async def revert(self, commit: Commit | int) -> Plan:

@@ -223,6 +223,30 @@ async def test_defaults_made_by_hand(tables: Tables) -> None:
     assert await tables.values("number || text") == ["17", "27"]
 
 
+async def test_columns_that_only_the_database_writes(tables: Tables) -> None:
+    """A field whose column the database makes: that it no longer does is offered, and done when asked; a virtual one is
+    blocked."""
+    await tables.made(card(total=field(Decimal), number=field(int)))
+    await tables.rows(2, total="n", number="n")
+    await tables.admin.execute("""
+        ALTER TABLE bank_card ALTER number ADD GENERATED ALWAYS AS IDENTITY, DROP total,
+            ADD total numeric GENERATED ALWAYS AS (number * 2) STORED,
+            ADD half bigint GENERATED ALWAYS AS (number / 2) VIRTUAL""")
+    tables.define(card(total=field(Decimal | None), number=field(int), half=field(int | None)))
+    assert await tables.told() == [
+        '~ column "total" can be written [not additive: the database alone makes its values, by its expression] '
+        "(or drop the field)",
+        '~ column "number" can be written [not additive: the database alone makes its values, by its identity] '
+        "(or drop the field)",
+        '~ column "half" can be written [blocked: the database alone makes its values, by its virtual expression, '
+        "which Postgres cannot turn into values] (or drop the field)"]
+    await tables.apply(all=True)
+    assert await tables.values("total") == [2, 4]
+    tables.define(card(total=field(Decimal | None), number=field(int)))
+    await prepare(tables.admin, tables.renewed())      # it fits
+    await tables.rows(1, total="9", number="9")
+
+
 async def test_the_type_of_an_identifier(tables: Tables) -> None:
     """A parent's identifier and the children's references change together; the foreign key is there afterwards."""
     tables.define(named("Parent", _id=field(int), boss=field(int | None, references="self")))

@@ -204,11 +204,13 @@ def test_what_cannot_be_derived_is_told_at_once() -> None:
         stranger = field(UUID, references=Account)
 
     longer = type("Longer", (Resource,), {"x" * 64: field(int)})
+    system = type("System", (Resource,), {"xmin": field(int), "XMAX": field(int)})
     with pytest.raises(DefinitionError) as caught:
-        models_of(bank(owner=Owner, wrong=Wrong, longer=longer))
+        models_of(bank(owner=Owner, wrong=Wrong, longer=longer, system=system))
     assert caught.value.problems == (
         f'bank:longer: the field "{"x" * 64}" has a name of more than 63 bytes, which Postgres cuts; give it a shorter '
         "one",
+        'bank:system: the field "xmin" has a name that Postgres keeps for itself in every table; give it another',
         'bank:wrong: the field "anything" may hold any value, and no column can; give it a type, or dict for JSON',
         'bank:wrong: the field "owner" is stored as text, but the identifier of bank:owner, which it references, as '
         "uuid; give both one type",
@@ -435,8 +437,13 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
         texts = db.Column(pg.ARRAY(db.Integer))
         kept = db.Column(db.Integer, nullable=False, default=1)
         forced = db.Column(db.Text, nullable=False)
+        double = db.Column(db.Integer, sa.Computed("kept * 2"))
+        twice = db.Column(db.BigInteger, sa.Computed("kept * 2"))
+        ctid = db.Column(db.Integer)
+        cmin = db.Column(db.Integer, system=True)
 
     class Wrong(Resource):
+        twice = field(int)
         balance = field(Decimal)
         rate = field(float)
         colour = field(Colour)
@@ -447,6 +454,8 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
     assert caught.value.problems == (
         "bank:owner: model='owners' is no gino model with a table; give a subclass of db.Model that has a "
         "__tablename__, or leave model= out to have one derived",
+        'bank:wrong: the column "ctid" of Row has a name that Postgres keeps for itself in every table; give it '
+        "another",
         'bank:wrong: the column "forced" of Row is NOT NULL and has no field; add the field, or give the column a '
         "server_default or nullable=True",
         'bank:wrong: the column "kept" of Row is NOT NULL and has no field; the default= it has is applied by '
@@ -460,7 +469,9 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
         "blue, or db.Text",
         'bank:wrong: the field "rate" is a float, but its column is of type real; make it double precision',
         'bank:wrong: the field "texts" is a list, each text, but its column is of type integer[]; make it text[] or '
-        "character varying[] or bpchar[] or citext[]")
+        "character varying[] or bpchar[] or citext[]",
+        'bank:wrong: the field "twice" cannot be written: the database makes its column in Row; drop the field, or the '
+        "Computed")
 
 
 @pytest.mark.parametrize(("sql_type", "name"), [

@@ -23,6 +23,7 @@ from tests.editing import Note, at, desk, edit
 from workbench import Delete, Insert, Resource, Session, Update, field
 from workbench.domain.datadef import values_of
 from workbench.errors import CannotOrder
+from workbench.postgres.writing.rows import deferral
 from workbench.state.planning.predicate import holds
 
 
@@ -207,6 +208,81 @@ async def test_what_cannot_be_opened_is_told(dsn: str, admin: asyncpg.Connection
         with pytest.raises(CannotOrder, match=r"frees the value of used \(unique one\)"):
             await session.commit()
         assert dict(map(tuple, await admin.fetch("SELECT _id, used FROM desk_folder"))) == {"a": True, "b": False}
+
+
+# ------------------------------------------------------------------------------------------------ spare values, names
+
+class Ticket(Resource):
+    """One of each kind of value that a row can be parked on, within limits."""
+
+    _id = field(int)
+    code = field(str, initial="")
+    amount = field(Decimal, initial=Decimal(0))
+    whose = field(int, initial=0)
+
+
+def ticket(**columns: Any) -> Any:
+    """A model of tickets with some columns, and plain ones for the rest."""
+    db = Gino()
+    plain = {"code": db.Column(db.Text()), "amount": db.Column(db.Numeric()), "whose": db.Column(db.BigInteger())}
+    stamps = {"_created": db.Column(db.DateTime(timezone=True)), "_updated": db.Column(db.DateTime(timezone=True)),
+              "_etag": db.Column(db.Text())}
+    return type("Tickets", (db.Model,), {
+        "__tablename__": "tickets", "_id": db.Column(db.BigInteger(), primary_key=True), **stamps, **plain, **columns})
+
+
+@pytest.mark.parametrize(("name", "sql_type", "values"), [
+    ("code", sa.String(10), "AB"), ("code", sa.String(40), "AB"), ("code", sa.CHAR(3), ["abc", "def"]),
+    ("code", sa.String(1), "AB"), ("amount", sa.Numeric(6, 2), [Decimal("1.00"), Decimal("9999.99")]),
+    ("amount", sa.Numeric(1), [Decimal(1), Decimal(-1)]), ("amount", sa.Numeric(30, 20), [Decimal(1), Decimal(2)])])
+async def test_a_swap_where_little_fits(dsn: str, name: str, sql_type: Any, values: Any) -> None:
+    """A swap works in a column of few characters or digits: the value in between fits."""
+    model = ticket(**{name: sa.Column(sql_type, nullable=False, unique=True)})
+    async with Session(desk(Ticket, models={Ticket: model}), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Ticket, place), **{name: value}) for place, value in enumerate(values)))
+        await session.commit()
+        await edit(session, *(Update(at(Ticket, place), **{name: value}) for place, value in enumerate(values[::-1])))
+        assert (await session.check()).ok
+        await session.commit()
+        stored = await session.manager.reader.find(("desk", "ticket"), {})
+        assert {item._id: getattr(item, name) for item in stored} == dict(enumerate(values[::-1]))
+
+
+async def test_a_swap_of_parents(dsn: str) -> None:
+    """Two rows cannot swap parents that must be there and that no two may share: no spare value is a parent."""
+    model = ticket(whose=sa.Column(sa.BigInteger(), sa.ForeignKey("tickets._id"), nullable=False, unique=True))
+    async with Session(desk(Ticket, models={Ticket: model}), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Ticket, place), whose=place) for place in (1, 2)))
+        await session.commit()
+        await edit(session, *(Update(at(Ticket, place), whose=3 - place) for place in (1, 2)))
+        assert not (await session.check()).ok
+        with pytest.raises(CannotOrder, match="frees the value of whose"):
+            await session.commit()
+
+
+@pytest.mark.parametrize("other", ["CHECK (text <> '-')", "UNIQUE (text)", "UNIQUE (text) DEFERRABLE"])
+@pytest.mark.parametrize("schema", ["", "drawer."])
+async def test_a_name_that_two_constraints_have(
+    dsn: str, admin: asyncpg.Connection, other: str, schema: str,
+) -> None:
+    """What must be deferred is, though another constraint of the schema that cannot be has its name."""
+    class Slip(Resource):
+        _id = field(str)
+        above = field(str, references="self")
+
+    tables = {cls: f"{schema}{cls.__name__.lower()}s" for cls in (Slip, Note)}
+    async with Session(desk(Slip, Note, tables=tables), dsn=dsn):
+        pass
+    await admin.execute(f"ALTER TABLE {tables[Slip]} RENAME CONSTRAINT slips_above_fkey TO same; "
+                        f"ALTER TABLE {tables[Note]} ADD CONSTRAINT same {other}")
+    async with Session(desk(Slip, Note, tables=tables), dsn=dsn) as session:
+        await edit(session, Insert(at(Slip, "a"), above="b"), Insert(at(Slip, "b"), above="a"))
+        plan = session.plan()
+        named = '"same"' if not schema else '"drawer"."same"'
+        assert deferral(plan) == f"SET CONSTRAINTS {'ALL' if not other.endswith('DEFERRABLE') else named} DEFERRED"
+        assert (await session.check()).ok
+        await session.commit()
+        assert await admin.fetchval(f"SELECT count(*) FROM {tables[Slip]}") == 2
 
 
 # ------------------------------------------------------------------------------------------------ conditions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -141,12 +141,22 @@ async def test_kernels_that_race(dsn: str, count: int) -> None:
 
 async def test_a_creation_that_fails_leaves_nothing(connection: asyncpg.Connection) -> None:
     """When one table cannot be created none is, and the error has the server's words."""
-    class Odd(Resource):
-        xmin = field(int)
+    db = Gino()
 
-    with pytest.raises(DatabaseError, match='preparing the tables: column name "xmin" conflicts') as caught:
-        await prepare(connection, models_of(Owner, Odd))
-    assert isinstance(caught.value.__cause__, asyncpg.DuplicateColumnError)
+    class Row(db.Model):
+        __tablename__ = "odd"
+        _id = db.Column(pg.UUID(), primary_key=True)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.Text())
+        some = db.CheckConstraint("nothing > 0")
+
+    domain = Domain("bank")
+    domain.resource(Owner)
+    domain.resource(model=Row)(type("Odd", (Resource,), {}))
+    with pytest.raises(DatabaseError, match='preparing the tables: column "nothing" does not exist') as caught:
+        await prepare(connection, Models(Registry([domain])))
+    assert isinstance(caught.value.__cause__, asyncpg.UndefinedColumnError)
     assert await connection.fetchval("SELECT to_regclass('bank_owner')") is None
 
 
@@ -244,6 +254,21 @@ async def test_constraints_that_changed_are_told(connection: asyncpg.Connection)
         "database, but in the definition")
 
 
+@pytest.mark.parametrize(("column", "made"), [
+    ("rate numeric GENERATED ALWAYS AS (1.5) STORED", "expression"),
+    ("rate numeric GENERATED ALWAYS AS (1.5) VIRTUAL", "virtual expression"),
+    ("rate bigint GENERATED ALWAYS AS IDENTITY", "identity")])
+async def test_columns_that_cannot_be_written_are_told(connection: asyncpg.Connection, column: str, made: str) -> None:
+    """A field whose column only the database may fill does not fit: no row could be inserted."""
+    of_number = {"rate": field(int)} if made == "identity" else {"rate": field(Decimal | None)}
+    cls = type("Price", (Resource,), of_number)
+    await connection.execute(f"""CREATE TABLE bank_price (
+        _id uuid PRIMARY KEY, _created timestamptz, _updated timestamptz, _etag text, {column})""")
+    assert await different(connection, models_of(cls)) == (
+        'bank_price, for bank:price: the column "rate" is made by the database alone (GENERATED ALWAYS) and cannot be '
+        f"written: drop the field, or the {made} there",)
+
+
 async def test_nothing_is_created_beside_what_differs(connection: asyncpg.Connection) -> None:
     """When one table differs the missing ones are not created either; the error says that nothing is altered."""
     await connection.execute("CREATE TABLE bank_owner (_id uuid PRIMARY KEY)")
@@ -298,7 +323,7 @@ async def test_constraints_that_only_the_database_has(connection: asyncpg.Connec
         ("again", ("email", "_etag"), False, ""), ("bank_owner_email_key", ("email",), True, "")}
     assert {unique[:4] for unique in account.uniques} == {
         ("one", ("rate",), True, ""), ("alive", ("owner", "kind"), False, "(_deleted IS NULL)")}
-    assert set(account.foreign_keys) == {
+    assert {key[:5] for key in account.foreign_keys} == {
         ("bank_account_owner_fkey", ("owner",), ("bank", "owner"), ("_id",), True),
         ("mail", ("kind", "_etag"), ("bank", "owner"), ("email", "_etag"), False)}
     assert fresh["bank", "owner"].uniques == (("bank_owner_email_key", ("email",), True, ""),)
@@ -314,3 +339,67 @@ async def test_what_the_database_calls_by_another_name(connection: asyncpg.Conne
     await prepare(connection, models)
     assert [unique.name for unique in models.tables["bank", "owner"].uniques] == ["mails"]
     assert [key.name for key in models.tables["bank", "account"].foreign_keys] == ["whose"]
+
+
+# ------------------------------------------------------------------------------------------------ what it does itself
+
+@pytest.mark.parametrize(("kind", "sql_type", "alters", "limits"), [
+    (str, sa.Text(), False, (None, None)), (str, sa.String(4), False, (4, None)), (str, sa.CHAR(4), True, (4, None)),
+    (list[str], pg.ARRAY(sa.CHAR(4)), True, (4, None)), (Decimal, sa.Numeric(), False, (None, None)),
+    (Decimal, sa.Numeric(6, 2), True, (None, (6, 2))), (Decimal, sa.Numeric(3), True, (None, (3, 0))),
+    (list[Decimal], pg.ARRAY(sa.Numeric(6, 2)), True, (None, None)),
+    (datetime, pg.TIMESTAMP(timezone=True), False, (None, None)),
+    (datetime, pg.TIMESTAMP(timezone=True, precision=0), True, (None, None)),
+    (time, pg.TIME(precision=0), True, (None, None)), (timedelta, pg.INTERVAL(precision=0), True, (None, None))])
+async def test_columns_that_store_other_values(
+    connection: asyncpg.Connection, kind: Any, sql_type: Any, alters: bool, limits: Any,
+) -> None:
+    """The Tables tell whether a column rounds or pads what it is sent, and how much it holds."""
+    db = Gino()
+
+    class Row(db.Model):
+        __tablename__ = "rows"
+        _id = db.Column(pg.UUID(), primary_key=True)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.Text())
+        value = db.Column(sql_type)
+        other = db.Column(sa.Numeric(6, 2))     # which is no field
+
+    domain = Domain("bank")
+    domain.resource(model=Row)(type("Thing", (Resource,), {"value": field(kind)}))
+    models = Models(Registry([domain]))
+    for _ in range(2):      # made, and found
+        await prepare(connection, models)
+        (table,) = models.tables.values()
+        assert (table.alters, (table.columns[-1].length, table.columns[-1].digits)) == (alters, limits)
+
+
+async def test_tables_that_store_other_values(connection: asyncpg.Connection) -> None:
+    """The Tables tell which of them has a trigger or a rule of its own, and that there is a trigger at all."""
+    async def told() -> list[tuple[bool, bool]]:
+        models = models_of(Owner, Account)
+        await prepare(connection, models)
+        return [(table.triggers, table.alters) for table in models.tables.values()]
+
+    assert await told() == [(False, False), (False, False)]
+    await connection.execute("""
+        CREATE FUNCTION changed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER changed BEFORE UPDATE ON bank_owner FOR EACH ROW EXECUTE FUNCTION changed()""")
+    assert await told() == [(True, True), (True, False)]
+    await connection.execute("CREATE RULE nothing AS ON INSERT TO bank_account DO INSTEAD NOTHING")
+    assert await told() == [(True, True), (True, True)]
+
+
+@pytest.mark.parametrize(("action", "cascades"), [
+    ("", False), ("ON DELETE RESTRICT ON UPDATE RESTRICT", False), ("ON DELETE CASCADE", True),
+    ("ON DELETE SET NULL", True), ("ON DELETE SET DEFAULT", True), ("ON UPDATE CASCADE", True)])
+async def test_foreign_keys_that_cascade(connection: asyncpg.Connection, action: str, cascades: bool) -> None:
+    """The Tables tell of each foreign key whether the database itself changes or deletes a child for its parent."""
+    await prepare(connection, models_of(Owner, Account))
+    await connection.execute(f"""
+        ALTER TABLE bank_account DROP CONSTRAINT bank_account_owner_fkey;
+        ALTER TABLE bank_account ADD FOREIGN KEY (owner) REFERENCES bank_owner {action} DEFERRABLE""")
+    models = models_of(Owner, Account)
+    await prepare(connection, models)
+    assert [key.cascades for key in models.tables["bank", "account"].foreign_keys] == [cascades]

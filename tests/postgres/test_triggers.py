@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
+from gino import Gino
 
-from tests.editing import Note, edit
-from tests.postgres.rivals import A, B, C, notes, written
-from workbench import Delete, Insert, Session, Update
+from tests.editing import Note, at, desk, edit
+from tests.postgres.rivals import KINDS, A, B, C, notes, written
+from workbench import Delete, Insert, NotFound, Resource, Session, Update, field
 from workbench.errors import DatabaseError
 
 LEAVES_OUT = """
@@ -44,3 +46,83 @@ async def test_rows_that_are_not_written(session: Session, admin: asyncpg.Connec
     await written(session, Update(A, number=5))
     assert await notes(admin) == {"a": ("", 5), "b": ("", -1)}
     assert [item.number for item in await session.find(Note)] == [5, -1]
+
+
+async def test_what_a_trigger_stores_is_what_is_cached(dsn: str, session: Session, admin: asyncpg.Connection) -> None:
+    """Values that a trigger has changed are read again by the commit: the next plan starts from what is stored."""
+    await admin.execute("""
+        CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.text = upper(NEW.text); RETURN NEW; END $$;
+        CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON desk_note FOR EACH ROW EXECUTE FUNCTION shout()""")
+    async with Session(desk(*KINDS), dsn=dsn) as other:
+        await written(other, Insert(A, text="a"), Insert(B, text="b"))
+        assert [item.text for _, _, item in other.manager.items(Note)] == ["A", "B"]
+        await edit(other, Update(A, text="A"))
+        assert len(other.plan()) == 0
+        other.undo()
+        await written(other, Update(A, text="x"), Delete(B))
+        assert [item.text for _, _, item in other.manager.items(Note)] == ["X"]
+
+
+async def test_what_a_column_rounds_is_what_is_cached(dsn: str) -> None:
+    """Numbers that a column has rounded are read again by the commit, and by an apply: sums are those of the rows."""
+    db = Gino()
+
+    class Prices(db.Model):     # type: ignore[misc,name-defined]  # gino has no types
+        __tablename__ = "prices"
+        _id = db.Column(db.Text, primary_key=True)
+        amount = db.Column(db.Numeric(10, 2), nullable=False)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.Text)
+
+    class Price(Resource):
+        _id = field(str)
+        amount = field(Decimal)
+
+    domain = desk()
+    domain.resource(model=Prices)(Price)
+    async with Session(domain, dsn=dsn) as session:
+        target = at(Price, "a")
+        await edit(session, Insert(target, amount=Decimal("0.005")))
+        for _ in range(2):
+            await session.commit()
+            item = await session.fetch(target)
+            async with session.engine.acquire() as connection:
+                assert await connection.fetchval("SELECT amount FROM prices") == item.amount
+            await edit(session, Update(target, amount=item.amount + Decimal("0.004")))
+        saved = session.plan().saved()
+        session.undo()
+        await session.apply(saved)
+        assert (await session.fetch(target)).amount == Decimal("0.01")
+
+
+async def test_what_goes_with_its_parent_is_not_cached(dsn: str, admin: asyncpg.Connection) -> None:
+    """Rows that the database deletes or changes with a row that they refer to are read again, down to the last."""
+    class Top(Resource):
+        _id = field(str)
+
+    class Middle(Resource):
+        _id = field(str)
+        top = field(str | None, references=Top)
+
+    class Leaf(Resource):
+        _id = field(str)
+        middle = field(str | None, references=Middle)
+
+    async with Session(desk(Top, Middle, Leaf), dsn=dsn) as session:
+        await edit(session, Insert(at(Top, "t")), Insert(at(Middle, "m"), top="t"), Insert(at(Leaf, "l"), middle="m"))
+        await session.commit()
+    for child, parent, action in (("middle", "top", "CASCADE"), ("leaf", "middle", "SET NULL")):
+        await admin.execute(f"""
+            ALTER TABLE desk_{child} DROP CONSTRAINT desk_{child}_{parent}_fkey, ADD FOREIGN KEY ({parent})
+                REFERENCES desk_{parent} ON DELETE {action} DEFERRABLE""")
+    async with Session(desk(Top, Middle, Leaf), dsn=dsn) as session:
+        await session.fetch(at(Middle, "m"))
+        leaf = await session.fetch(at(Leaf, "l"))
+        assert leaf.middle == "m"
+        await edit(session, Delete(at(Top, "t")))
+        await session.commit()
+        assert (await session.fetch(at(Leaf, "l"))).middle is None
+        with pytest.raises(NotFound):
+            await session.fetch(at(Middle, "m"))

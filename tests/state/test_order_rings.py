@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
@@ -105,6 +106,58 @@ def test_a_ring_of_values_that_cannot_be_null() -> None:
                      change(seat("b", row="s", number=2), seat("b", row="r", number=1))]), table(PLACE))
     (parked,) = (one for rank in order.ranks for one in rank if one.part)
     assert list(parked.parked or ()) == ["row"]
+
+
+def swap(field_: str, one: Any, other: Any, *rest: Any, **limits: Any) -> list[Any]:
+    """The spare values of a swap of two values, in a column with limits; ``rest`` are values of further changes."""
+    tables = table(Unique("it", (field_,)), *(rule for rule in rest if isinstance(rule, ForeignKey)), required=("who",))
+    columns = tuple(column._replace(**limits) if column.field == field_ else column for column in tables[SEAT].columns)
+    changes = [moved("a", field_, one, other), moved("b", field_, other, one),
+               *(change(None, seat(str(value), **{field_: value})) for value in rest if isinstance(value, str))]
+    order = ordered(Rank.of(changes), {SEAT: tables[SEAT]._replace(columns=columns)})
+    return [(one.parked or {})[field_] for rank in order.ranks for one in rank if one.part] or list(order.tangles)
+
+
+@pytest.mark.parametrize("length", [1, 2, 10, 42, 43])
+def test_a_spare_text_fits(length: int) -> None:
+    """The value that nobody has is as short as the column asks for."""
+    (spare,) = swap("who", "x", "y", length=length)
+    assert 0 < len(spare) <= length
+    assert spare.startswith("parked " if length >= 43 else "~")
+
+
+def test_a_spare_value_is_in_no_row_of_the_plan() -> None:
+    """Another one is taken where a row of the plan has it; where all are in use, the ring stays."""
+    (spare,) = swap("who", "x", "y", length=2)
+    (another,) = swap("who", "x", "y", spare, length=2)
+    assert another not in (spare, "x", "y")
+    (tangle,) = swap("who", "x", "y", "~", length=1)
+    assert "which frees the value of who (unique it)" in tangle
+
+
+def test_a_spare_value_is_no_parent() -> None:
+    """A value that must name a parent cannot be given up for one that nobody has."""
+    (tangle,) = swap("who", "x", "y", ForeignKey("whose", ("who",), SEAT))
+    assert "which frees the value of who (unique it)" in tangle
+
+
+@pytest.mark.parametrize("digits", [(1, 0), (6, 2), (2, 4), (3, -2), (1000, 500)])
+def test_a_spare_number_fits(digits: tuple[int, int]) -> None:
+    """The number that nobody has has as many digits as the column, and no more of them after the point."""
+    (spare,) = swap("number", 1, 2, digits=digits, kind=kind_of(Decimal), type="numeric")
+    assert spare == round(spare, digits[1])
+    assert 0 < abs(spare) < Decimal(10) ** (digits[0] - digits[1])
+
+
+def test_many_spare_values_are_all_different() -> None:
+    """Several rings on a column with few values: no two rows are parked on one."""
+    changes = [moved(f"{sign}{place}", "who", *(pair if sign == "a" else pair[::-1]))
+               for place in range(12) for pair in [(f"x{place}", f"y{place}")] for sign in "ab"]
+    tables = table(Unique("it", ("who",)), required=("who",))
+    columns = tuple(column._replace(length=2) if column.field == "who" else column for column in tables[SEAT].columns)
+    order = ordered(Rank.of(changes), {SEAT: tables[SEAT]._replace(columns=columns)})
+    spares = [(one.parked or {})["who"] for rank in order.ranks for one in rank if one.part]
+    assert len(set(spares)) == len(spares) == 12
 
 
 def test_half_a_composite_value_is_free() -> None:

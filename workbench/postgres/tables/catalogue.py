@@ -21,6 +21,12 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'length', CASE WHEN a.atttypmod > 4 AND a.atttypid IN (
                                        'varchar'::regtype, 'bpchar'::regtype, 'varchar[]'::regtype, 'bpchar[]'::regtype)
                                   THEN a.atttypmod - 4 END,
+                   'digits', CASE WHEN a.atttypmod >= 4 AND a.atttypid = 'numeric'::regtype
+                                  THEN json_build_array((a.atttypmod - 4) >> 16,
+                                                        ((a.atttypmod - 4 & 2047) # 1024) - 1024) END,
+                   'rounds', a.atttypmod >= 0 AND a.atttypid NOT IN ('varchar'::regtype, 'varchar[]'::regtype),
+                   'made', CASE WHEN a.attgenerated = 's' THEN 'expression' WHEN a.attidentity = 'a' THEN 'identity'
+                                WHEN a.attgenerated = 'v' THEN 'virtual expression' END,
                    'filled', a.atthasdef OR a.attidentity <> '',
                    'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
                                 WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) ORDER BY a.attnum)
@@ -34,7 +40,8 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'parent_columns', (SELECT json_agg(a.attname ORDER BY k.place)
                                         FROM unnest(f.confkey) WITH ORDINALITY AS k(num, place)
                                         JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num),
-                   'deferrable', f.condeferrable))
+                   'deferrable', f.condeferrable,
+                   'cascades', f.confdeltype NOT IN ('a', 'r') OR f.confupdtype NOT IN ('a', 'r')))
           FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS foreign_keys,
        (SELECT json_agg(json_build_object(
                    'name', (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid),
@@ -54,6 +61,12 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'columns', (SELECT json_agg(a.attname) FROM pg_attribute a
                                 WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey))))
           FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c')::text AS checks,
+       (SELECT json_agg(k.conname) FROM pg_constraint k
+         WHERE k.conrelid = c.oid AND k.condeferrable
+           AND EXISTS (SELECT FROM pg_constraint other WHERE other.conname = k.conname
+                          AND other.connamespace = k.connamespace AND NOT other.condeferrable))::text AS stiff,
+       c.relhasrules OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS alters,
+       row_security_active(c.oid) AS guarded,
        EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal) AS triggers
   FROM json_array_elements_text($1::text::json) AS wanted(name)
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
@@ -70,7 +83,9 @@ class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
-    ``triggers`` says whether the whole database has any: what is written here may reach those of other tables."""
+    ``triggers`` says whether the whole database has any: what is written here may reach those of other tables;
+    ``alters`` whether this one has a trigger or a rule. Of a column, ``made`` says by what the database alone makes its
+    values, such as an ``expression``; ``rounds`` whether it may store others than it is sent."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.oid: int | None = row["oid"]
@@ -82,6 +97,8 @@ class Stored:
         self.indexes: frozenset[str] = frozenset(json.loads(row["indexes"] or "[]"))
         self.checks: dict[str, dict[str, Any]] = json.loads(row["checks"] or "{}")
         self.triggers: bool = row["triggers"]
+        self.alters, self.guarded = bool(row["alters"]), bool(row["guarded"])
+        self.stiff: frozenset[str] = frozenset(json.loads(row["stiff"] or "[]"))
 
     @property
     def is_table(self) -> bool:

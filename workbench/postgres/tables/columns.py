@@ -32,6 +32,10 @@ PG_TYPES: Mapping[Any, tuple[Any, str]] = MappingProxyType({
 })
 
 
+# What Postgres keeps of every row in columns of its own: no other column of a table can have such a name.
+SYSTEM = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
+
+
 def column_type(kind: Kind) -> tuple[Any, str] | None:
     """The SQLAlchemy type and the Postgres type of a kind's column; None where there is none: ``object``.
 

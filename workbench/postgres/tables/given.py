@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from workbench.domain.definitions import Definition
 from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind
 from workbench.domain.registry import Kindred
-from workbench.postgres.tables.columns import column_type, constraint_name
+from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 # What SQLAlchemy writes and what Postgres calls it. Without lengths: a cast to varchar(3) cuts silently, and a cast
@@ -66,9 +66,15 @@ def fitted(
         reason = _misfit(declared.kind, column.type)
         if reason:
             faults.append(f'{label}: the field "{field}" is {declared.kind.name}, but {reason}')
+        if column.computed is not None:
+            faults.append(f'{label}: the field "{field}" cannot be written: the database makes its column in '
+                          f"{model.__name__}; drop the field, or the Computed")
         columns.append(Column(field, column.name, type_name(column.type), declared.kind, bool(column.nullable)))
     matched = {column.name for column in columns}
     for column in table.columns:
+        if column.name in SYSTEM and not column.system:
+            faults.append(f'{label}: the column "{column.name}" of {model.__name__} has a name that Postgres keeps for '
+                          "itself in every table; give it another")
         if not column.nullable and column.name not in matched and not _filled(column, table):
             own = ("; the default= it has is applied by SQLAlchemy alone, not by the database"
                    if column.default is not None else "")

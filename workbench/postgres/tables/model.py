@@ -21,7 +21,7 @@ from workbench.domain.kinds import EnumKind, OptionalKind
 from workbench.domain.registry import Kindred, Registry
 from workbench.errors import DefinitionError, WorkbenchError
 from workbench.postgres.tables.columns import PG_TYPES as PG_TYPES
-from workbench.postgres.tables.columns import column_type, constraint_name
+from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
 from workbench.postgres.tables.given import fitted
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
@@ -128,6 +128,9 @@ class Models:
             if len(field.encode()) > 63:
                 faults.append(f'{label}: the field "{field}" has a name of more than 63 bytes, which Postgres cuts; '
                               "give it a shorter one")
+            if field in SYSTEM:
+                faults.append(f'{label}: the field "{field}" has a name that Postgres keeps for itself in every table; '
+                              "give it another")
             columns.append(Column(field, field, types[1], declared.kind, isinstance(declared.kind, OptionalKind)))
             if declared.unique:
                 uniques.append(Unique(constraint_name(name, field, "key"), (field,), deferrable=True))

@@ -98,6 +98,9 @@ def _column_differs(table: Table, column: Column, there: Stored) -> Iterator[str
         return
     if found["type"].lower() != column.type.lower():
         yield f'the column "{column.name}" is {found["type"]} in the database, but {column.type} in the definition'
+    if found["made"]:
+        yield (f'the column "{column.name}" is made by the database alone (GENERATED ALWAYS) and cannot be written: '
+               f"drop the field, or the {found['made']} there")
     # The State stamps every row, so that a stamp (but that of a soft delete) is never None when it is written.
     none = isinstance(column.kind, OptionalKind) and (not column.field.startswith("_") or column.field == "_deleted")
     if none and found["not_null"]:
@@ -135,12 +138,15 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
         if parent is not None and fields.keys() >= {*key["columns"]} and theirs.keys() >= {*key["parent_columns"]}:
             keys.append(ForeignKey(
                 key["name"], tuple(fields[name] for name in key["columns"]), parent.kindred,
-                tuple(theirs[name] for name in key["parent_columns"]), key["deferrable"]))
+                tuple(theirs[name] for name in key["parent_columns"]), key["deferrable"], key["cascades"]))
     for unique in there.uniques:
         if not unique["primary"] and fields.keys() >= {*unique["columns"]}:
             uniques.append(Unique(unique["name"], tuple(fields[name] for name in unique["columns"]),
                                   unique["deferrable"], unique["where"] or ""))
-    columns = tuple(column._replace(nullable=column.nullable and not there.columns[column.name]["not_null"])
-                    for column in table.columns)
-    return table._replace(columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)),
-                          triggers=there.triggers)
+    found = [there.columns[column.name] for column in table.columns]
+    columns = tuple(column._replace(
+        nullable=column.nullable and not it["not_null"], length=it["length"], digits=it["digits"] and (*it["digits"],))
+        for column, it in zip(table.columns, found, strict=True))
+    return table._replace(
+        columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), triggers=there.triggers,
+        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded, stiff=there.stiff)

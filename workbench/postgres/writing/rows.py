@@ -18,10 +18,13 @@ def expects_null(rows: Sequence[tuple[Any, ...]]) -> bool:
 
 def deferral(plan: Plan) -> str | None:
     """``SET CONSTRAINTS … DEFERRED`` for what the plan's order relies on; None when it relies on nothing."""
-    names = sorted({_constraint(table, name) for table in plan.tables.values()
-                    for name, deferrable in (*((key.name, key.deferrable) for key in table.foreign_keys),
-                                             *((unique.name, unique.deferrable) for unique in table.uniques))
-                    if deferrable and name in plan.order.deferred})
+    found = [(table, name) for table in plan.tables.values()
+             for name, deferrable in (*((key.name, key.deferrable) for key in table.foreign_keys),
+                                      *((unique.name, unique.deferrable) for unique in table.uniques))
+             if deferrable and name in plan.order.deferred]
+    if any(name in table.stiff for table, name in found):
+        return "SET CONSTRAINTS ALL DEFERRED"       # which alone passes over those that cannot be
+    names = sorted({_constraint(table, name) for table, name in found})
     return f"SET CONSTRAINTS {', '.join(names)} DEFERRED" if names else None
 
 

@@ -9,7 +9,7 @@ parent up before (it is *parked*). A ring that cannot be opened is kept as ``tan
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,10 +17,13 @@ from uuid import UUID, uuid5
 
 from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
+from workbench.domain.resource import Target
 from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.dependencies import Reason, reasons
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
+
+_ATTEMPTS = 64      # at a value that is not in use
 
 
 class Order(NamedTuple):
@@ -55,6 +58,7 @@ class _Ordering:
         self.edges: dict[int, dict[int, list[Reason | None]]] = defaultdict(dict)
         self.reasons: dict[int, list[Reason]] = defaultdict(list)
         self.deferred: set[str] = set()
+        self._used: dict[tuple[Kindred, str], set[Any]] = {}    # the values of those fields that needed a spare one
         for reason in found:
             self.edges[reason.before].setdefault(reason.after, []).append(reason)
             self.reasons[reason.after].append(reason)
@@ -171,8 +175,10 @@ class _Ordering:
         fields = self._nullable(freer, reason.rule.fields)[:1]
         parked: dict[str, Any] = dict.fromkeys(fields)
         if not fields:
+            table = self._tables[self.nodes[freer].target[:2]]
+            named = {field for key in table.foreign_keys for field in key.fields}       # a spare value is no parent
             for field in reason.rule.fields:
-                spare = _spare(self._column(freer, field), self.nodes[freer])
+                spare = None if field in named else self._spare(freer, field)
                 if spare is not None:
                     parked = {field: spare}
                     break
@@ -182,6 +188,19 @@ class _Ordering:
         self._add(parking, before=(freer, taker))
         self._take(freer, taker, reason)
         return True
+
+    def _spare(self, node: int, field: str) -> Any:
+        """A value that no row of the plan has, nor likely any other; None where there is none."""
+        target = self.nodes[node].target
+        if (target[:2], field) not in self._used:
+            targets, *sides = self._given.columns
+            self._used[target[:2], field] = {
+                getattr(item, field) for side in sides for one, item in zip(targets, side, strict=True)
+                if item is not None and one[:2] == target[:2]}
+        used = self._used[target[:2], field]
+        spare = next((one for one in _spares(self._column(node, field), target) if one not in used), None)
+        used.add(spare)
+        return spare
 
     def _inside(self, ring: set[int]) -> list[tuple[int, int, Reason]]:
         """The reasons for which the nodes of a ring wait for each other."""
@@ -208,20 +227,25 @@ class _Ordering:
         return tuple(field for field in fields if self._column(node, field).nullable)
 
 
-def _spare(column: Column, change: Change) -> Any:
-    """A value that no other row has, made of the item's own identifier; None for kinds that have too few."""
+def _spares(column: Column, target: Target) -> Iterator[Any]:
+    """Values that fit into a column and are unlike those in use, made of an item's identifier; none for kinds that have
+    too few."""
     kind = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
-    unlikely = uuid5(UUID(int=0), str(change.target))
-    if kind.annotation is str:
-        return f"parked {unlikely}"
-    if kind.annotation is UUID:
-        return unlikely
-    if kind.annotation is int and column.type in ("bigint", "integer"):
-        return -(unlikely.int % 2**(62 if column.type == "bigint" else 30)) - 1
-    if kind.annotation is datetime:
-        return datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=unlikely.int % 10**15)
-    if kind.annotation is Decimal:
-        return Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
-    if kind.annotation is date:
-        return date.fromordinal(1 + unlikely.int % 300_000)
-    return None
+    for attempt in range(_ATTEMPTS):
+        unlikely = uuid5(UUID(int=attempt), str(target))
+        if kind.annotation is str:
+            text = f"parked {unlikely}"
+            yield text if column.length is None or len(text) <= column.length else f"~{unlikely.hex}"[:column.length]
+        elif kind.annotation is UUID:
+            yield unlikely
+        elif kind.annotation is int and column.type in ("bigint", "integer"):
+            yield -(unlikely.int % 2**(62 if column.type == "bigint" else 30)) - 1
+        elif kind.annotation is datetime:
+            yield datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=unlikely.int % 10**15)
+        elif kind.annotation is Decimal and column.digits is not None:
+            digits, scale = column.digits
+            yield Decimal(-(unlikely.int % (10**min(digits, 12) - 1)) - 1).scaleb(-scale)
+        elif kind.annotation is Decimal:
+            yield Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
+        elif kind.annotation is date:
+            yield date.fromordinal(1 + unlikely.int % 300_000)

@@ -12,23 +12,31 @@ from workbench.domain.registry import Kindred
 
 
 class Column(NamedTuple):
-    """One field and its column: ``type`` as Postgres writes it (``"timestamp with time zone"``, ``"uuid[]"``)."""
+    """One field and its column: ``type`` as Postgres writes it (``"timestamp with time zone"``, ``"uuid[]"``).
+
+    Where the database limits them, ``length`` is that of a text, and ``digits`` are those of a number: all of them, and
+    those after the point."""
 
     field: str
     name: str
     type: str
     kind: Kind
     nullable: bool = True
+    length: int | None = None
+    digits: tuple[int, int] | None = None
 
 
 class ForeignKey(NamedTuple):
-    """Fields of a child that name a parent: they must equal the parent's ``parent_fields``, or one of them be None."""
+    """Fields of a child that name a parent: they must equal the parent's ``parent_fields``, or one of them be None.
+
+    ``cascades`` says whether the database itself changes or deletes the child when its parent goes or changes."""
 
     name: str
     fields: tuple[str, ...]
     parent: Kindred
     parent_fields: tuple[str, ...] = ("_id",)
     deferrable: bool = False
+    cascades: bool = False
 
 
 class Unique(NamedTuple):
@@ -45,7 +53,10 @@ class Unique(NamedTuple):
 class Table(NamedTuple):
     """The table of one resource; ``name`` may be qualified by its schema.
 
-    ``triggers`` says whether the database has any, which may do anything when rows are written."""
+    ``triggers`` says whether the database has any, which may do anything when rows are written; ``alters`` whether it
+    may store other values in the rows of this table than those that are sent: a trigger or a rule of its own, a column
+    that rounds or pads; ``guarded`` whether policies of row-level security hold for us. ``stiff`` are the names of
+    constraints that can be deferred, but not by their names: another one of the schema has the same, and cannot."""
 
     kindred: Kindred
     name: str
@@ -55,6 +66,9 @@ class Table(NamedTuple):
     uniques: tuple[Unique, ...] = ()
     model: Any = None       # the gino model, for those who query
     triggers: bool = True       # as long as it is not known
+    alters: bool = False
+    guarded: bool = False
+    stiff: frozenset[str] = frozenset()
 
     @property
     def quoted(self) -> str:

@@ -1,0 +1,44 @@
+"""Row-level security: what a commit does as a role that policies hold for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from tests.editing import Note, at, desk, edit
+from workbench import Insert, Session
+from workbench.errors import DatabaseError
+
+ROLE = "workbench_guarded"
+
+
+@pytest.fixture
+async def guarded(dsn: str, admin: asyncpg.Connection) -> AsyncIterator[str]:
+    """The DSN of a role that may write notes, but none called z."""
+    async with Session(desk(Note), dsn=dsn):
+        pass
+    await admin.execute(f"""
+        CREATE ROLE {ROLE} LOGIN;
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE};
+        ALTER TABLE desk_note ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY readers ON desk_note FOR SELECT USING (true);
+        CREATE POLICY writers ON desk_note FOR INSERT WITH CHECK (_id <> 'z')""")
+    yield dsn.replace("postgres@", f"{ROLE}@")
+    await admin.execute(f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
+
+
+async def test_many_new_rows_under_policies(dsn: str, guarded: str) -> None:
+    """Where policies hold, new rows go one by one, for Postgres takes no COPY then; where they do not, by COPY."""
+    async with Session(desk(Note), dsn=guarded) as session:
+        assert session.models.tables["desk", "note"].guarded
+        await edit(session, *(Insert(at(Note, key), number=place) for place, key in enumerate("abc")))
+        assert (await session.check()).ok
+        await session.commit()
+        await edit(session, Insert(at(Note, "d")), Insert(at(Note, "z")))
+        with pytest.raises(DatabaseError, match="violates row-level security policy"):
+            await session.commit()
+    async with Session(desk(Note), dsn=dsn) as owner:
+        assert not owner.models.tables["desk", "note"].guarded
+        assert [(note._id, note.number) for note in await owner.find(Note)] == [("a", 0), ("b", 1), ("c", 2)]

@@ -1,0 +1,47 @@
+"""Reread: what a database made of the rows that were written, where that may be something else than it was sent: a
+trigger changed them, a column rounds or pads, or rows that refer to them went or changed with them.
+
+Nothing of that changes an etag: what is cached would be wrong, and nobody would find out.
+"""
+
+from __future__ import annotations
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Target
+from workbench.errors import DatabaseError
+from workbench.postgres.query import PostgresReader
+from workbench.state.manager import StateManager
+from workbench.state.planning.plan import Plan
+
+
+async def reread(reader: PostgresReader, manager: StateManager, plan: Plan) -> None:
+    """Caches items anew that a plan, which was just written, may have left otherwise than it says. Those that cannot be
+    read now are not cached: they will be when they are asked for."""
+    targets = _altered(manager, plan)
+    read = False
+    try:
+        for kindred in sorted({target[:2] for target in targets}):
+            some = [target for target in targets if target[:2] == kindred]
+            stored = {item._id: item for item in await reader.load(kindred, [target.identifier for target in some])}
+            for target in some:
+                manager.take(target, stored.get(target.identifier))
+        read = True
+    except DatabaseError:
+        pass        # that the plan was written is said all the same
+    finally:
+        if not read:
+            for target in targets:
+                manager.take(target, None)
+
+
+def _altered(manager: StateManager, plan: Plan) -> list[Target]:
+    """The cached items that may be stored otherwise: written ones, and those that refer to such as went or changed."""
+    touched: set[Kindred] = {block.targets[0][:2] for block in plan.blocks if block.kind != "insert"}
+    below: set[Kindred] = set()
+    while found := {kindred for kindred, table in plan.tables.items() if kindred not in below and any(
+            key.cascades and key.parent in touched | below for key in table.foreign_keys)}:
+        below |= found
+    written = {target for block in plan.blocks if plan.tables[block.targets[0][:2]].alters for target in block.targets}
+    if not written and not below:
+        return []
+    return [target for target in manager.cache.items if target in written or target[:2] in below]
