@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.editing import Note, at, desk, edit
-from workbench import Insert, Session
+from workbench import Conflict, Insert, Session, Update
 from workbench.errors import DatabaseError
 
 ROLE = "workbench_guarded"
@@ -42,3 +42,23 @@ async def test_many_new_rows_under_policies(dsn: str, guarded: str) -> None:
     async with Session(desk(Note), dsn=dsn) as owner:
         assert not owner.models.tables["desk", "note"].guarded
         assert [(note._id, note.number) for note in await owner.find(Note)] == [("a", 0), ("b", 1), ("c", 2)]
+
+
+async def test_a_row_that_may_be_read_but_not_written(dsn: str, guarded: str) -> None:
+    """A row that was only read is verified where no policy lets it be locked; the check says what the commit does."""
+    async with Session(desk(Note), dsn=dsn) as owner:
+        await edit(owner, Insert(at(Note, "a")))
+        await owner.commit()
+        async with Session(desk(Note), dsn=guarded) as session:
+            await edit(session, Insert(at(Note, "b")), reads=[at(Note, "a")])
+            assert (await session.check()).ok
+            await edit(owner, Update(at(Note, "a"), number=1))
+            await owner.commit()
+            found = await session.check()
+            assert [violation.kind for violation in found.violations] == ["read"]
+            assert "changed since" in found.violations[0].detail
+            with pytest.raises(Conflict):
+                await session.commit()
+            await session.rebase()
+            await session.commit()
+        assert len(await owner.find(Note)) == 2
