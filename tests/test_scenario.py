@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given as hypothesis_given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from workbench import Command, Delete, Domain, Event, Insert, Invalid, Rejected, Target, Update, given
 from workbench.errors import DefinitionError, NotFound
@@ -24,6 +29,8 @@ from workbench.examples.bank import (
     Withdrawn,
     bank,
 )
+from workbench.scenario import _pairs
+from workbench.state.retelling.trial import BEGINNING
 
 ADA = Account(_id=UUID(int=100), owner="Ada", balance=10)
 BOB = Account(_id=UUID(int=200), owner="Bob")
@@ -122,6 +129,59 @@ def test_scenarios_that_cannot_be_tried() -> None:
         given(bank, "Ada")      # type: ignore[arg-type]
     with pytest.raises(Invalid, match="say what is expected"):
         given(bank, ADA).when(Deposit(amount=1), on=ADA).then()
+
+
+def test_two_go_on_from_one_outcome() -> None:
+    """Each command that is issued on an outcome finds it as it was, whatever else was issued on it: the same items, the
+    same clock, the same identifiers."""
+    opened = given(bank).when(OpenAccount(owner="Ada"))
+    assert opened.step is not None
+    ada = opened.step.target
+    for _ in range(2):
+        opened.when(Deposit(amount=1), on=ada).then(response={"balance": 1})
+        opened.when(Deposit(amount=2), on=ada).when(Withdraw(amount=5), on=ada).then(
+            refused="less than 5", plan=[Insert(ada, owner="Ada", balance=2)])
+        bob = opened.when(OpenAccount(owner="Bob")).then(response={"account": UUID(int=3)})
+        assert bob.step is not None
+        assert bob.step.at == BEGINNING + timedelta(seconds=1)
+        bob.then(plan=[Insert(ada, balance=0), Insert(Account, owner="Bob")])
+    opened.then(plan=[Insert(ada, owner="Ada", balance=0)])
+
+
+def test_who_and_when() -> None:
+    """A command is issued by a user and at a moment of its own, which the next one has not; a naive one is refused."""
+    noon = datetime(2020, 1, 1, 12, tzinfo=UTC)
+    sara = given(bank, user="ada").when(OpenAccount(owner="Sara"), user="bob", at=noon)
+    tara = sara.when(OpenAccount(owner="Tara"))
+    assert sara.step is not None
+    assert tara.step is not None
+    assert [(step.user, step.at) for step in (sara.step, tara.step)] == [("bob", noon), ("ada", BEGINNING)]
+    with pytest.raises(Invalid, match="at: .*zone"):
+        sara.when(OpenAccount(owner="Tara"), at=datetime(2020, 1, 1))
+
+
+@pytest.mark.parametrize("expected", [*permutations([{}, {"owner": "Ada"}, {"owner": "Ada", "balance": 5}])])
+def test_the_plan_is_expected_in_any_order(expected: Any) -> None:
+    """What fits several changes is taken for one that nothing else fits, in whatever order they are named; what is too
+    much is told."""
+    outcome = given(bank)
+    for owner in ("Ada", "Bob", "Ada"):
+        outcome = outcome.when(OpenAccount(owner=owner))
+    outcome = outcome.when(Deposit(amount=5), on=outcome.step.target)
+    outcome.then(plan=[Insert(Account, **values) for values in expected])
+    with pytest.raises(AssertionError, match="  - insert account owner='Eve'"):
+        outcome.then(plan=[Insert(Account, owner="Eve"), *(Insert(Account, **values) for values in expected)])
+
+
+@settings(max_examples=100, deadline=None)
+@hypothesis_given(fits=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), max_size=4))
+def test_as_many_are_paired_as_can_be(fits: list[list[bool]]) -> None:
+    """No other way to pair what was expected with what happened pairs more of it."""
+    pairs = _pairs(list(range(len(fits))), list(range(4)), lambda one, other: fits[one][other])
+    assert all(fits[one][other] for one, other in pairs.items())
+    assert len(set(pairs.values())) == len(pairs)
+    assert len(pairs) == max(sum(fits[one][other] for one, other in enumerate(places[:len(fits)]))
+                             for places in permutations(range(4)))
 
 
 async def test_within_a_running_loop() -> None:

@@ -7,22 +7,21 @@
             events=[Withdrawn(amount=4)], plan=[Update(ada, balance=6)], response={"balance": 6})
 
 ``given`` takes the domains, the items that are stored, and commands that ran before; ``when`` issues one command in
-memory; ``then`` compares what came of it, and says line by line what is otherwise. Clock and identifiers repeat.
+memory; ``then`` compares what came of it, and says line by line what is otherwise. Clock and identifiers repeat. An
+outcome is a value: a further ``when`` goes on from there, and another one from there as well.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from difflib import ndiff
-from itertools import count
-from typing import Any, Self, TypeVar
+from itertools import chain
+from typing import Any, Self
 from uuid import UUID
 
-from workbench.domain.convert import Refused
+from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.datadef import MISSING, same, values_of
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event
@@ -30,13 +29,9 @@ from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
-from workbench.state.manager import StateManager
 from workbench.state.planning.change import Change
-from workbench.state.reader import MemoryReader
+from workbench.state.retelling.trial import Place, Trial, to_its_end
 from workbench.state.step import Step
-
-T = TypeVar("T")
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def given(
@@ -62,77 +57,84 @@ def given(
         stored[Target(known.domain, known.key, item.identifier)] = (
             item if item._etag is not None else item.set(_etag="stored"))
 
-    def manager() -> StateManager:
-        ticks, numbers = count(), count(1)
-        return StateManager(
-            registry, MemoryReader(stored), user=user, identifiers=identifiers or (lambda: UUID(int=next(numbers))),
-            clock=clock or (lambda: BEGINNING + timedelta(seconds=next(ticks))))
-
-    return Given(manager, commands)
+    return Given(lambda: Trial(registry, stored, user=user, clock=clock, identifiers=identifiers), commands)
 
 
 class Given:
     """What is there before; each ``when`` begins there anew."""
 
-    def __init__(self, manager: Callable[[], StateManager], commands: Sequence[Command]) -> None:
-        self._manager, self._commands = manager, commands
+    def __init__(self, trial: Callable[[], Trial], commands: Sequence[Command]) -> None:
+        self._trial, self._commands = trial, commands
 
-    def when(self, command: Command, *, on: Any = None, made: Sequence[Target] = ()) -> Outcome:
+    def when(
+        self, command: Command, *, on: Any = None, made: Sequence[Target] = (), user: str | None = None,
+        at: datetime | None = None,
+    ) -> Outcome:
         """Issues a command, on what it is on; a refusal is kept for ``then``, and any other error is raised.
 
-        ``made`` are the targets to be made up for it, in order; else they are made by the identifiers."""
+        ``made`` are the targets to be made up for it, in order; else they are made by the identifiers. ``user`` issues
+        it ``at`` a moment (aware); else the user who was given, by the clock. Raises Invalid for a naive moment."""
         __tracebackhide__ = True
-        return _run(self._when(command, on, made))
+        return to_its_end(self._when(command, on, made, user, at))
 
-    async def _when(self, command: Command, on: Any, made: Sequence[Target]) -> Outcome:
+    async def _when(
+        self, command: Command, on: Any, made: Sequence[Target], user: str | None, at: datetime | None,
+    ) -> Outcome:
         __tracebackhide__ = True
-        manager = self._manager()
+        trial = self._trial()
         for earlier in self._commands:
             try:
-                await manager.issue(earlier)
+                await trial.manager.issue(earlier)
             except WorkbenchError as error:
                 raise AssertionError(f"given {earlier!r}, which was refused: {_told(error)}") from error
-        _store(manager)
-        return await _issued(manager, command, on, made)
+        _store(trial)
+        return await _issued(trial, trial.place, command, on, made, user, at)
 
 
-def _store(manager: StateManager) -> None:
+def _store(trial: Trial) -> None:
     """Takes what was given as stored, so that the plan is the command's own."""
-    plan = manager.plan()
-    reader = manager.reader
-    assert isinstance(reader, MemoryReader)
+    plan = trial.manager.plan()
     for change in plan.changes:
         if change.after is None:
-            reader.items.pop(change.target, None)
+            trial.reader.items.pop(change.target, None)
         else:
-            reader.items[change.target] = change.after
+            trial.reader.items[change.target] = change.after
     if plan.steps:
-        manager.settle(plan)
+        trial.manager.settle(plan)
 
 
-async def _issued(manager: StateManager, command: Command, on: Any, made: Sequence[Target]) -> Outcome:
+async def _issued(
+    trial: Trial, place: Place, command: Command, on: Any, made: Sequence[Target], user: str | None,
+    at: datetime | None,
+) -> Outcome:
     __tracebackhide__ = True
     try:
-        step = await manager.issue(command, on=on, made=made)
+        moment = None if at is None else to_datetime(at)
+    except Refused as refusal:
+        raise Invalid("when", [Problem("at", at, str(refusal))]) from None
+    try:
+        step = await trial.issue(place, command, on=on, made=made, user=user, at=moment)
     except WorkbenchError as error:
-        return Outcome(manager, command, None, error)
-    return Outcome(manager, command, step, None)
+        return Outcome(trial, command, None, error)
+    return Outcome(trial, command, step, None)
 
 
 class Outcome:
     """What came of a command: its ``step`` or the ``error`` that refused it, and the ``plan`` of all that was changed
-    since what was given. A further ``when`` goes on from here."""
+    since what was given. Each further ``when`` goes on from here."""
 
-    def __init__(
-        self, manager: StateManager, command: Command, step: Step | None, error: WorkbenchError | None,
-    ) -> None:
-        self._manager, self.command, self.step, self.error = manager, command, step, error
-        self.plan = manager.plan()
+    def __init__(self, trial: Trial, command: Command, step: Step | None, error: WorkbenchError | None) -> None:
+        self._trial, self._place = trial, trial.place
+        self.command, self.step, self.error = command, step, error
+        self.plan = trial.manager.plan()
 
-    def when(self, command: Command, *, on: Any = None, made: Sequence[Target] = ()) -> Outcome:
+    def when(
+        self, command: Command, *, on: Any = None, made: Sequence[Target] = (), user: str | None = None,
+        at: datetime | None = None,
+    ) -> Outcome:
         """Issues another command on top, as ``Given.when`` does."""
         __tracebackhide__ = True
-        return _run(_issued(self._manager, command, on, made))
+        return to_its_end(_issued(self._trial, self._place, command, on, made, user, at))
 
     def then(
         self, *, events: Iterable[Event] | None = None, plan: Iterable[Mutation] | None = None,
@@ -183,13 +185,6 @@ class Outcome:
         return [] if fits else ["refusal", f"  - {expected}", f"  + {_told(self.error)}"]
 
 
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end on a loop of its own in a thread of its own: in a cell, in an async test, in a script."""
-    __tracebackhide__ = True
-    with ThreadPoolExecutor(1, "scenario") as executor:
-        return executor.submit(asyncio.run, coroutine).result()
-
-
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
@@ -201,19 +196,45 @@ def _differing(
     line: Callable[[Any], str], *, ordered: bool,
 ) -> list[str]:
     """The lines that differ; what fits is told in the words of what happened, so that it is no difference."""
-    rest = list(happened)
-    wanted = []
-    for place, one in enumerate(expected):
-        candidates = [happened[place]] if ordered and place < len(happened) else [] if ordered else rest
-        match = next((other for other in candidates if fits(one, other)), None)
-        wanted.append(line(one) if match is None else line(match))
-        if match is not None and not ordered:
-            rest.remove(match)
+    pairs = {place: place for place, pair in enumerate(zip(expected, happened, strict=False)) if fits(*pair)
+             } if ordered else _pairs(expected, happened, fits)
+    wanted = [line(happened[pairs[place]] if place in pairs else one) for place, one in enumerate(expected)]
     there = [line(one) for one in happened]
     if not ordered:
         wanted, there = sorted(wanted), sorted(there)
     lines = [f"  {text.rstrip()}" for text in ndiff(wanted, there) if text[0] != "?"]
     return [] if wanted == there else [title, *lines]
+
+
+def _pairs(expected: list[Any], happened: list[Any], fits: Callable[[Any, Any], bool]) -> dict[int, int]:
+    """For each that was expected the place of one that fits it, for as many as can be: what fits several is given up
+    to another one where there is a way round (augmenting paths)."""
+    pairs: dict[int, int] = {}
+    owners: dict[int, int] = {}                     # the same the other way round
+    free = dict.fromkeys(range(len(happened)))      # in their order
+
+    def way(start: int, came: dict[int, int]) -> int | None:
+        """The next free one that is reached by giving others up; ``came`` notes from where each was reached."""
+        queue = [start]
+        for at in queue:        # which grows
+            for other in chain(free, owners):
+                if other not in came and fits(expected[at], happened[other]):
+                    came[other] = at
+                    if other in free:
+                        return other
+                    queue.append(owners[other])
+        return None
+
+    for place in range(len(expected)):
+        came: dict[int, int] = {}
+        end = way(place, came)
+        if end is not None:
+            del free[end]
+        while end is not None:
+            owner = came[end]
+            before, pairs[owner], owners[end] = pairs.get(owner), end, owner
+            end = before
+    return pairs
 
 
 def _same_event(expected: Event, happened: Event) -> bool:

@@ -67,7 +67,7 @@ async def test_what_a_line_holds(tmp_path: Path) -> None:
     manager = await a_day()
     log_of(manager).save(tmp_path / "day.jsonl")
     head, first, *_ = map(json.loads, (tmp_path / "day.jsonl").read_text().splitlines())
-    assert head == {"format": "workbench log", "version": 1, "domains": ["bank"]}
+    assert head == {"format": "workbench log", "version": 1, "domains": ["bank"], "commands": 4, "notes": 0}
     account = manager.state.steps()[0].target
     assert first == {"number": 1, "issue": f"bank:open-account/account/{account.identifier}", "data": {"owner": "Ada"},
                      "user": "ada", "at": "2013-01-01T00:00:00+00:00", "cell": 3, "made": [str(account)]}
@@ -125,6 +125,38 @@ async def test_all_faults_of_a_log_at_once(tmp_path: Path) -> None:
     assert "this is no line of a log" in faults[1]
     assert "amount" in faults[2]
     assert faults[3] == "line 5: 'user' is missing"
+
+
+async def test_a_file_that_was_cut(tmp_path: Path) -> None:
+    """A file that ends too early, even at the end of a line, says how much is missing; what an earlier workbench wrote,
+    without the numbers, is loaded as it is; so is what was taken out on purpose, with another number."""
+    manager = await a_day()
+    with manager.history.branch("other"):
+        await manager.issue(OpenAccount(owner="Eve"))
+    manager.merge("other", {})
+    path = tmp_path / "day.jsonl"
+    log_of(manager).save(path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]))
+    with pytest.raises(LogError) as refused:
+        log_of(manager).load(path)
+    assert [fault.partition(":")[0] for fault in refused.value.faults] == ["2 of 4 commands missing",
+                                                                            "1 of 1 notes missing"]
+    head = {name: value for name, value in json.loads(lines[0]).items() if name not in ("commands", "notes")}
+    path.write_text("".join([json.dumps(head) + "\n", *lines[1:3]]))
+    assert len(log_of(manager).load(path)) == 2
+    path.write_text("".join([json.dumps({**head, "commands": 2}) + "\n", *lines[1:3]]))
+    assert len(log_of(manager).load(path)) == 2
+
+
+async def test_half_a_surrogate_pair(tmp_path: Path) -> None:
+    """What is no character in UTF-8 is written as JSON escapes it, and read back."""
+    manager = manage(bank, user="x\ud800é")
+    await manager.issue(OpenAccount(owner="Ada"))
+    log_of(manager).save(tmp_path / "day.jsonl")
+    assert '"user": "x\\ud800é"' in (tmp_path / "day.jsonl").read_text()
+    (loaded,) = log_of(manager).load(tmp_path / "day.jsonl")
+    assert loaded.user == "x\ud800é"
 
 
 @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.strategies import ANNOTATION, values
 from workbench import Target
 from workbench.domain.datadef import same
-from workbench.state.retelling.source import Source
+from workbench.state.retelling.source import Source, comment, is_plain
 
 
 @settings(max_examples=150, deadline=None)
@@ -37,3 +37,22 @@ def test_two_classes_of_one_name() -> None:
     taken = type("account_1", (), {"__module__": "shop.domain"})
     assert source.imported(taken) == "account_1"
     assert source.name(Target("bank", "account", 7)) == "account_1_2"
+
+
+def test_names_that_are_taken() -> None:
+    """What is written around the source, or by a name of its own, hides nothing that is imported, and the other way."""
+    source = Source(reserved=["outcome"])
+    assert [source.imported(type(name, (), {"__module__": "shop"})) for name in ("outcome", "UUID", "Outcome")] == [
+        "outcome_2", "UUID_2", "Outcome"]
+    assert source.imports() == ["from shop import Outcome, UUID as UUID_2, outcome as outcome_2"]
+
+
+def test_a_comment_is_one_line() -> None:
+    """An identifier with a line end in it does not end the comment that names it."""
+    assert comment("step 1: add/note/a\nraise\r\x00\u2028é") == "# step 1: add/note/a raise   é"
+
+
+def test_which_responses_can_be_written() -> None:
+    """Values of fields, in lists and mappings, can be written; None alone, and what equals nothing, cannot."""
+    assert all(map(is_plain, (1, "a", {"a": [1, 2.5]}, ())))
+    assert not any(map(is_plain, (None, object(), float("nan"), {"a": float("nan")}, [None])))

@@ -1,8 +1,8 @@
 """CommandLog: the commands of a session as JSON lines, to be kept and issued again, here or in another session.
 
-The first line says what the file is; each other one is a command as it was issued: its address, its data as JSON has
-them, who, when, in which cell, and which identifiers were made up, so that a replay makes the same ones. Decisions
-(resolutions, merges, reverts) spoke of items as they were: they are noted, and not issued again.
+The first line says what the file is and how much is in it; each other one is a command as it was issued: its address,
+its data as JSON has them, who, when, in which cell, and which identifiers were made up, so that a replay makes the same
+ones. Decisions (resolutions, merges, reverts) spoke of items as they were: they are noted, and not issued again.
 """
 
 from __future__ import annotations
@@ -77,10 +77,13 @@ class CommandLog:
         path = Path(path)
         if path.exists() and not overwrite:
             raise LogError(path, "it is there already; give another name, or overwrite=True")
-        head = {"format": FORMAT, "version": VERSION, "domains": list(self._registry.domains)}
+        head = {"format": FORMAT, "version": VERSION, "domains": list(self._registry.domains),
+                "commands": len(self.commands), "notes": len(self.notes)}
         lines = [head, *map(self._line, self.commands), *({"note": note} for note in self.notes)]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         try:
-            write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+            # Half of a surrogate pair is no UTF-8; it becomes \udXXX, which JSON reads as what it was.
+            write(path, text.encode(errors="backslashreplace").decode())
         except OSError as error:
             raise LogError(path, f"it cannot be written ({error.strerror}); give another place") from error
 
@@ -92,7 +95,8 @@ class CommandLog:
     def load(self, path: str | Path) -> CommandLog:
         """The log in a file, every command of it validated; this one stays as it is.
 
-        Raises LogError for a file that holds no log, or with all lines that hold no command, each with its number."""
+        Raises LogError for a file that holds no log, or with all lines that hold no command, each with its number, and
+        how many are missing."""
         path = Path(path)
         try:
             # Not splitlines: JSON leaves U+2028, U+2029 and U+0085 as they are within a text.
@@ -100,7 +104,7 @@ class CommandLog:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
             raise LogError(path, f"it cannot be read ({why}); give a file that log.save(…) wrote") from error
-        self._check_head(path, lines)
+        head = self._head(path, lines)
         commands, notes, faults = [], [], []
         for number, text in enumerate(lines[1:], 2):
             try:
@@ -115,12 +119,16 @@ class CommandLog:
                 faults.append(f'line {number}: {error.args[0]!r} is missing')
             except WorkbenchError as error:
                 faults.append(f"line {number}: {error}")
+        bad = len(faults)       # each of them may be either
+        faults += _missing("commands", head, len(commands) + bad)
+        faults += _missing("notes", head, len(notes) + bad)
         if faults:
             raise LogError(path, "it cannot be issued again as it stands", faults)
         return CommandLog(commands, notes, self._registry)
 
     @staticmethod
-    def _check_head(path: Path, lines: list[str]) -> None:
+    def _head(path: Path, lines: list[str]) -> dict[str, Any]:
+        head: Any = None
         try:
             head = json.loads(lines[0])
             found, version = head.get("format"), head.get("version")
@@ -130,6 +138,8 @@ class CommandLog:
             raise LogError(path, "it is no log of commands; give a file that log.save(…) wrote")
         if version != VERSION:
             raise LogError(path, f"it is of version {version!r}, and this workbench reads version {VERSION}")
+        assert isinstance(head, dict)       # it had a format
+        return head
 
     def _logged(self, line: dict[str, Any]) -> LoggedCommand:
         command, rest = self._registry.command_at(line["issue"], line["data"])
@@ -145,3 +155,12 @@ class CommandLog:
             int(line["number"]), line["issue"], command,
             None if rest is None else self._registry.target(rest, home=home),
             line["user"], at, line["cell"], tuple(self._registry.target(text) for text in line["made"]))
+
+
+def _missing(name: str, head: dict[str, Any], there: int) -> list[str]:
+    """How many lines are fewer than the first one says; one of an earlier workbench says nothing."""
+    said = head.get(name)
+    if type(said) is not int or said <= there:
+        return []
+    return [f"{said - there} of {said} {name} missing: the file was cut; where they were taken out on purpose, "
+            f'write "{name}": {there} into its first line']

@@ -1,33 +1,28 @@
 """Recorded: a session as a pytest module: given / when / then, with all that came of each command.
 
 The same identifiers are made as were made in the session, so that events, responses and the plan can be expected as
-they were. The test is to be read, kept, and changed by people; as it is written it passes.
+they were. The test is to be read, kept, and changed by people; as it is written it passes: it was rehearsed, and what
+cannot be told in a test is left out, with a comment that says so.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, time, timedelta
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
 
-from workbench.domain.datadef import Datadef, same
-from workbench.domain.mutation import Delete, Insert, Update
+from workbench.domain.datadef import values_of
+from workbench.domain.entity import Event
 from workbench.domain.registry import Registry
-from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.resource import Resource, Target
 from workbench.state.history.branch import Branch
-from workbench.state.history.comparison import public
 from workbench.state.merge import Decision
 from workbench.state.planning.plan import Plan
 from workbench.state.refused import RefusedCommand
-from workbench.state.retelling.source import Source
+from workbench.state.retelling.rehearsal import Became, Played, Rehearsal, Scene, differences, made_up, rehearsed
+from workbench.state.retelling.source import Source, comment, is_plain
 from workbench.state.state import Cache
 from workbench.state.step import Handling, Step
 
-_IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PLAIN = (str, int, float, bool, Decimal, UUID, date, time, timedelta, bytes, Datadef, type(None))
+_MORE = "in the session it saw what this test does not give"
 
 
 def recorded_test(
@@ -36,25 +31,24 @@ def recorded_test(
 ) -> str:
     """The source of a test of all steps of a branch; ``committed`` are the plans that were committed on the way.
 
-    It ends before the first decision, which no command can repeat, and names the steps that are left out."""
-    source, steps = Source(module), branch.state.steps()
+    It ends before the first decision, which no command can repeat, and names the steps that are left out. To rehearse
+    it, the commands are issued once more, in memory."""
+    source, steps = Source(module, reserved=["outcome", f"test_{name}"]), branch.state.steps()
     told = steps[:next((place for place, step in enumerate(steps) if isinstance(step.command, Decision)), len(steps))]
     for step in told:
         for target in step.made:
             source.name(target)
+    scenes = list(_scenes(told, [one for one in refusals if one.branch == branch.name]))
     before, after = _net(branch, committed)
-    given = ", ".join(_given(before, cache, told, registry, source))
-    lines = [f"outcome = {source.imported('given')}({given})"]
-    refused = [one for one in refusals if one.branch == branch.name]
-    for number in range(len(told) + 1):
-        lines += [_when(step, source) for step in told[max(0, number - 1):number]]
-        lines += [_refusal(one, source) for one in refused if one.after == number]
+    plan = differences((target, before[target], became) for target, became in after.items())
+    items = _given(before, cache, scenes, committed)
+    rehearsal = rehearsed(scenes, items, plan if len(told) == len(steps) else None, registry)
+    given = ", ".join([*map(source.domain, registry.domains.values()), *map(source.record, items.values())])
+    lines = [f"outcome = {source.imported('given')}({given})", *_told(rehearsal, plan, source)]
     if len(told) < len(steps):
         decision, *later = steps[len(told):]
-        lines.append(f"# step {decision.number}: {decision.address}: a decision, which no command can repeat")
-        lines += [f"# step {step.number}: {step.address}: left out, as it came after it" for step in later]
-    elif told and _all_here(steps, committed):
-        lines.append(f"outcome.then(plan={_list(_plan(before, after, source))})")
+        lines.append(comment(f"step {decision.number}: {decision.address}: a decision, which no command can repeat"))
+        lines += [comment(f"step {step.number}: {step.address}: left out, as it came after it") for step in later]
     count = "1 command" if len(told) == 1 else f"{len(told)} commands"
     constants = source.constants()
     head = [f'"""A session of {count}, as it was recorded."""', "", *source.imports(), *([""] if constants else [])]
@@ -62,6 +56,15 @@ def recorded_test(
             '    """What was issued comes to the events, responses, refusals and the plan that it came to."""',
             *(f"    {line}" for line in lines)]
     return "\n".join([*head, *constants, "", "", *test]) + "\n"
+
+
+def _scenes(told: Iterable[Step], refusals: Sequence[RefusedCommand]) -> Iterable[Scene]:
+    """The steps, and behind each what was refused there; what was refused behind a step that was undone is left out."""
+    yield from (one for one in refusals if one.behind is None and one.after == 0)
+    for step in told:
+        yield step
+        yield from (one for one in refusals if one.behind is step.handling
+                    or (one.behind is None and one.after == step.number))
 
 
 def _net(
@@ -85,76 +88,91 @@ def _handled(steps: Iterable[Step]) -> set[Handling]:
     return {step.handling for step in steps}
 
 
-def _all_here(steps: Sequence[Step], committed: Iterable[Plan]) -> bool:
-    """Whether no commit wrote steps of this line together with those of another one, that went on from it."""
-    here = _handled(steps)
-    return all(here >= _handled(plan.steps) for plan in committed if here & _handled(plan.steps))
-
-
 def _given(
-    before: Mapping[Target, Resource | None], cache: Cache, steps: Iterable[Step], registry: Registry, source: Source,
-) -> list[str]:
-    """The domains, and the items that were stored before."""
+    before: Mapping[Target, Resource | None], cache: Cache, scenes: Iterable[Scene], committed: Iterable[Plan],
+) -> dict[Target, Resource]:
+    """The items that were stored before, as they were read; as they are now where nobody knows them as they were."""
     items = {target: item for target, item in before.items() if item is not None}
-    for step in steps:
-        for target in step.reads:
-            if target not in before and target in cache.items:
-                items[target] = cache.items[target]
-    return [*map(source.domain, registry.domains.values()), *map(source.record, items.values())]
+    known = {(change.target, item._etag): item for plan in committed for change in plan.changes
+             for item in (change.before, change.after) if item is not None}
+    for scene in scenes:
+        seen = scene.seen if isinstance(scene, RefusedCommand) else {
+            target: known.get((target, etag), cache.items.get(target)) for target, etag in scene.reads.items()}
+        for target, item in seen.items():
+            if target not in before and item is not None:
+                items.setdefault(target, item)
+    return {target: type(item)(_id=item._id, **values_of(item)) for target, item in items.items()}
 
 
-def _when(step: Step, source: Source) -> str:
-    made = [target for target in step.made if target != step.on]
-    then = [f"events={_list([_event(event, source) for event in step.events])}"]
-    if _is_plain(step.output):
-        then.append(f"response={source.value(step.output)}")
-    return (f"outcome = outcome.when({_issued(step.command, step.on, source)}"
-            f"{f', made={_list(map(source.target, made))}' if made else ''}).then(\n        {', '.join(then)})")
-
-
-def _issued(command: Any, on: Any, source: Source) -> str:
-    return f"{source.record(command)}{'' if on is None else f', on={source.value(on)}'}"
-
-
-def _event(event: Any, source: Source) -> str:
-    return source.record(event) + ("" if event._target is None else f".on({source.target(event._target)})")
-
-
-def _refusal(one: RefusedCommand, source: Source) -> str:
-    """A refusal by its words; by its class where these name an item that was made up for it."""
-    known = {str(target.identifier) for target in source.names}
-    strange = any(found.group() not in known for found in _IDENTIFIER.finditer(one.message))
-    refused = source.imported(one.kind) if strange else repr(one.message)
-    return f"outcome = outcome.when({_issued(one.command, one.on, source)}).then(refused={refused})"
-
-
-def _plan(
-    before: Mapping[Target, Resource | None], after: Mapping[Target, Resource | None], source: Source,
-) -> list[str]:
-    """What is otherwise at last than it was at first, as mutations."""
-    lines = []
-    for target, became in after.items():
-        old, new = (None if item is None or is_deleted(item) else public(item) for item in (before[target], became))
-        verb: type[Insert] | type[Update] | type[Delete]
-        if new is None:
-            verb, values = Delete, {}
-        elif old is None:
-            verb, values = Insert, new
+def _told(rehearsal: Rehearsal, plan: Mapping[Target, Became], source: Source) -> list[str]:
+    """The lines of the scenes, and of the plan that they come to: a refusal at the end has it in its own ``then``."""
+    lines: list[str] = []
+    last = next((played.scene for played in reversed(rehearsal.scenes) if played.fits), None)
+    expected = [f"plan={_list(_mutations(plan, source))}"] if rehearsal.plan else []
+    for played in rehearsal.scenes:
+        scene = played.scene
+        if not played.fits:
+            lines.append(_left_out(scene))
+            continue
+        if isinstance(scene, RefusedCommand):
+            refused = source.imported(scene.kind) if played.differs else repr(scene.message)
+            then = ", ".join([f"refused={refused}", *(expected if scene is last else [])])
         else:
-            verb, values = Update, {name: value for name, value in new.items() if not same(old.get(name), value)}
-        if (old or new) and (values or verb is Delete):
-            inner = ", ".join([source.target(target), *(f"{k}={source.value(v)}" for k, v in values.items())])
-            lines.append(f"{source.imported(verb.__name__)}({inner})")
+            lines += _otherwise(played)
+            then = _then(played, source)
+        lines.append(f"outcome = outcome.when({_issued(scene, rehearsal, source)}){then and f'.then({then})'}")
+    if rehearsal.plan is False:
+        lines.append(comment("the plan is left out: it was made of more than this test tells"))
+    elif expected and isinstance(last, Step):
+        lines.append(f"outcome.then({expected[0]})")
     return lines
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a response can be written as Python."""
-    if isinstance(value, Mapping):
-        return all(_is_plain(one) for pair in value.items() for one in pair)
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return isinstance(value, _PLAIN) and value is not None
+def _left_out(scene: Scene) -> str:
+    """Why a scene is not told."""
+    if isinstance(scene, RefusedCommand):
+        return comment(f"{scene.address}: left out, as it is not refused here as it was ({scene.error})")
+    return comment(f"step {scene.number}: {scene.address}: left out, as it is refused here: {_MORE}")
+
+
+def _otherwise(played: Played) -> list[str]:
+    """What of a step is not told, and why."""
+    if not played.differs or isinstance(played.scene, RefusedCommand):
+        return []
+    what = " and ".join(played.differs)
+    return [comment(f"step {played.scene.number}: its {what} left out, otherwise here: {_MORE}")]
+
+
+def _issued(scene: Scene, rehearsal: Rehearsal, source: Source) -> str:
+    """What ``when`` is given."""
+    made = made_up(scene)
+    parts = [source.record(scene.command), *([] if scene.on is None else [f"on={source.value(scene.on)}"]),
+             *([f"made={_list(map(source.target, made))}"] if made else []),
+             *([f"user={scene.user!r}"] if rehearsal.users and scene.user is not None else []),
+             *([f"at={source.value(scene.at)}"] if rehearsal.moments else [])]
+    return ", ".join(parts)
+
+
+def _then(played: Played, source: Source) -> str:
+    """The events and the response of a step, on a line of their own; nothing where both are otherwise here."""
+    scene, then = played.scene, []
+    assert isinstance(scene, Step)
+    if "events" not in played.differs:
+        then.append(f"events={_list([_event(event, source) for event in scene.events])}")
+    if "response" not in played.differs and scene.output is not None and is_plain(scene.output):
+        then.append(f"response={source.value(scene.output)}")
+    return f"\n        {', '.join(then)}" if then else ""
+
+
+def _event(event: Event, source: Source) -> str:
+    return source.record(event) + ("" if event._target is None else f".on({source.target(event._target)})")
+
+
+def _mutations(plan: Mapping[Target, Became], source: Source) -> list[str]:
+    """The plan as mutations."""
+    return [f"{source.imported(verb.__name__)}("
+            f"{', '.join([source.target(target), *(f'{name}={source.value(one)}' for name, one in values.items())])})"
+            for target, (verb, values) in plan.items()]
 
 
 def _list(parts: Iterable[str]) -> str:

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Target
 from workbench.state.merge import Decision
-from workbench.state.retelling.source import Source
+from workbench.state.retelling.source import Source, comment
 from workbench.state.state import State
 from workbench.state.step import Step
 
 
 def script_of(state: State, registry: Registry, *, module: str | None = None) -> str:
     """The steps of a State as cells (``# %%``) that reproduce it, commits among them, and the plan at the end."""
-    source = Source(module)
+    line = _line(state)
+    source = Source(module, reserved=["wb", *(f"step_{one.step.number}" for one in line if one.step is not None)])
     source.imported("Workbench")
     cells = []
     user: str | None = None
     issued = False
-    for one in _line(state):
+    for one in line:
         if one.root:
             cells.append("wb.commit()" if issued else "# a commit of decisions alone, which were taken by hand")
             issued = False
@@ -49,7 +50,7 @@ def _line(state: State) -> list[State]:
 def _issue(step: Step, registry: Registry, source: Source) -> Iterator[str]:
     """The lines that issue a step's command again, and give names to what is made by it."""
     if isinstance(step.command, Decision):
-        yield f"# step {step.number}: {step.address}: a decision about items as they were; take it by hand"
+        yield comment(f"step {step.number}: {step.address}: a decision about items as they were; take it by hand")
         return
     made = step.on is not None and step.on in step.made
     on = "" if step.on is None else f", on={_resource(step, registry)!r}" if made else f", on={source.value(step.on)}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -21,14 +21,16 @@ from workbench.domain.domain import Domain
 from workbench.domain.resource import Resource, Target
 
 NOTEBOOK = "__main__"
+_WRITTEN = ("UUID", "Decimal", "datetime", "float")     # by these names, whatever else is called so
+_PLAIN = (str, int, float, bool, Decimal, UUID, date, time, timedelta, bytes, Datadef)
 
 
 class Source:
     """Python source of values; ``module`` is where the classes of a notebook are to be imported from, ``names`` the
-    names of targets."""
+    names of targets, ``reserved`` those of what is written around it."""
 
-    def __init__(self, module: str | None = None) -> None:
-        self._module = module
+    def __init__(self, module: str | None = None, *, reserved: Iterable[str] = ()) -> None:
+        self._module, self._reserved = module, {*_WRITTEN, *reserved}
         self._imports: dict[str, set[str]] = defaultdict(set)
         self._called: dict[tuple[str, str], str] = {}       # what is imported, and its name here
         self.names: dict[Target, str] = {}
@@ -40,7 +42,7 @@ class Source:
 
     def _free(self, name: str) -> str:
         """A name that nothing else has here."""
-        taken = {*self._called.values(), *self.names.values()}
+        taken = {*self._reserved, *self._called.values(), *self.names.values()}
         return next(one for one in chain([name], (f"{name}_{n}" for n in count(2))) if one not in taken)
 
     def _import(self, module: str, name: str) -> str:
@@ -136,3 +138,17 @@ class Source:
             ours += ["# Defined in the notebook: paste those cells here, or put them into a module and name it.",
                      f"# from … import {', '.join(own)}"]
         return [*standard, *([""] if standard and ours else []), *ours]
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a response can be written as Python that makes an equal one."""
+    if isinstance(value, Mapping):
+        return all(is_plain(one) for pair in value.items() for one in pair)
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return isinstance(value, _PLAIN) and bool(value == value)
+
+
+def comment(text: str) -> str:
+    """A line of words, whatever line ends an identifier has in it."""
+    return "# " + "".join(letter if letter.isprintable() else " " for letter in text)
