@@ -145,6 +145,13 @@ def test_a_grant_outlives_a_second_run_of_its_cell(bank, cell):
     registry.grant("shop", ("bank", "account"))
 
 
+def test_a_grant_of_a_domain_is_of_all_that_is_open_of_it(bank, cell):
+    """Where the cell of a domain ran again, and not yet those of all its resources, these are granted as before."""
+    shop = Domain("shop", uses=[Domain("bank")])
+    registry = Registry([bank, shop])
+    registry.grant("shop", ("bank", "account"))
+
+
 # ------------------------------------------------------------------------------------------------ a cell run twice
 
 def test_the_registry_looks_again_after_a_change(bank, cell):

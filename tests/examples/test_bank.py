@@ -58,6 +58,7 @@ async def test_an_account_has_an_owner(manager: StateManager) -> None:
 @pytest.mark.parametrize("amount, words", [
     (0, "amount: Decimal('0') failed its check: EUR, above zero"),
     (-5, "amount: Decimal('-5') failed its check: EUR, above zero"),
+    ("Infinity", "amount: Decimal('Infinity') failed its check: EUR, above zero"),
     ("ten", "amount: 'ten' is not")])
 def test_an_amount_is_above_zero(command: Any, amount: Any, words: str) -> None:
     """Another amount is refused as the command is made."""

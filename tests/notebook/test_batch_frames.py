@@ -9,9 +9,11 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.state.domains import RecordingReader, manage, stored
 from workbench import Command, field
+from workbench.errors import Invalid
 from workbench.examples.bank import Account, Deposit, bank
 from workbench.notebook.frames.batch import causes_frame, refusals_frame, rows_of
 from workbench.state.batch import issue_many
@@ -42,6 +44,21 @@ def test_what_is_missing_is_left_out() -> None:
     assert Order(**first).at == datetime(2026, 1, 1, tzinfo=UTC)
     half = pd.DataFrame({"name": ["a"], "count": [2.5]})
     assert list(rows_of(half, Order)) == [{"name": "a", "count": 2.5}]      # refused by the field, not rounded here
+
+
+def test_columns_of_one_name_are_refused() -> None:
+    """Which of them is meant is not guessed."""
+    frame = pd.DataFrame([["a", 1, 2]], columns=["name", "count", "count"])
+    with pytest.raises(Invalid, match="count: several columns have this name; leave one, or rename the others"):
+        rows_of(frame, Order)
+
+
+def test_numbers_that_a_float_cannot_tell_apart_stay_floats() -> None:
+    """From 2**53 on a float beside missing ones may have been another whole number: the field refuses it."""
+    [row, _] = rows_of(pd.DataFrame({"name": ["a", "b"], "rest": [2**53 + 1, None]}), Order)
+    assert type(row["rest"]) is float
+    with pytest.raises(Invalid, match="rest: "):
+        Order(**row)
 
 
 def test_other_rows_are_left_alone() -> None:

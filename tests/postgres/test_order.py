@@ -309,10 +309,11 @@ CONDITIONS = [
     "count = 5", "count > -5", "count BETWEEN -5 AND 5", "count <> 0", "count IN (1, -5)", "exact = 1.50",
     "exact > 0", "exact <= -0.5", "colour = 'red'", "colour = 'it''s green'", "colour IN ('red', 'it''s green')",
     "word IS NULL AND used", "word = 'a' OR count = 5", "NOT (used OR word IS NULL)",
-    "(used AND count > 0) OR (word IS NULL AND (exact < 0 OR NOT used))", '"Odd ""name" = \'x\'',
+    "(used AND count > 0) OR (word IS NULL AND (exact < 0 OR NOT used))", "word = ANY ('{a,c}'::text[])",
+    "word <> ALL ('{a,NULL}'::text[])", '"Odd ""name" = \'x\'',
 ]
 NOT_TOLD = ["lower(word) = 'a'", "count % 2 = 0", "length(word) > 1", "word LIKE 'a%'", "word > 'a'",
-            "count = exact + 1"]
+            "count = exact + 1", "exact::integer = 1", "used::integer = 1", "word = ANY ('{\"a\"}'::text[] || word)"]
 
 
 async def test_conditions_of_partial_indexes(dsn: str, admin: asyncpg.Connection) -> None:

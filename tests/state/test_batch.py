@@ -163,6 +163,9 @@ async def test_what_is_no_command_is_said_at_once() -> None:
         await issue_many(manager, [{"amount": -1}] * 30, of=Deposit)
     with pytest.raises(Invalid, match="is no class of commands; give one such as Deposit"):
         await issue_many(manager, [], of="deposit")  # type: ignore[arg-type]
+    for one in (Deposit(amount=1), "bank:deposit/account/a", None):
+        with pytest.raises(Invalid, match="is not several; give a list of commands, or a DataFrame and of="):
+            await issue_many(manager, one)  # type: ignore[arg-type]
     assert manager.refusals == []
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from tests.editing import Owner, Paper, at, desk
 from tests.state.domains import START, Note, RecordingReader, Write, Written, manage, note, notes, stored
 from workbench import Delete, Insert, Resource, Target, Update, field
 from workbench.domain.domain import Domain
 from workbench.errors import Invalid, NotFound, UnknownName
+from workbench.state.context import Context
 
 A, B, C = (Target("notes", "note", key) for key in "abc")
 
@@ -39,7 +42,8 @@ async def test_one_item_however_it_is_named(what: Any) -> None:
 
 
 @pytest.mark.parametrize("what", [
-    ([A, B, A],), (Note, ["a", "b", "a"]), (iter([A, B, A]),), (Note, iter(["a", "b", "a"]))])
+    ([A, B, A],), (Note, ["a", "b", "a"]), (Note, [A, note("b"), "a"]), (iter([A, B, A]),),
+    (Note, iter(["a", "b", "a"]))])
 async def test_many_items_are_one_query(what: Any) -> None:
     """Several items come in the order asked for, one as often as it was asked for, by one query."""
     items, reader = await asked(lambda context: context.fetch(*what), note("a"), note("b"))
@@ -73,11 +77,21 @@ async def test_all_missing_items_are_named() -> None:
 @pytest.mark.parametrize("what, words", [
     ((Note,), "give an identifier or a list of them; to search by fields use find"),
     ((Note, 1.5), None), (("nothing/a",), 'there is no resource "nothing"'), (("a",), "'a' names no item"),
+    ((UUID(int=1),), "names no item"), ((None,), "names no item"), ((1.5,), "names no item"),
     ((Note, 5), "not text"), ((Note, [None]), "None is not text")])
 async def test_fetching_what_cannot_be_said(what: Any, words: str | None) -> None:
     """Fetching by something that names no item is refused."""
     with pytest.raises((Invalid, UnknownName, TypeError), match=words):
         await asked(lambda context: context.fetch(*what), note("a"))
+
+
+async def test_an_item_of_another_resource_than_was_named() -> None:
+    """What is of another resource than the one that is fetched is refused, one or several."""
+    manager = manage(desk(Paper, Owner))
+    context = Context(manager.unit(manager.state, None, reading=True), "desk", None)
+    for named in (at(Paper, "a"), [at(Paper, "a")]):
+        with pytest.raises(Invalid, match="fetch of Owner was refused: 1 problem\n  desk:paper/a is no owner"):
+            await context.fetch(Owner, named)
 
 
 async def test_a_handler_may_go_on_without_an_item() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rpds import HashTrieMap
 
+from tests.editing import Edit, at, desk
 from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, Written, manage, note, notes, stored
-from workbench import Delete, Insert, Target, Update
+from workbench import Delete, Insert, Resource, Target, Update, field
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
 from workbench.state.planning.plan import entries
@@ -124,6 +125,21 @@ async def test_why_tells_every_cause() -> None:
     assert plan.why(plan.changes[1]) == plan.why(bob.target) == plan.why(f"account/{bob.target.identifier}")
     assert plan.why(ada.target).count("step ") == 3
     assert plan.why(ada) == plan.why(ada.target)
+
+
+async def test_why_of_an_item_is_that_of_its_resource() -> None:
+    """An item is not taken for one of another resource that has the same identifier."""
+    class One(Resource):
+        _id = field(str)
+
+    class Other(Resource):
+        _id = field(str)
+
+    targets = [at(One, "7"), at(Other, "7")]
+    manager = manage(desk(One, Other))
+    await manager.issue(Edit(mutations=[Insert(target) for target in targets]))
+    assert manager.plan().why(Other(_id="7")).startswith("+ desk:other/7")
+    assert manager.plan().why(One(_id="7")).startswith("+ desk:one/7")
 
 
 async def test_why_there_is_no_change() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -377,6 +378,34 @@ async def test_a_handler_is_closed_when_what_it_yielded_fails(around: Any) -> No
     with pytest.raises(Rejected, match="no"):
         await manage(notes(write=around(write), written=written)).issue(Write())
     assert told == ["closed"]
+
+
+@pytest.mark.parametrize("ends", ["yields", "raises"])
+async def test_what_a_handler_does_as_it_ends_hides_no_error(ends: str) -> None:
+    """A handler that yields or raises in its ``finally`` does not cover what went wrong, nor that it was cancelled."""
+    async def write(command: Any, context: Any) -> Any:
+        try:
+            yield Written(text=command.text)
+        finally:
+            if ends == "raises":
+                raise ValueError("as it ended")
+            yield context.respond(done=True)
+
+    async def written(event: Any, context: Any) -> None:
+        if event.text == "wait":
+            await asyncio.sleep(10)
+        raise Rejected("no")
+
+    manager = manage(notes(write=write, written=written))
+    with pytest.raises(Rejected, match="no") as caught:
+        await manager.issue(Write(text="fail"))
+    [note] = caught.value.__notes__
+    assert note.startswith("As it ended, the handler raised besides: ")
+    issuing = asyncio.ensure_future(manager.issue(Write(text="wait")))
+    await asyncio.sleep(0.01)
+    issuing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await issuing
 
 
 # ------------------------------------------------------------------------------------------------ faults

@@ -246,7 +246,7 @@ async def test_what_was_deleted_is_not_at_hand() -> None:
     assert [one[1] for one in told if one[0] == "fetch"][1] == NotFound.__name__
     nothing = Do("fetch", None, None, 0)    # type: ignore[arg-type]  # that is the point
     told = await outcome([Run(events=((TARGETS[0], (fetch, delete, nothing), ()),))])
-    assert [one[1] for one in told if one[0] == "fetch"][1] == "TypeError"
+    assert [one[1] for one in told if one[0] == "fetch"][1] == "Invalid"
 
 
 async def test_a_unit_sees_one_version_though_it_loads_at_the_same_time() -> None:

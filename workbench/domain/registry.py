@@ -82,7 +82,8 @@ class Registry:
         granted = {(domain.key, key) for key in domain.resources}
         for used in domain.uses:
             if isinstance(used, Domain):
-                granted |= {(used.key, key) for key in used.resources}
+                # As it is opened here: the cell of its resources may have run again, and not yet that of this domain.
+                granted |= {(used.key, key) for key in self.domains.get(used.key, used).resources}
             elif (known := self._by_place.get(place_of(used))) is not None:
                 granted.add(known.kindred)
         return frozenset(granted)

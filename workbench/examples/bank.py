@@ -16,8 +16,8 @@ bank = Domain("bank")
 
 
 def positive(amount: Decimal) -> bool:
-    """An amount is above zero."""
-    return amount > 0
+    """An amount is above zero, and is one."""
+    return amount > 0 and amount.is_finite()
 
 
 @bank.resource

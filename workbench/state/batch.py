@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from workbench.domain.convert import shown
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Target, identify
@@ -108,6 +109,9 @@ async def issue_many(
     the Batch, and the rest goes on. When the database fails, or it is cancelled, nothing was done in either case.
 
     Raises Invalid, before any command runs, for what cannot be read as a command, and then whatever ``issue`` does."""
+    if isinstance(commands, str | Command) or not isinstance(commands, Iterable):
+        raise Invalid("issue_many", [Problem("commands", commands, (
+            f"{shown(commands)} is not several; give a list of commands, or a DataFrame and of="))])
     rows = list(commands)
     wanted, refusals = _read(rows, manager.registry, of, on)
     if stop and refusals:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from workbench.domain.entity import Answer
 from workbench.domain.registry import Registry
-from workbench.domain.resource import Identifier, Resource, Target, targets_of
+from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, Problem
 
 R = TypeVar("R", bound=Resource)
@@ -83,17 +83,26 @@ class Context:
         if identifier is None and items.looks_at(what, domain):
             return items.item
         if isinstance(what, type):
-            if isinstance(identifier, Target | Resource):
-                return await items.fetch_one(domain, identifier)
             if identifier is None:
                 raise Invalid(f"fetch of {what.__name__}", [Problem(None, None, (
                     "give an identifier or a list of them; to search by fields use find"))])
-            if isinstance(identifier, str | int | UUID):
-                return await items.fetch_one(domain, items.new(domain, what, identifier))
-            return await items.fetch(domain, targets_of(items.registry.kindred(what, home=domain), identifier))
-        if isinstance(what, _ONE):
+            if isinstance(identifier, Target | Resource | str | int | UUID):
+                return await items.fetch_one(domain, self._of(what, identifier))
+            return await items.fetch(domain, [self._of(what, one) for one in identifier])
+        if isinstance(what, _ONE) or not isinstance(what, Iterable):
             return await items.fetch_one(domain, what)
         return await items.fetch(domain, list(what))
+
+    def _of(self, resource: type[Resource], named: Any) -> Target:
+        """The Target of an item of a resource, which is named by its identifier, or by what is of that resource."""
+        registry = self._items.registry
+        kindred = registry.kindred(resource, home=self._domain)
+        if not isinstance(named, Target | Resource):
+            return Target(*kindred, named)
+        target = registry.target(named, home=self._domain)
+        if target[:2] != kindred:
+            raise Invalid(f"fetch of {resource.__name__}", [Problem(None, named, f"{target} is no {kindred[1]}")])
+        return target
 
     async def find(self, resource: type[R], /, **equals: Any) -> list[R]:
         """The items whose fields equal these values: the database's, overlaid with what is pending.

@@ -7,6 +7,7 @@ is as it was, for it is a value.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from workbench.domain.datadef import values_of
@@ -89,8 +90,8 @@ class Unit(View):
                     handling.responses.append(result)
                 else:
                     raise handler.fault(result, "Events and Responses")
-        except BaseException:
-            await results.aclose()      # else it is exhausted
+        except BaseException as error:
+            await _close(results, error)        # else it is exhausted
             raise
         return handling
 
@@ -125,8 +126,8 @@ class Unit(View):
                 mutations.append(mutation)
                 if len(mutations) > FEW and self.applied > applied and self.item is not None:
                     mutation.share(self.item, known)
-        except BaseException:
-            await results.aclose()
+        except BaseException as error:
+            await _close(results, error)
             raise
         if route.policies:
             reactions = occurrence.reactions = list[Handling]()
@@ -143,8 +144,9 @@ class Unit(View):
                 if not isinstance(command, Command):
                     raise policy.fault(command, "Commands")
                 reactions.append(await self._command(command, None, policy=policy, above=above))
-        finally:
-            await results.aclose()
+        except BaseException as error:
+            await _close(results, error)
+            raise
 
     async def _output(self, response: Response, home: str, target: Target | None) -> Any:
         known = self.registry.known(type(response))
@@ -184,6 +186,14 @@ class Unit(View):
             self.delete(mutation, before, clean, target, event)
             self.look_away()
         return mutation
+
+
+async def _close(results: AsyncGenerator[Any, None], error: BaseException) -> None:
+    """Ends a handler that is left by an error; what it does or raises then does not hide that error."""
+    try:
+        await results.aclose()
+    except Exception as closing:
+        error.add_note(f"As it ended, the handler raised besides: {closing!r}")
 
 
 def _check_stamps(mutation: Mutation, target: Target) -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.domain.entity import Command
 from workbench.domain.kinds import OptionalKind
+from workbench.errors import Invalid, Problem
 from workbench.notebook.frames.state import frame_of, is_frame
 from workbench.state.batch import Batch
+
+_EXACT = 2.0**53       # from here on a float may stand for another whole number than was meant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,21 +22,27 @@ def rows_of(commands: Iterable[Any], of: type[Command] | None) -> Iterable[Any]:
 
     What is missing (NaN, NA, NaT, None) is left out, so that the field's own ``initial`` holds, and a row without
     ``on`` is on what is given for all. Whole numbers that pandas holds as floats, beside missing ones, are whole again
-    where the field is one. Anything else than a DataFrame is returned as it is."""
+    where the field is one. Anything else than a DataFrame is returned as it is. Raises Invalid for columns of one
+    name."""
     if not is_frame(commands):
         return commands
+    if not commands.columns.is_unique:
+        twice = commands.columns[commands.columns.duplicated()].unique().tolist()
+        raise Invalid("issue_many", [
+            Problem(str(name), None, "several columns have this name; leave one, or rename the others")
+            for name in twice])
     rows: list[dict[str, Any]] = [{} for _ in range(len(commands))]
     for place, name in enumerate(commands.columns):
         column = commands.iloc[:, place]
         whole = column.dtype.kind == "f" and _is_whole(of, name)
         for row, value, present in zip(rows, column.tolist(), column.notna().tolist(), strict=True):
             if present:
-                row[name] = int(value) if whole and value.is_integer() else value
+                row[name] = int(value) if whole and value.is_integer() and abs(value) < _EXACT else value
     return rows
 
 
 def _is_whole(of: type[Command] | None, name: Any) -> bool:
-    declared = None if of is None else of._fields.get(name)
+    declared = of._fields.get(name) if isinstance(of, type) and issubclass(of, Command) else None
     if declared is None:
         return False
     kind = declared.kind.inner if isinstance(declared.kind, OptionalKind) else declared.kind

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from workbench.domain.convert import shown, told
 from workbench.domain.datadef import values_of
+from workbench.domain.handler import place_of
 from workbench.domain.mutation import Delete
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
@@ -108,16 +109,26 @@ class Plan:
 
         Raises UnknownName for an item that no pending step touched."""
         for change in self.changes:
-            if item is change or _means(item, change.target):
+            if item is change or self._is(item, change.target):
                 return self._told(change)
         touched = dict.fromkeys(mutation.on for step in self.steps for mutation in step.mutations)
         for target in touched:
-            if isinstance(target, Target) and _means(item, target):
+            if isinstance(target, Target) and self._is(item, target):
                 return f"{target}: nothing to do: " + (
                     "the values were equal" if target in self.state.changed or target in self.reads else
                     "it was added and deleted again" if self._was_deleted(target) else "the values were equal")
         name = str(item) if isinstance(item, str | Target) else shown(item)
         raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
+
+    def _is(self, item: Any, target: Target) -> bool:
+        """Whether an item, a Target, a text, or what has a target, as a Step, is meant for a target."""
+        if isinstance(item, str):
+            return item in (str(target), f"{target.resource}/{target.identifier}")
+        if not isinstance(item, Resource):
+            return bool(item == target or getattr(item, "target", None) == target)
+        entry = self.state.changed.get(target)      # another resource may have an item of the same identifier
+        there = None if entry is None else entry.origin if entry.current is None else entry.current
+        return bool(item._id == target.identifier) and (there is None or place_of(type(there)) == place_of(type(item)))
 
     def _was_deleted(self, target: Target) -> bool:
         return any(isinstance(mutation, Delete) and mutation.on == target
@@ -141,15 +152,6 @@ class Plan:
 
 def _made_now() -> Made:
     return Made(uuid4(), datetime.now(UTC))
-
-
-def _means(item: Any, target: Target) -> bool:
-    """Whether an item, a Target, a text, or what has a target, as a Step, is meant for a target."""
-    if isinstance(item, str):
-        return item in (str(target), f"{target.resource}/{target.identifier}")
-    if isinstance(item, Resource):
-        return bool(item._id == target.identifier)
-    return bool(item == target or getattr(item, "target", None) == target)
 
 
 def _words(name: str, values: Mapping[str, Any]) -> str:

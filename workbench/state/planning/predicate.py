@@ -20,6 +20,10 @@ from workbench.state.planning.table import Table
 _TOKEN = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"]|"")*"|\d+(?:\.\d+)?|\w+|::|<>|<=|>=|[=<>()\[\],.-])""")
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {"=": eq, "<>": ne, "<": lt, ">": gt, "<=": le, ">=": ge}
 _ENDS = {"AND", "OR", "IS", "NOT", None}
+# Types to which a value of a column can be cast and stay what it is, as NULL does always.
+_KEEP: dict[type, frozenset[str]] = {
+    str: frozenset({"text", "character varying"}), int: frozenset({"bigint", "numeric"}),
+    Decimal: frozenset({"numeric"}), UUID: frozenset({"text"})}
 
 
 class _Unknown(Exception):
@@ -42,8 +46,9 @@ class _Condition:
     """One condition, read from left to right and evaluated on the way; None is SQL's NULL."""
 
     def __init__(self, where: str, item: Resource, table: Table) -> None:
-        self._item, self._fields = item, {column.name: column.field for column in table.columns}
+        self._item, self._columns = item, {column.name: column for column in table.columns}
         self._tokens: list[str] = []
+        self._literal = False       # whether the last operand, which may be within parentheses, is no column
         place = 0
         while place < len(where.rstrip()):
             match = _TOKEN.match(where, place)
@@ -98,12 +103,21 @@ class _Condition:
             return value
         self._take(sign)
         if sign == "=" and self._take("ANY"):
-            found = [_compared("=", value, other) for other in self._operand()]
+            found = [_compared("=", value, other) for other in self._several()]
             return True if True in found else None if None in found else False
         if sign == "<>" and self._take("ALL"):
-            found = [_compared("<>", value, other) for other in self._operand()]
+            found = [_compared("<>", value, other) for other in self._several()]
             return False if False in found else None if None in found else True
         return _compared(sign, value, self._operand())
+
+    def _several(self) -> list[Any]:
+        """The values of a list, be it written as ``ARRAY[…]`` or as a plain ``'{a,b}'``."""
+        found = self._operand()
+        if isinstance(found, str) and re.fullmatch(r'\{[^{}"\\]*\}', found):
+            found = [None if one.upper() == "NULL" else one for one in found[1:-1].split(",")]
+        if not isinstance(found, list):
+            raise _Unknown
+        return found
 
     def _operand(self) -> Any:
         token = self.next()
@@ -120,6 +134,7 @@ class _Condition:
             self._need("]")
         else:
             self._tokens.pop()
+            self._literal = True
             if token[0] == "'":
                 value = token[1:-1].replace("''", "'")
             elif token[0].isdigit():
@@ -129,22 +144,26 @@ class _Condition:
             else:
                 value = self._column(token[1:-1].replace('""', '"') if token[0] == '"' else token)
         while self._take("::"):
-            self._type()
+            kept = self._type() in _KEEP.get(type(value), ()) or value is None or isinstance(value, list)
+            if not kept and not self._literal:
+                raise _Unknown
         return value
 
     def _column(self, name: str) -> Any:
-        if name not in self._fields or self.next() in ("(", "."):
+        if name not in self._columns or self.next() in ("(", "."):
             raise _Unknown
-        value = getattr(self._item, self._fields[name])
-        return value.value if isinstance(value, Enum) else value
+        column, self._literal = self._columns[name], False
+        value = getattr(self._item, column.field)
+        return column.kind.dump(value) if isinstance(value, Enum) else value
 
-    def _type(self) -> None:
-        """A type's name, as in ``::character varying`` and ``::text[]``: what a value is compared as is known."""
+    def _type(self) -> str:
+        """A type's name, as in ``::character varying`` and ``::text[]``."""
+        words = []
         while (token := self.next()) is not None and (token[0] in '".' or token.isidentifier()):
             if token.upper() in _ENDS:
                 break
-            self._tokens.pop()
-        self._take("[", "]")
+            words.append(self._tokens.pop())
+        return " ".join(words) + ("[]" if self._take("[", "]") else "")
 
 
 def _compared(sign: str, value: Any, other: Any) -> bool | None:
