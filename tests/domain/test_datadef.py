@@ -4,8 +4,11 @@ import copy
 import pickle
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+import numpy
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,13 +102,52 @@ def test_none_is_a_value_only_where_admitted():
     (lambda n: (False, "must be above 5"), "1 failed its check: must be above 5"),
     (lambda n: int("no"), "1 failed its check: invalid literal for int() with base 10: 'no'"),
     (lambda n: 1 / 0, "1 could not be checked, the check raised ZeroDivisionError('division by zero')"),
+    *((lambda n, odd=odd: odd, f"1 could not be checked, the check raised TypeError('{shown} is no answer; give True, "
+                               'False or (False, "why")\')')
+      for odd, shown in [((True,), "(True,)"), ((False,), "(False,)"), ((True, "a", "b"), "(True, \\'a\\', \\'b\\')"),
+                         (pandas.NA, "<NA>"), (numpy.array([1, 2]), "array([1, 2])")]),
 ])
 def test_a_check_says_why(check, reason):
     """A check answers, answers with a reason, or raises ValueError; one that breaks is said to be broken."""
     class Numbered(Datadef):
         number = field(int, check=check, doc="small")
 
-    assert [problem.reason for problem in problems(Numbered, number="1").problems] == [reason]
+    for build in (Numbered, lambda number: Numbered._checked({"number": number})):
+        for number in (1, "1"):
+            assert [problem.reason for problem in problems(build, number=number).problems] == [reason]
+
+
+async def is_later(value):
+    return False
+
+
+def is_one_by_one(value):
+    yield False
+
+
+async def is_both(value):
+    yield False
+
+
+class Later:
+    async def __call__(self, value):
+        return False
+
+
+@pytest.mark.parametrize("rule", [is_later, is_one_by_one, is_both, partial(is_later), Later()])
+def test_a_rule_that_answers_later_is_refused(rule):
+    """A check or an invariant that is async or yields would hold always: it is refused where it is written."""
+    with pytest.raises(DefinitionError, match="a check answers at once, and .* is async or yields; give a plain"):
+        field(int, check=rule)
+    with pytest.raises(DefinitionError, match="an invariant answers at once, and .* is async or yields; give a plain"):
+        invariant(rule)
+
+
+@pytest.mark.parametrize("declare", [lambda: field(int, check=5), lambda: invariant(5), lambda: invariant(property())])
+def test_a_rule_that_cannot_be_called_is_refused(declare):
+    """A check and an invariant are functions."""
+    with pytest.raises(DefinitionError, match="is a function that returns whether it holds, not "):
+        declare()
 
 
 def test_a_factory_comes_before_the_type():
@@ -164,7 +206,9 @@ def test_what_lies_between_the_limits():
 @pytest.mark.parametrize("type, limits, words", [
     (str, {"least": "a"}, "least and most are for numbers, days and times, not for text; use check="),
     (int, {"most": "many"}, "a limit does not fit the field's own type"),
-    (int, {"least": 2, "most": 1}, "nothing lies between the limits: least is 2, and most is 1")])
+    (int, {"least": 2, "most": 1}, "nothing lies between the limits: least is 2, and most is 1"),
+    (Decimal, {"least": Decimal("NaN"), "most": 1}, "a limit is NaN, which nothing is above or below"),
+    (float, {"most": float("nan")}, "a limit is NaN, which nothing is above or below")])
 def test_limits_that_are_none(type, limits, words):
     """Limits that no value can be within, or that are none for the type, are refused where they are written."""
     with pytest.raises(DefinitionError, match=words):
@@ -201,6 +245,7 @@ def test_an_initial_value_may_be_made_for_each_record():
     (lambda: field(int, choices=[1, "x"]), "a choice does not fit the field's own type: 'x' is not a whole number"),
     (lambda: field(Address, initial={"city": 1}), "the initial value does not fit .*\n  city: 1 is not text"),
     (lambda: field(Address, choices=[{}]), "a choice does not fit .*\n  city: is missing"),
+    (lambda: field(int, choices=5), r"choices are several values, such as \[1, 2\], not 5"),
 ])
 def test_a_field_that_contradicts_itself_is_refused(declare, words):
     """An initial value or a choice that the field would refuse is refused where the field is written."""
@@ -224,7 +269,7 @@ def test_a_field_may_be_called_cls():
 # ------------------------------------------------------------------------------------------------ definition
 
 @pytest.mark.parametrize("name", ["set", "create", "remove", "transform", "evolver", "serialize", "self",
-                                  "ignore_extra", "_factory_fields"])
+                                  "ignore_extra", "_factory_fields", "_fields", "_rules", "_pclass_frozen", "__doc__"])
 def test_a_name_that_is_taken_is_refused(name):
     """A field cannot take the name of something that every Datadef has."""
     with pytest.raises(DefinitionError) as caught:
@@ -260,10 +305,101 @@ def test_fields_and_invariants_are_inherited():
     assert "name" not in Span._fields
 
 
+class Positive:
+    """A plain class, to be mixed in."""
+
+    __slots__ = ()
+
+    @invariant
+    def positive(self):
+        "x is positive"
+        return self.x > 0
+
+    @property
+    @invariant
+    def small(self):
+        "x is small"
+        return self.x < 100
+
+
+class Number(Datadef):
+    x = field(int)
+
+
+def test_the_invariants_of_a_plain_class_hold():
+    """A class that is no Datadef and is mixed in brings its invariants, a property among them."""
+    class Mixed(Positive, Number):
+        pass
+
+    assert Mixed(x=1).x == 1
+    for build in (Mixed, Mixed(x=1).set):
+        assert [str(it) for x in (-1, 100) for it in problems(build, x=x).problems] == [
+            "it must hold that x is positive", "it must hold that x is small"]
+
+
+def test_the_nearest_of_several_declarations_stands():
+    """Of bases with a base in common, a field or invariant that one declares anew stands before the common one's."""
+    class Base(Number):
+        @invariant
+        def limited(self):
+            "x is below 10"
+            return self.x < 10
+
+    class Tight(Base):
+        x = field(int, least=0)
+
+        @invariant
+        def limited(self):
+            "x is below 5"
+            return self.x < 5
+
+    class Wide(Base):
+        y = field(int | None)
+
+    class Both(Wide, Tight):
+        pass
+
+    assert list(Both._fields) == ["x", "y"]
+    assert [str(it) for it in problems(Both, x=7).problems] == ["it must hold that x is below 5"]
+    both = Both(x=1)
+    for build in (Both, both.set, lambda x: both.evolver().set("x", x).persistent(), lambda x: Both.create({"x": x})):
+        assert [it.reason for it in problems(build, x=-1).problems] == ["-1 failed its check: only 0 or more will do"]
+
+
+def test_a_field_of_a_plain_class_is_refused():
+    """A field of a class that is no Datadef would be none, so it is refused where the class is mixed in."""
+    class Named:
+        name = field(str)
+
+    with pytest.raises(DefinitionError, match='"name" is a field of Named, which is no Datadef: .*declare it in P'):
+        type(Datadef)("Person", (Named, Number), {})
+
+
+def test_bases_that_have_no_room_in_one_record_are_refused():
+    """Two bases with fields of their own are told in words, not in Python's."""
+    with pytest.raises(DefinitionError, match="Both cannot be defined: more than one of Number, Address has fields or "
+                                              "slots of its own, .*; derive one of them from the other"):
+        type(Datadef)("Both", (Number, Address), {})
+
+
+def test_an_invariant_cannot_change_the_record():
+    """A rule sees a record that is frozen already, however it is made."""
+    class Sly(Number):
+        @invariant
+        def better(self):
+            self.x = 9
+            return True
+
+    for build in (Sly, lambda x: Sly._checked({"x": x})):
+        assert "the invariant better raised AttributeError" in str(problems(build, x=1))
+
+
 @pytest.mark.parametrize("rule, words", [
     (lambda self: 1 / 0, "the invariant rule raised ZeroDivisionError('division by zero')"),
     (lambda self: None, "it must hold that rule"),
     (lambda self: (False, "so"), "it must hold that so"),
+    (lambda self: (True,), "the invariant rule raised TypeError('(True,) is no answer; give True, False or (False, "
+                           '"why")\')'),
 ])
 def test_an_invariant_that_does_not_hold_is_said(rule, words):
     """An invariant that breaks, or forgets to answer, is a problem of the whole; it may give its reason."""

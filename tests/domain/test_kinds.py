@@ -7,7 +7,7 @@ import types
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntFlag
-from typing import Any, List, Optional, Union  # noqa: UP035  # users write the old names too
+from typing import Annotated, Any, List, Optional, Union  # noqa: UP035  # users write the old names too
 from uuid import UUID, uuid4
 
 import numpy
@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from tests.strategies import ANNOTATION, JSON, Colour, Shape, Size, values
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import Datadef, field, same
+from workbench.domain.entity import Command
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.kinds import kind_of
+from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, Invalid
 
 
@@ -117,7 +119,10 @@ GUESSES = [
     (dict, '{"a": 1}'), (dict, [("a", 1)]), (dict, {"a": b"x"}), (dict, {"a": datetime(2013, 1, 1)}), (dict, LOOP),
     (dict, FrozenDict(a=Decimal(1))), (list, FrozenList([Decimal(1)])), (list, {1}), (list, "[1]"), (list, {"a": 1}),
     (list[str], "abc"), (list[str], {"abc"}), (list[str], {"a": 1}), (list[int], 5), (list[int], [1, None]),
-    (list[int], numpy.array([[1, 2]])), (list[bytes], b"abc"), (Decimal | None, float("nan")), (int | None, ""),
+    (list[int], numpy.array([[1, 2]])), (list[int], numpy.array(5)), (list[int], list), (list[bytes], b"abc"),
+    (Decimal, "1.5E-16383"), (Decimal, Decimal("1.5E-16383")), (Decimal, Decimal(f"1.{'0' * 20_000}1")),
+    (Decimal, Decimal("0E-16384")), (dict, {"a": 10**4300}), (dict, {"a": [-(10**4300)]}), (list, [10**4300]),
+    (Decimal | None, float("nan")), (int | None, ""),
 ]
 
 
@@ -152,6 +157,9 @@ def test_what_is_not_clear_is_refused(annotation, value):
     (dict, {"a": float("nan")}, "nan is not a JSON value; give text, finite numbers, bools, None, or lists and dicts "
                                 "of them"),
     (dict, LOOP, "this value holds itself, or is nested too deep to be JSON"),
+    (Decimal, "1.5E-16383", "'1.5E-16383' is not a Decimal (Postgres keeps 131072 digits before the point and 16383 "
+                            'behind it); give Decimal("10.50"), "10.50" or 10'),
+    (dict, {"a": 10**4300}, "a whole number of more than 4300 digits cannot be written as JSON; give it as text"),
     (float, "1e999", "'1e999' is not a float (it is too large); give 1.5 or \"inf\""),
 ])
 def test_a_refusal_says_what_would_do(annotation, value, words):
@@ -235,12 +243,28 @@ def test_a_member_of_an_earlier_run_is_meant():
 
 @pytest.mark.parametrize("annotation", [
     tuple, set, None, type(None), Any, "int", [], List, Enum, int | str, int | str | None, dict[str, int],  # noqa: UP006
-    dict[int, Any], list[tuple], tuple[int, ...], types.SimpleNamespace])
+    dict[int, Any], list[tuple], tuple[int, ...], types.SimpleNamespace, dict[str], list[int, str],
+    Annotated[int, []]])
 def test_a_type_that_no_field_can_have_is_refused(annotation):
     """A type that would not be checked is refused where it is written, with those that there are."""
     with pytest.raises(DefinitionError, match=r"cannot be the type of a field; there is: Decimal, UUID, bool, bytes, "
                                               r"date, .*, an Enum, a Datadef, list\[T\], and T \| None"):
         kind_of(annotation)
+
+
+@pytest.mark.parametrize("bad, why", [("a\0b", "the character NUL"), ("\ud800", "half a surrogate pair")])
+def test_an_enum_that_could_not_be_stored_is_refused(bad, why):
+    """The text of every member can be stored, by value or by name."""
+    for members in ({"A": "a", "B": bad}, {bad: 1}):
+        with pytest.raises(DefinitionError, match=f"cannot be the type of a field: .* holds {why}"):
+            kind_of(Enum("Odd", members))
+
+
+def test_what_can_just_be_stored_will_do():
+    """The least and the longest numbers that Postgres and JSON have are taken as they are."""
+    for number in (Decimal("1E-16383"), Decimal(f"1.{'3' * 16_383}"), Decimal("1E131071"), Decimal("Infinity")):
+        assert convert(Decimal, number) is number
+    assert convert(dict, {"a": 10**4300 - 1, "b": [2**63]}) == {"a": 10**4300 - 1, "b": [2**63]}
 
 
 # ------------------------------------------------------------------------------------------------ nested records
@@ -264,6 +288,24 @@ def test_a_nested_record_is_taken_whole():
         "Wheel(name='a', spokes=3) is a Wheel, whose further fields would be lost; give a Part")
     assert refusal(Part, 5) == "5 is not Part or a mapping of its fields"
     assert refusal(Part, {1: 2}) == "the key 1 is not text"
+
+
+class Place(Resource):
+    _id = field(str)
+
+
+class Visit(Command):
+    place = field(str)
+
+
+@pytest.mark.parametrize("wrap", [lambda cls: cls, lambda cls: cls | None, lambda cls: list[cls]])
+def test_a_record_that_is_no_part_of_another_is_refused(wrap):
+    """A Resource as a field's type would be stored without its identifier, a message without its target."""
+    with pytest.raises(DefinitionError, match=r"Place cannot be the type of a field: its items are rows of their own; "
+                                              r"give the identifier of one: field\(str, references=Place\)"):
+        field(wrap(Place))
+    with pytest.raises(DefinitionError, match="Visit cannot be the type of a field: _target would not be stored"):
+        field(wrap(Visit))
 
 
 def test_a_nested_record_of_an_earlier_run_is_meant():

@@ -1,5 +1,8 @@
 """Domain.check: what it finds, what it leaves alone, and how it says it."""
 
+from decimal import Decimal
+from typing import Any, ClassVar
+
 from workbench import Command, Domain, Event, Resource, Response, Update, field
 from workbench.domain.lint import in_past_tense
 from workbench.examples.bank import bank
@@ -127,3 +130,21 @@ def test_a_type_that_is_no_field() -> None:
         'resource "article": tags = list[str] is no field',
         'resource "article": note = str | None is no field']
     assert "name = field(str) was probably meant" in repr(shop.check())
+
+
+def test_an_annotation_that_is_no_field() -> None:
+    """A type that is only annotated, as in a dataclass, is found; what is said to be of the class is not."""
+    shop = Domain("shop")
+
+    @shop.command
+    class Buy(Command):
+        amount: Decimal
+        times: int = 5
+        note: "str | None"
+        most: ClassVar[int] = 3
+        given: Any = field(object)
+
+    assert [finding for finding in found(shop) if "no field" in finding] == [
+        'command "buy": amount: Decimal is no field',
+        'command "buy": times: int is no field',
+        'command "buy": note: str | None is no field']

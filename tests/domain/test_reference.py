@@ -71,3 +71,18 @@ def test_what_is_no_resource_cannot_be_referenced(given: Any) -> None:
     """A class that is no Resource is refused where it is written."""
     with pytest.raises(DefinitionError, match=r"references= takes a Resource class, its key as text, or \"self\", not"):
         field(UUID, references=given)
+
+
+def test_an_item_whose_fields_are_called_like_those_of_a_target(library: Domain) -> None:
+    """Fields called domain and resource do not make a Target of an item: it is of its own resource."""
+    class Permission(Resource):
+        domain = field(str)
+        resource = field(str)
+
+    class Grant(Command):
+        permission = field(UUID, references=Permission)
+
+    library.resource(Permission)
+    assert Grant(permission=Permission(_id=ONE, domain="bank", resource="account")).permission == ONE
+    with pytest.raises(Invalid, match="is of library:permission, and this field references library:book"):
+        Lend(book=Permission(_id=ONE, domain="library", resource="book"))

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import items, resource_classes
-from workbench.domain.datadef import field, values_of
+from workbench.domain.compiled import loader
+from workbench.domain.datadef import field, restored, values_of
 from workbench.domain.resource import Resource, Target, identify, is_deleted, refit
 from workbench.errors import DefinitionError, Invalid
 
@@ -115,6 +116,37 @@ def test_an_item_of_an_earlier_definition_is_carried_over():
     assert refit(item, old) is item
     with pytest.raises(Invalid, match="size: 'big' is not a whole number"):
         refit(item.set(size="big"), new)
+
+
+@pytest.mark.parametrize("before, after, given", [(str, int, "7"), (str, UUID, str(UUID(int=1)))])
+def test_an_item_that_would_become_another_does_not_fit(before, after, given):
+    """An identifier of another type is another item: it is refused, though it could be converted."""
+    old = type(Resource)("Thing", (Resource,), {"_id": field(before)})
+    new = type(Resource)("Thing", (Resource,), {"_id": field(after)})
+    with pytest.raises(Invalid, match=f"Thing {given} was refused: 1 problem\n  _id: '{given}' would become .*, which "
+                                      "is another item; give _id the type that it had"):
+        refit(old(_id=given), new)
+
+
+def priced(**more):
+    return type(Resource)("Price", (Resource,), {
+        "cents": field(Decimal, factory=lambda cents: Decimal(cents) / 100, **more), "name": field(str)})
+
+
+def test_a_factory_has_seen_what_an_item_holds():
+    """A factory is not applied again where an item is carried over or loaded; checks are, and what does not fit the
+    type without a factory is given to it."""
+    item = priced()(_id=uuid4(), cents=10_000, name="x")
+    assert item.cents == 100
+    assert refit(item, priced()).cents == 100
+    loaded = []
+    loader(priced(), list(item._fields))(iter([tuple(getattr(item, name) for name in item._fields)]), loaded)
+    assert [it.cents for it in loaded] == [100]
+    assert restored(priced(), {"_id": item._id, "cents": "100", "name": "x"}).cents == 100
+    with pytest.raises(Invalid, match=r"2 problems\n  cents: .*\('100'\) failed its check.*\n  name: 5 is not text"):
+        restored(priced(most=99), {"_id": item._id, "cents": item.cents, "name": 5})
+    parsed = type(Resource)("Price", (Resource,), {"name": field(int, factory=len)})
+    assert refit(item, parsed).name == 1
 
 
 @given(st.data())

@@ -123,6 +123,15 @@ def to_bool(value: Any) -> bool:
 DECIMAL = "a Decimal", 'Decimal("10.50"), "10.50" or 10'
 
 
+def _is_storable(number: Decimal) -> bool:
+    """Whether a finite number has no more digits before and behind the point than Postgres keeps."""
+    if not -16_384 < number.adjusted() < 131_072:
+        return False
+    # To count the places takes long, and a number of few digits, far from the least, has none too many.
+    few = number.adjusted() > -16_000 and number.__sizeof__() <= 256
+    return few or number.as_tuple().exponent > -16_384  # type: ignore[operator]  # an int, for it is finite
+
+
 def to_decimal(value: Any) -> Decimal:
     number = value if type(value) is Decimal else plain(value)
     if isinstance(number, str) and "_" not in number:
@@ -133,7 +142,7 @@ def to_decimal(value: Any) -> Decimal:
     if isinstance(number, Decimal):
         if number.is_snan():
             raise refuse(value, *DECIMAL, "a signalling NaN cannot be stored")
-        if number.is_finite() and not -16_384 < number.adjusted() < 131_072:
+        if number.is_finite() and not _is_storable(number):
             raise refuse(value, *DECIMAL, "Postgres keeps 131072 digits before the point and 16383 behind it")
         return number if not number.is_nan() else Decimal("NaN")    # Postgres knows one NaN, without sign or payload
     if isinstance(number, int) and not isinstance(number, bool):

@@ -19,6 +19,7 @@ from workbench.domain.convert import Refused
 from workbench.domain.described import help_of
 from workbench.domain.fields import MISSING as MISSING
 from workbench.domain.fields import Field as Field
+from workbench.domain.fields import asked, verdict
 from workbench.domain.fields import field as field
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.kinds import within
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 else:
     class _PClassMeta(type(PClass), Lean):
         """pyrsistent's own, whose last word on slots is Lean's."""
-_RESERVED = frozenset({"self", "ignore_extra", "_factory_fields"})     # keywords of PClass's own methods
+_RESERVED = frozenset({
+    "self", "ignore_extra", "_factory_fields",      # keywords of PClass's own methods
+    "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change",       # what is known of every class
+    "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
 Rule = Callable[[Any], Any]
 
 
@@ -42,13 +46,18 @@ def invariant(rule: Rule) -> Rule:
 
         @invariant
         def arrives_after_departing(self): "a flight arrives after it departed"; return self.arr >= self.dep
-    """
+
+    Raises DefinitionError for what is no plain function, such as one that is async."""
+    asked(rule, "an invariant")
     rule.__dict__["_invariant"] = True
     return rule
 
 
 class DatadefMeta(_PClassMeta):
-    """Collects the fields and invariants of a class, its bases' first, and lays them out for building."""
+    """Collects the fields and invariants of a class, its bases' first, and lays them out for building.
+
+    Of several under one name the nearest stands, in the order in which Python looks up a method. Invariants may be
+    those of a plain class that is mixed in; fields may not."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         # A Field that stands under two names is two fields.
@@ -57,22 +66,36 @@ class DatadefMeta(_PClassMeta):
             key for base in bases for key in dir(base)
             if isinstance(getattr(base, key), property) or callable(getattr(base, key)))
         clashes = [f'"{key}" is a name that every {bases[0].__name__} has for itself; call the field otherwise'
-                   for key in declared if key in reserved]
-        fields: dict[str, Field] = {}
-        rules: dict[str, Rule] = {}
-        for base in reversed(bases):
-            fields |= getattr(base, "_fields", {})
-            rules |= dict(getattr(base, "_rules", ()))
+                   for key in declared if key in reserved or key.startswith("__")]
+        inherited = {key for base in bases for key in getattr(base, "_fields", ())}
         clashes += [f'"{key}" is a field of {bases[0].__name__}; only another field(…) can take its place'
-                    for key in namespace if key in fields and key not in declared]
+                    for key in namespace if key in inherited and key not in declared]
+        clashes += [f'"{key}" is a field of {mixin.__name__}, which is no Datadef: no record would have it; declare it '
+                    f"in {name}" for base in bases for mixin in base.__mro__ if not isinstance(mixin, DatadefMeta)
+                    for key, value in vars(mixin).items() if isinstance(value, Field)]
         if clashes:
             raise DefinitionError(f"{name} cannot be defined", clashes)
         for key, declaration in declared.items():
             declaration.name = key
             namespace[key] = declaration.pclass_field()
-        fields |= declared
-        rules |= {key: value for key, value in namespace.items() if getattr(value, "_invariant", False)}
-        cls: Any = super().__new__(mcs, name, bases, namespace)
+        try:
+            cls: Any = super().__new__(mcs, name, bases, namespace)
+        except TypeError as error:
+            if "lay-out conflict" not in str(error):
+                raise
+            raise DefinitionError(
+                f"{name} cannot be defined: more than one of {', '.join(base.__name__ for base in bases)} has fields "
+                "or slots of its own, and a record has room for those of one; derive one of them from the other, or "
+                f"declare the fields in {name}") from None
+        cls._own = declared
+        fields: dict[str, Field] = {}
+        rules: dict[str, Rule] = {}
+        for base in reversed(cls.__mro__):
+            fields |= vars(base).get("_own", {})
+            rules |= {key: rule for key, value in vars(base).items()
+                      if getattr(rule := getattr(value, "fget", value), "_invariant", False) is True}   # or a property
+        if len(bases) > 1:      # pyrsistent has those of the last base
+            cls._pclass_fields |= {key: it.pclass_field() for key, it in fields.items() if key not in declared}
         cls._fields = MappingProxyType(fields)
         cls._layout = tuple((key, fields[key], slot_of(cls, key)) for key in fields)
         cls._rules = tuple(rules.items())
@@ -103,6 +126,7 @@ class Datadef(PClass, metaclass=DatadefMeta):
 
     ``Address(city="Rome")`` converts and checks; raises Invalid with every problem at once."""
 
+    _own: ClassVar[Mapping[str, Field]]         # those that the class itself declares
     _fields: ClassVar[Mapping[str, Field]]
     _layout: ClassVar[tuple[tuple[str, Field, MemberDescriptorType], ...]]
     _rules: ClassVar[tuple[tuple[str, Rule], ...]]
@@ -163,11 +187,25 @@ class Datadef(PClass, metaclass=DatadefMeta):
         faults.extend(unknown(cls, given))
         if faults:
             raise Invalid(cls.__name__, faults)
+        cls._pclass_frozen.__set__(record, True)
         broken = broken_rules(record)
         if broken:
             raise Invalid(cls.__name__, broken)
-        cls._pclass_frozen.__set__(record, True)
         return record
+
+
+def restored(cls: Any, held: Mapping[str, Any]) -> Any:
+    """The record of values that a row or an earlier record holds: as built, but no factory is applied to them again.
+
+    Raises Invalid."""
+    ready, refused = {}, {}
+    for name, declared in cls._fields.items():
+        if declared.factory is not None and name in held:
+            try:
+                ready[name] = declared.restore(held[name])
+            except (Refused, Invalid) as refusal:
+                refused[name] = refusal
+    return cls._checked(held, ready, refused) if ready or refused else cls(**held)
 
 
 def _problems(name: str, value: Any, refusal: Exception) -> list[Problem]:
@@ -196,8 +234,7 @@ def broken_rules(record: Any) -> list[Problem]:
     for name, rule in type(record)._rules:
         text = (rule.__doc__ or name.replace("_", " ")).strip().rstrip(".")
         try:
-            answer = rule(record)
-            passed, why = answer if isinstance(answer, tuple) else (answer, text)
+            passed, why = verdict(rule(record), text)
             if not passed:
                 faults.append(Problem(None, None, f"it must hold that {why}"))
         except Exception as error:

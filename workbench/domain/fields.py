@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -19,6 +20,27 @@ from workbench.errors import DefinitionError, Invalid, meant
 T = TypeVar("T")
 _ORDERED = (int, float, Decimal, date, time, datetime)
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
+
+
+def asked(rule: Any, what: str) -> None:
+    """Raises DefinitionError for what gives no answer when it is called: a coroutine or a generator is never false."""
+    for one in (rule, getattr(type(rule), "__call__", None)):  # noqa: B004  # what is called is meant
+        if inspect.iscoroutinefunction(one) or inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
+            raise DefinitionError(f"{what} answers at once, and {rule!r} is async or yields; give a plain function "
+                                  "that returns whether it holds")
+    if not callable(rule):
+        raise DefinitionError(f"{what} is a function that returns whether it holds, not {shown(rule)}")
+
+
+def verdict(answer: Any, why: str = "") -> tuple[bool, str]:
+    """Whether an answer of a check or an invariant means yes, and why not.
+
+    Raises TypeError for one that means neither."""
+    try:
+        passed, why = answer if isinstance(answer, tuple) else (answer, why)
+        return bool(passed), why
+    except Exception as error:
+        raise TypeError(f'{shown(answer)} is no answer; give True, False or (False, "why")') from error
 
 
 class Limits:
@@ -55,6 +77,8 @@ def _limits(kind: Kind, least: Any, most: Any) -> Limits | None:
         least, most = (None if limit is None else inner.convert(limit) for limit in (least, most))
     except Refused as refusal:
         raise DefinitionError(f"a limit does not fit the field's own type: {refusal}") from refusal
+    if least != least or most != most:
+        raise DefinitionError("a limit is NaN, which nothing is above or below; leave it out")
     low, high = (None if limit is None else str(inner.dump(limit)) for limit in (least, most))
     if least is not None and most is not None and not least <= most:
         raise DefinitionError(f"nothing lies between the limits: least is {low}, and most is {high}")
@@ -87,6 +111,8 @@ class Field:
         most: Any = None,
     ) -> None:
         self.name = ""      # set by the class that holds it
+        if check is not None:
+            asked(check, "a check")
         kind = kind if references is None else reference(kind, references)
         self.limits = _limits(kind, least, most)
         check = check if self.limits is None else self.limits.before(check)
@@ -94,6 +120,8 @@ class Field:
         self.references, self.unique = references, unique
         self.initial: Any = None if initial is MISSING and isinstance(kind, OptionalKind) else initial
         self._made = callable(self.initial) and self.initial is not MISSING
+        if choices is not None and not isinstance(choices, Iterable):
+            raise DefinitionError(f"choices are several values, such as [1, 2], not {shown(choices)}")
         try:
             self.choices = None if choices is None else tuple(kind.convert(choice) for choice in choices)
         except (Refused, Invalid) as refusal:
@@ -117,6 +145,21 @@ class Field:
                 value = self.factory(thawed(value))     # it may change what a caller gave
             except Exception as error:
                 raise Refused(f"{shown(value)} could not be converted: {error}") from error
+        return self._fit(value)
+
+    def restore(self, value: Any) -> Any:
+        """A value that a row or a record holds, made fit: the factory has seen it, and is not asked again.
+
+        Only where it is not of the kind, as when that was changed, is it taken for one that is given."""
+        if self.factory is None:
+            return self.accept(value)
+        try:
+            value = self.kind.convert(value)
+        except (Refused, Invalid):
+            return self.accept(value)
+        return self._fit(value)
+
+    def _fit(self, value: Any) -> Any:
         value = self.kind.convert(value)
         if value is None and isinstance(self.kind, OptionalKind):
             return value
@@ -131,12 +174,11 @@ class Field:
     def _run_check(self, value: Any) -> None:
         assert self.check is not None
         try:
-            answer = self.check(value)
+            passed, why = verdict(self.check(value))
         except ValueError as error:
             raise Refused(f"{shown(value)} failed its check: {error}") from error
         except Exception as error:
             raise Refused(f"{shown(value)} could not be checked, the check raised {error!r}") from error
-        passed, why = answer if isinstance(answer, tuple) else (answer, "")
         if not passed:
             named = getattr(self.check, "__name__", "<lambda>")
             why = why or self.doc or ("" if named == "<lambda>" else named.replace("_", " "))
@@ -178,12 +220,13 @@ def field(
     It must be given unless it has an ``initial`` (a value, or a function called for each record) or its type admits
     None. Numbers, days and times may have a ``least`` and a ``most``, both admitted. ``check`` returns whether the
     value will do, or ``(False, "why")``, or raises ValueError; None is not checked.
-    ``factory`` is applied to what was given, before the type's own conversion. ``doc`` says what the field means: it
-    is shown in errors and forms; a ``hidden`` field is not asked for in a form. In a Resource whose table is derived,
-    ``references=Owner`` makes a foreign key (``"self"`` for the own table) and ``unique=True`` a unique constraint.
+    ``factory`` is applied to what was given, before the type's own conversion, and not again to what is loaded.
+    ``doc`` says what the field means: it is shown in errors and forms; a ``hidden`` field is not asked for in a form.
+    In a Resource whose table is derived, ``references=Owner`` makes a foreign key (``"self"`` for the own table) and
+    ``unique=True`` a unique constraint.
     A field with ``references`` takes the item itself as well, its Target, or a Step on it, and keeps the identifier.
 
-    Raises DefinitionError for a type that no field can have, for limits or choices that do not fit it, and for
-    ``references`` of what is no resource."""
+    Raises DefinitionError for a type that no field can have, for limits or choices that do not fit it, for a check
+    that is no plain function, and for ``references`` of what is no resource."""
     return Field(kind_of(type), initial=initial, check=check, factory=factory, choices=choices, doc=doc, hidden=hidden,
                  references=references, unique=unique, least=least, most=most)

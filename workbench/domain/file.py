@@ -12,7 +12,7 @@ from workbench.errors import Invalid, Problem
 class File:
     """``File("accounts.csv", text)``: text or bytes under a name, which says what it is unless ``media_type`` does.
 
-    Raises Invalid for a name that is none, or leads to another folder."""
+    Raises Invalid for a name that is none, or leads to another folder, and for text that cannot be encoded."""
 
     name: str
     content: bytes | str
@@ -24,6 +24,12 @@ class File:
             problems.append(Problem("name", self.name, 'is not the name of a file; give one such as "accounts.csv"'))
         if not isinstance(self.content, bytes | str):
             problems.append(Problem("content", self.content, f"is a {type(self.content).__name__}; give bytes or text"))
+        elif isinstance(self.content, str):
+            try:
+                self.content.encode()
+            except UnicodeEncodeError:
+                problems.append(Problem("content", self.content, "holds half a surrogate pair, which is no character; "
+                                                                 "leave it out"))
         if problems:
             raise Invalid("File", problems)
         if not self.media_type:

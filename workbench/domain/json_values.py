@@ -13,12 +13,15 @@ from typing import Any
 from workbench.domain.convert import Refused, plain, refuse, shown, to_text
 from workbench.domain.frozen import FrozenDict, FrozenList
 
+_MOST = 10 ** 4300      # no int of more digits is written as text, unless Python was told otherwise
 SCALARS = frozenset([str, int, float, bool, NoneType])      # the types of JSON values that hold no others
 
 
 def to_json(value: Any) -> Any:
     """A JSON value, frozen all the way down; numbers must be finite, texts storable, keys text."""
-    if value is None or type(value) is bool or type(value) is int or (type(value) is float and isfinite(value)):
+    kind = type(value)
+    if value is None or kind is bool or (kind is float and isfinite(value)) or (
+            kind is int and -0x8000000000000000 <= value <= 0x7fffffffffffffff):
         return value
     if isinstance(value, str):
         return to_text(value)
@@ -30,6 +33,8 @@ def to_json(value: Any) -> Any:
     if isinstance(number, bool):
         return number
     if isinstance(number, int):
+        if not -_MOST < number < _MOST:
+            raise Refused("a whole number of more than 4300 digits cannot be written as JSON; give it as text")
         return int(number)      # no IntEnum: it would come back as another value
     if isinstance(number, float) and isfinite(number):
         return float(number)
@@ -46,7 +51,10 @@ def is_flat(value: dict[Any, Any]) -> bool:
         if kind is str:
             if not member.isascii() or "\x00" in member:
                 return False
-        elif kind is not int and kind is not bool and member is not None and not (kind is float and isfinite(member)):
+        elif kind is int:
+            if not -0x8000000000000000 <= member <= 0x7fffffffffffffff:     # it may be too long to be written
+                return False
+        elif kind is not bool and member is not None and not (kind is float and isfinite(member)):
             return False
     return True
 
@@ -66,7 +74,9 @@ def is_settled(value: Any) -> bool:
         return False
     if kind is str:
         return value.isascii() and "\x00" not in value
-    return kind is int or kind is bool or value is None or (kind is float and isfinite(value))
+    if kind is int:
+        return -0x8000000000000000 <= value <= 0x7fffffffffffffff   # type: ignore[no-any-return]  # of an int
+    return kind is bool or value is None or (kind is float and isfinite(value))
 
 
 def _frozen(value: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -89,10 +89,14 @@ class ListKind(Kind):
         def convert_all(value: Any) -> FrozenList:
             if isinstance(value, str | bytes | Mapping | Set) or not hasattr(value, "__iter__"):
                 raise Refused(f"{shown(value)} is not {name}")      # a set has no order to keep
+            try:
+                given = iter(value)
+            except TypeError:       # a class of lists, or an array of numpy without a dimension
+                raise Refused(f"{shown(value)} is not {name}") from None
             members: list[Any] = []
             faults: list[Problem] = []
             nested = False
-            for place, member in enumerate(value):
+            for place, member in enumerate(given):
                 try:
                     members.append(convert(member))
                 except Refused as refusal:
@@ -121,6 +125,11 @@ class EnumKind(Kind):
         self.members: Mapping[str, Enum] = {
             member.value if by_value else member.name: member for member in enum}
         members, name = self.members, f"one of {', '.join(self.members)}"
+        for text in members:
+            try:
+                to_text(text)
+            except Refused as refusal:
+                raise DefinitionError(f"{enum!r} cannot be the type of a field: {refusal}") from None
 
         def convert(value: Any) -> Enum:
             if isinstance(value, Enum):
@@ -204,26 +213,42 @@ SIMPLE: Mapping[Any, Kind] = types.MappingProxyType({kind.annotation: kind for k
 )})
 
 
+def _record_kind(record: Any) -> RecordKind:
+    """The Kind of a Datadef class; raises DefinitionError for one with fields that are not written with the others."""
+    hidden = [name for name in record._fields if name.startswith("_")]
+    if not hidden:
+        return RecordKind(record)
+    name = record.__name__
+    if "_id" in hidden:     # a Resource
+        raise DefinitionError(
+            f"{name} cannot be the type of a field: its items are rows of their own; give the identifier of one: "
+            f"field({record._fields['_id'].kind.annotation.__name__}, references={name})")
+    raise DefinitionError(f"{name} cannot be the type of a field: {', '.join(hidden)} would not be stored with it; "
+                          "give a Datadef of the fields that are meant")
+
+
 def kind_of(annotation: Any) -> Kind:
     """The Kind of a type as written in ``field(type)``.
 
     Raises DefinitionError for a type that no field can have."""
-    if isinstance(annotation, Hashable) and annotation in SIMPLE:
+    try:
         return SIMPLE[annotation]
+    except (KeyError, TypeError):       # it is none of them, or has no hash
+        pass
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         inner = [argument for argument in arguments if argument is not type(None)]
         if len(inner) == 1 and len(arguments) == 2:
             return OptionalKind(kind_of(inner[0]), annotation)
-    elif origin is list and arguments:
+    elif origin is list and len(arguments) == 1:
         return ListKind(kind_of(arguments[0]), annotation)
-    elif origin is dict and arguments[:1] == (str,) and arguments[1] in (Any, object):
+    elif origin is dict and arguments in ((str, Any), (str, object)):
         return SIMPLE[dict]     # of other arguments nothing would be checked, so they are refused
     elif isinstance(annotation, type):
         if issubclass(annotation, Enum) and len(annotation):
             return EnumKind(annotation)
         if isinstance(getattr(annotation, "_fields", None), Mapping):
-            return RecordKind(annotation)
+            return _record_kind(annotation)
     simple = ", ".join(sorted(kind.__name__ for kind in SIMPLE if kind is not object))
     raise DefinitionError(
         f"{annotation!r} cannot be the type of a field; there is: {simple}, an Enum, a Datadef, list[T], and T | None")

@@ -6,8 +6,10 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 
 from __future__ import annotations
 
+import re
+from inspect import get_annotations
 from types import GenericAlias, UnionType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from workbench.domain.handler import place_of
 from workbench.domain.wiring import Mentions, mentions
@@ -68,15 +70,22 @@ def _bare_types(domain: Domain) -> list[Finding]:
     for kind, table in (("command", domain.commands), ("event", domain.events), ("response", domain.responses),
                         ("resource", domain.resources)):
         for key, known in table.items():
-            within = f"{known.cls.__qualname__}."       # a class that is written within this one is meant so
-            for name, value in vars(known.cls).items():
-                if name.startswith("_") or not isinstance(value, type | UnionType | GenericAlias):
-                    continue
-                if not getattr(value, "__qualname__", "").startswith(within):
-                    text = value.__name__ if type(value) is type else str(value)
-                    found.append(Finding(f'{kind} "{key}"', f"{name} = {text} is no field",
-                                         f"nobody can give it a value; {name} = field({text}) was probably meant"))
+            found += [Finding(f'{kind} "{key}"', f"{name}{sign}{text} is no field",
+                              f"nobody can give it a value; {name} = field({text}) was probably meant")
+                      for name, sign, text in _bare(known.cls)]
     return found
+
+
+def _bare(cls: Any) -> list[tuple[str, str, str]]:
+    """Name, sign and type of what a class has like a field: ``name = str`` and ``name: str``."""
+    within = f"{cls.__qualname__}."       # a class that is written within this one is meant so
+    given = [(name, " = ", value) for name, value in vars(cls).items()
+             if isinstance(value, type | UnionType | GenericAlias)
+             and not getattr(value, "__qualname__", "").startswith(within)]
+    noted = [(name, ": ", value) for name, value in get_annotations(cls).items()
+             if name not in cls._fields and not re.search(r"\b(ClassVar|Final)\b", str(value))]
+    return [(name, sign, value.__name__ if isinstance(value, type) else str(value))
+            for name, sign, value in given + noted if not name.startswith("_")]
 
 
 def _commands(domain: Domain) -> list[Finding]:

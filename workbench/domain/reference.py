@@ -6,6 +6,7 @@ that is referenced, where both are registered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -60,9 +61,10 @@ def _kindred(resource: Any) -> tuple[str, str] | None:
     if isinstance(resource, str):
         domain, _, key = resource.rpartition(":")
         return None if key == "self" else (domain, key)
-    if isinstance(getattr(resource, "domain", None), str) and isinstance(getattr(resource, "resource", None), str):
-        return resource.domain, resource.resource
     cls = resource if isinstance(resource, type) else type(resource)
+    if not isinstance(getattr(cls, "_fields", None), Mapping):     # a Target: a record may have fields of any name
+        place = getattr(resource, "domain", None), getattr(resource, "resource", None)
+        return (place[0], place[1]) if isinstance(place[0], str) and isinstance(place[1], str) else None
     home = vars(cls).get("_registered_in")
     return next(((home.key, key) for key, known in home.resources.items() if place_of(known.cls) == place_of(cls)),
                 None) if home is not None else None

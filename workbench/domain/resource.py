@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.convert import Refused
-from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
+from workbench.domain.datadef import Datadef, DatadefMeta, field, restored, values_of
 from workbench.errors import DefinitionError, Invalid, Problem
 
 Identifier = UUID | str | int
@@ -124,16 +124,19 @@ def identify(resource: type[Resource], identifier: Any) -> Identifier:
 
 def refit(item: Any, cls: Any) -> Any:
     """An item or message of an earlier definition of a class as one of the present definition: fields that are gone are
-    left out.
+    left out, and a factory is not applied again.
 
     Raises Invalid, which names it and says why, when it no longer fits."""
-    earlier = type(item)
+    earlier, stored = type(item), isinstance(item, Resource)
     if earlier is cls:
         return item
     try:
-        return cls(**{name: getattr(item, name) for name in earlier._fields if name in cls._fields})
+        fitted = restored(cls, {name: getattr(item, name) for name in earlier._fields if name in cls._fields})
+        if stored and fitted._id != item._id:
+            raise Invalid(cls.__name__, [Problem("_id", item._id, f"{item._id!r} would become {fitted._id!r}, which is "
+                                                 "another item; give _id the type that it had, or make it again")])
+        return fitted
     except Invalid as invalid:
-        stored = isinstance(item, Resource)
         why, way = (("it was cached before the field was added", "give the field an initial, or see tables()")
                     if stored else ("it was made before the field was added", "make it again"))
         problems = [problem if problem.field is None or problem.field in earlier._fields

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from workbench.domain.compiled import loader
+from workbench.domain.datadef import restored
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, TablesDiffer
@@ -119,7 +120,8 @@ class _Maker(NamedTuple):
 
     def item(self, row: Any) -> Resource:
         try:
-            return self.cls(**dict(zip(self.fields, map(_aware, row), strict=True)))
+            item: Resource = restored(self.cls, dict(zip(self.fields, map(_aware, row), strict=True)))
+            return item
         except Invalid as invalid:
             target = Target(*self.table.kindred, row[self.fields.index("_id")])
             raise Invalid(f"the stored row of {target}", invalid.problems) from None

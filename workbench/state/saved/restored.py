@@ -14,6 +14,7 @@ from typing import Any
 from rpds import HashTrieMap
 
 from workbench.domain.datadef import field
+from workbench.domain.datadef import restored as fields_restored
 from workbench.domain.entity import Command, Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Kindred, Registry
@@ -134,7 +135,7 @@ class _Restoring:
             return None
         values = {**saved[side], **saved["stamps"][side]}
         try:
-            item = cls(**values)
+            item: Resource = fields_restored(cls, values)
         except Invalid as invalid:
             raise Invalid(f"{target} {side}", invalid.problems) from None
         if item._id != target.identifier:
