@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
+from tests.editing import Note, Paper, at, desk, edit
 from tests.state.domains import Clock, Identifiers
-from workbench import Conflict, Invalid, Session, Target
+from workbench import Conflict, Delete, Insert, Invalid, Resource, Session, Target, Update
 from workbench.errors import LogError, NothingTo, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, Withdraw, bank
 
@@ -162,3 +165,125 @@ async def test_dropping_by_name(session: Session) -> None:
     with pytest.raises(Invalid):
         await session.drop("main")
     assert (await session.fetch(account)).balance == 10
+
+
+# ------------------------------------------------------------------------------------------------ at the same time
+
+
+async def at_work(session: Session) -> None:
+    """Waits until what was begun has its turn."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert session.manager.lock.locked()
+
+
+async def test_no_branch_is_entered_while_a_commit_is_at_work(session: Session, admin: asyncpg.Connection) -> None:
+    """A task that enters a branch during a commit is refused, and the commit says what it has written."""
+    await opened(session, 10)
+    branch = session.branch("what if")
+
+    async def look() -> None:
+        await at_work(session)
+        with branch:
+            pass
+
+    done, refused = await asyncio.gather(session.commit(), look(), return_exceptions=True)
+    assert "a command or a commit is at work; await it, then switch" in str(refused)
+    assert session.commits == [done]
+    assert (len(session.plan()), await stored(admin)) == (0, [10])
+
+
+@pytest.mark.parametrize("only", [True, False])
+async def test_a_branch_is_left_while_its_commit_is_at_work(
+    session: Session, admin: asyncpg.Connection, only: bool,
+) -> None:
+    """A commit that was begun in a with is the branch's, also when that is left before it ends."""
+    account, other = await opened(session, 10), await opened(session)
+    with session.branch("what if") as branch:
+        await session.issue(Deposit(amount=5), on=account)
+        task = asyncio.create_task(session.commit(only=[account] if only else None))
+        await at_work(session)
+    assert (await task, session.here.name) == (session.commits[0], "main")
+    assert await stored(admin) == ([15] if only else [15, 0])
+    assert [len(one.state.pending()) for one in (session.here, branch)] == [int(only)] * 2
+    assert (await session.fetch(other)).balance == 0
+
+
+async def test_a_replay_on_another_branch_leaves_us_here(session: Session) -> None:
+    """While commands are issued again on another branch we are where we were, and no branch is gone to."""
+    account = await opened(session, 10)
+    session.branch("what if")
+    heard: list[str] = []
+    session.manager.history.moved = lambda: heard.append(session.here.name)
+    await session.replay(session.steps[1:], on="what if")
+    assert heard == ["main"]
+    assert (await session.fetch(account)).balance == 10
+    assert session.compare("what if").differences[0].sides("balance")[1:] == (10, 20)
+
+
+@pytest.mark.parametrize("log", [[Deposit(amount=1)], [1], ["x"], None, 3])
+async def test_what_was_not_issued_is_not_replayed(session: Session, log: Any) -> None:
+    """What is neither a step nor a logged command is refused in words, before anything is issued."""
+    with pytest.raises(Invalid, match="is no step; give steps, a log or its file; what was not issued yet is issued"):
+        await session.replay(log)
+    assert session.steps == []
+
+
+# ------------------------------------------------------------------------------------------------ what is here already
+
+
+async def test_money_is_not_doubled_by_a_pick(session: Session, admin: asyncpg.Connection) -> None:
+    """A branch that was rebased is picked for what it did itself, once."""
+    account = await opened(session, 10)
+    with session.branch("what if"):
+        await session.issue(Deposit(amount=5), on=account)
+        await session.rebase()
+    for _ in range(2):
+        await session.pick("what if")
+    await session.commit()
+    assert await stored(admin) == [15]
+
+
+async def test_a_merge_after_a_part_was_committed(session: Session, admin: asyncpg.Connection) -> None:
+    """What a branch has deleted is not brought back by a merge after a commit of something else."""
+    await opened(session)
+    other = await opened(session)
+    with session.branch("adds"):
+        third = await opened(session, 3)
+    with session.branch("closes") as closes:
+        await session.issue(CloseAccount(), on=other)
+    await session.commit(only=[session.steps[0]])
+    with closes:
+        await session.merge("adds")
+        await session.commit()
+    assert await stored(admin) == [0, 3]
+    assert (await session.fetch(third)).balance == 3
+
+
+async def test_committed_steps_do_not_leave_the_log(session: Session) -> None:
+    """A checkpoint that lies behind a commit is not restored, though it was compared with."""
+    account = await opened(session)
+    session.checkpoint("empty")
+    await session.issue(Deposit(amount=5), on=account)
+    await session.commit()
+    session.compare("empty")
+    with pytest.raises(NothingTo, match="lies before a commit"):
+        session.restore("empty")
+    assert len(session.log) == 2
+
+
+@pytest.mark.parametrize("cls", [Note, Paper])
+async def test_theirs_is_written_over_a_deletion_that_was_committed(dsn: str, cls: type[Resource]) -> None:
+    """A merge that was decided for "theirs" is committed, where this branch has committed the item's deletion."""
+    async with Session(desk(cls), dsn=dsn) as session:
+        target = at(cls, "p")
+        await edit(session, Insert(target, text="first"))
+        await session.commit()
+        with session.branch("other"):
+            await edit(session, Update(target, text="theirs"), reads=[target])
+        await edit(session, Delete(target))
+        await session.commit()
+        await session.merge("other", ways={target: "theirs"})
+        await session.commit()
+        await session.refresh(cls)
+        assert (await session.fetch(target)).text == "theirs"

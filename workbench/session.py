@@ -282,7 +282,7 @@ class Session(TimeTravel):
                                             "conflict with the database there is resolve(item, way)")])
         manager = await self._renew()
         async with manager.hold("merge"):
-            return manager.merge(branch, {self.registry.target(item): way for item, way in (ways or {}).items()})
+            return manager.merge(branch, ways or {})
 
     async def drop(self, what: Any) -> Plan:
         """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now; its

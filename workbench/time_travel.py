@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from workbench.domain.convert import shown
+from workbench.errors import Invalid, Problem
 from workbench.opening import Opening
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
@@ -46,11 +48,12 @@ class TimeTravel(Opening):
     def restore(self, name: str) -> Branch:
         """Goes to a checkpoint; a line of steps that would be lost by it stays as an unnamed branch.
 
-        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed."""
+        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed: what is committed is not undone."""
         return self.manager.travel("restore").restore(name)
 
     def branch(self, name: str, *, replace: bool = False) -> Branch:
-        """A second State that begins here; ``with session.branch("what if"):`` works on it and comes back.
+        """A second State that begins here; ``with session.branch("what if"):`` works on it and comes back. What was
+        begun inside and is at work still when it ends moves that branch, not this one.
 
         Branches share the clean items. Raises Invalid where there is one of that name, unless it is to be replaced."""
         return self.manager.travel("branch").branch(name, replace=replace)
@@ -58,7 +61,7 @@ class TimeTravel(Opening):
     def switch(self, branch: Branch | str) -> Branch:
         """Goes to a branch, and stays there; returns it. What another branch has committed is taken in.
 
-        Raises UnknownName."""
+        Raises UnknownName, and LoopError while a command or a commit is at work."""
         history = self.manager.travel("switch")
         history.switch(branch)
         return history.here
@@ -79,13 +82,14 @@ class TimeTravel(Opening):
         return self.manager.compare(left, right)
 
     async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
-        """Issues steps of another branch here as well, all of its own unless some are chosen, by themselves or by
-        number; the branch stays as it is. Returns what became of the plan, and the commands that were refused.
+        """Issues steps of another branch here as well: all of its own that are not here already, or those chosen, by
+        themselves or by number; the branch stays as it is. Returns what became of the plan, and the commands that were
+        refused.
 
-        Raises UnknownName, and NothingTo for a step that is not on that branch."""
+        Raises UnknownName, NothingTo for a step that is not on that branch, and Invalid for what is no step."""
         manager = await self._renew()
         async with manager.hold("pick"):
-            return await manager.again(manager.history.named(branch).chosen(steps), "picked")
+            return await manager.pick(branch, steps)
 
     @property
     def log(self) -> CommandLog:
@@ -98,12 +102,17 @@ class TimeTravel(Opening):
         """Issues commands again: steps of any session, a CommandLog, or the file of a saved one; here, or on another
         branch. By the same users, with the same identifiers for what they make.
 
-        Returns what became of the plan, and the commands that were refused. Raises LogError, UnknownName."""
+        Returns what became of the plan, and the commands that were refused. Raises LogError, UnknownName, and Invalid
+        for what is none of these."""
         manager = await self._renew()
-        commands = self.log.load(log) if isinstance(log, str | Path) else list(log)
-        async with manager.hold("replay"):
-            with manager.history.named(on or manager.here):
-                return await manager.again(commands, "replayed")
+        commands = self.log.load(log) if isinstance(log, str | Path) else log
+        given = list(commands) if isinstance(commands, Iterable) else [commands]
+        if strange := [one for one in given if not isinstance(one, Step | LoggedCommand)]:
+            raise Invalid("replay", [Problem("log", one, (
+                f"{shown(one)} is no step; give steps, a log or its file; what was not issued yet is issued"))
+                for one in strange])
+        async with manager.hold("replay") as here:
+            return await manager.again(given, "replayed", on=here if on is None else manager.history.named(on))
 
     def script(self, *, module: str | None = None) -> str:
         """The session as Python cells (``# %%``) that reproduce it. ``module`` is where the classes that were defined
@@ -112,6 +121,7 @@ class TimeTravel(Opening):
 
     def as_test(self, name: str = "session", *, module: str | None = None) -> str:
         """The session as a pytest module: given / when / then with the events, responses, refusals and the plan that it
-        came to; it passes when it is run. For ``module`` see ``script``."""
+        came to; it passes when it is run: the commands are issued once more, in memory, and what a test cannot tell is
+        left out, with a comment. For ``module`` see ``script``."""
         return recorded_test(self.here, self.manager.refusals, [done.plan for done in self.commits],
                              self.manager.cache, self.registry, name=name, module=module)

@@ -81,6 +81,37 @@ def test_an_interrupt_that_wakes_nobody(bridge: Bridge) -> None:
     assert long.cancelled.is_set()
 
 
+def test_an_interrupt_that_comes_too_late(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what was interrupted ends well all the same, or has not ended after the grace, the interrupt says so."""
+    monkeypatch.setattr(loop_module, "GRACE", 0.1)
+    ends = threading.Event()
+
+    async def deaf(until: threading.Event) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        until.wait(10)
+
+    for until, told in ((threading.Event(), loop_module.UNENDED), (ends, loop_module.TOO_LATE)):
+        if until is ends:
+            threading.Timer(0.05, ends.set).start()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            bridge.run(deaf(until))
+        assert caught.value.__notes__ == [told]
+        until.set()
+
+
+def test_a_call_that_may_not_take_long(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call is given up after so many seconds, though what runs never comes to an await."""
+    monkeypatch.setattr(loop_module, "GRACE", 0.1)
+    ends = threading.Event()
+
+    async def deaf() -> None:
+        ends.wait(10)
+
+    with pytest.raises(TimeoutError):
+        bridge.run(deaf(), within=0.1)
+    ends.set()
+
+
 def test_an_interrupt_reaches_the_innermost_call(bridge: Bridge) -> None:
     """KeyboardInterrupt while calls are nested cancels the one that really waits, and the outer ones end with it."""
     long, ended = Long(), []

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from workbench import Command, Domain, Resource, Target, Workbench, field
+from workbench import Command, Context, Domain, Event, Insert, Resource, Target, Workbench, field
 from workbench.errors import (
     Conflict,
     DatabaseError,
@@ -265,3 +266,43 @@ def test_a_plain_script() -> None:
     assert json.loads((place / "postgres.json").read_text())["holders"] == {}
     assert not (place / "postgres" / "postmaster.pid").exists()
     shutil.rmtree(place)
+
+
+def test_an_interrupted_command_comes_to_nothing(dsn: str) -> None:
+    """A handler that never awaits runs on when it is interrupted; yet its step is not pending, then or later, be it one
+    command or many."""
+    domain = Domain("busy")
+    ends = threading.Event()
+
+    @domain.resource
+    class Thing(Resource):
+        name = field(str)
+
+    @domain.command(on=Thing)
+    class Make(Command):
+        name = field(str)
+
+    @domain.event
+    class ThingMade(Event):
+        name = field(str)
+
+    @domain.command_handler(Make)
+    def make(command: Make, context: Context) -> ThingMade:
+        if command.name == "slow":
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            ends.wait(10)
+        return ThingMade(name=command.name).on(context.target)
+
+    @domain.event_handler(ThingMade)
+    def made(event: ThingMade, context: Context) -> Insert:
+        return Insert(event.target, name=event.name)
+
+    with Workbench(domain, dsn=dsn) as wb:
+        for issue in (lambda: wb.issue(Make(name="slow")), lambda: wb.issue_many([Make(name="a"), Make(name="slow")])):
+            ends.clear()
+            threading.Timer(0.3, ends.set).start()
+            with pytest.raises(KeyboardInterrupt):
+                issue()
+            wb.issue(Make(name="fast"))
+            assert list(wb.items("thing")["name"]) == ["fast"]
+            wb.undo()

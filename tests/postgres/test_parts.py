@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import asyncpg
 import pytest
 
 from tests.editing import Note, edit
 from tests.postgres.rivals import A, B, C, D, conflict, notes, written
 from workbench import (
+    Delete,
     Insert,
     Invalid,
     Session,
@@ -113,3 +116,25 @@ async def test_a_conflict_of_a_part(session: Session, rival: Session, admin: asy
     await session.resolve(A, "mine")
     await session.commit()
     assert await notes(admin) == {"a": ("mine", 0), "b": ("", 0)}
+
+
+@pytest.mark.parametrize("change", [Update(A, text="x"), Delete(A)], ids=["changed", "deleted"])
+async def test_what_the_rest_had_read_before(session: Session, admin: asyncpg.Connection, change: Any) -> None:
+    """A step that read an item which a later step changed does not conflict with that, once it was committed as a part;
+    it does with what somebody else changed since."""
+    await written(session, Insert(A, text="a"))
+    await edit(session, Insert(B), reads=[A])
+    await edit(session, change)
+    await session.commit(only=[A])
+    await session.commit()
+    assert "b" in await notes(admin)
+
+
+async def test_what_somebody_else_changed_since(session: Session, rival: Session) -> None:
+    """What the rest had read is compared with what the part left of it: a rival's change of it is found."""
+    await written(session, Insert(A, text="a"))
+    await edit(session, Insert(B), reads=[A])
+    await edit(session, Update(A, text="x"))
+    await session.commit(only=[A])
+    await written(rival, Update(A, text="y"))
+    assert await conflict(session) == [("a", "read-update")]

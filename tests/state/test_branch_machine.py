@@ -1,5 +1,5 @@
 """Branches driven at random against a plain model (lines.py): issue, undo, redo, goto, branch, switch, pick, merge,
-checkpoint, commit, a rival's edit, rebase."""
+checkpoint, restore, commit of all or of a part, a rival's edit, rebase."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from tests.state.lines import COLUMNS, Lines, Node
 from workbench import Resource, Update, field
 from workbench.errors import Conflict, NothingTo
 from workbench.state.merge import Decision
+from workbench.state.planning.plan import Plan
 
 CARDS = "xyz"
+EDITS = st.lists(st.tuples(st.sampled_from(CARDS), st.sampled_from(COLUMNS), st.integers(0, 3)), min_size=1, max_size=3)
 
 
 class Card(Resource):
@@ -35,13 +37,15 @@ class Card(Resource):
 class Branches(RuleBasedStateMachine):
     """One StateManager, and the model; every rule is done to both."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(edits=EDITS)
+    def begin(self, edits: list[tuple[str, str, int]]) -> None:
+        """Two branches share some steps from the start."""
         items = [Card(_id=card, _etag="0") for card in CARDS]
         self.reader = RecordingReader(stored("desk", "card", *items))
         self.manager = manage(desk(Card), reader=self.reader)
         self.lines = Lines(CARDS)
-        self.checkpoints: dict[str, Node] = {}
+        self.issue(edits)
+        self.branch("one")
 
     @staticmethod
     def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -50,10 +54,21 @@ class Branches(RuleBasedStateMachine):
     def _edit(self, card: str, column: str, value: int) -> Edit:
         return Edit(mutations=[Update(at(Card, card), **{column: value})], reads=[at(Card, card)])
 
-    @rule(card=st.sampled_from(CARDS), column=st.sampled_from(COLUMNS), value=st.integers(0, 2))
-    def issue(self, card: str, column: str, value: int) -> None:
-        self.run(self.manager.issue(self._edit(card, column, value)))
-        self.lines.edit(card, column, value)
+    @rule(edits=EDITS)
+    def issue(self, edits: list[tuple[str, str, int]]) -> None:
+        for card, column, value in edits:
+            self.run(self.manager.issue(self._edit(card, column, value)))
+            self.lines.edit(card, column, value)
+
+    @rule(data=st.data(), edits=EDITS)
+    def issue_elsewhere(self, data: st.DataObject, edits: list[tuple[str, str, int]]) -> None:
+        """A branch is entered, and left for where one was."""
+        here = self.lines.here
+        name = data.draw(st.sampled_from(list(self.lines.lines)))
+        with self.manager.branches[name]:
+            self.lines.here = name
+            self.issue(edits)
+        self.lines.here = here
 
     @rule()
     def undo_and_redo(self) -> None:
@@ -112,8 +127,7 @@ class Branches(RuleBasedStateMachine):
     def branch(self, name: str) -> None:
         if name != self.lines.here:
             self.manager.history.branch(name, replace=True)
-            self.lines.lines.pop(name, None)
-            self.lines.lines[name] = type(self.lines.line)(self.lines.line.node)
+            self.lines.branch(name, self.lines.line.node)
 
     @rule(data=st.data())
     def switch(self, data: st.DataObject) -> None:
@@ -134,15 +148,34 @@ class Branches(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(list(self.lines.lines)))
         pending = self.manager.branches[name].state.pending()
         if pending and not isinstance(pending[-1].command, Decision):
-            rebased = self.run(self.manager.again(self.manager.branches[name].chosen([pending[-1].number]), "picked"))
+            rebased = self.run(self.manager.pick(name, [pending[-1].number]))
             assert rebased.refused == ()
-            op = self.lines.pending(self.lines.lines[name].node)[-1].op
-            assert op is not None
-            self.lines.edit(*op)
+            self._done_again(self.lines.pending(self.lines.lines[name].node)[-1:])
+
+    @rule(data=st.data())
+    def pick_all(self, data: st.DataObject) -> None:
+        """All own steps of a branch are issued here that are not here yet; picked again, none is left."""
+        name = data.draw(st.sampled_from(list(self.lines.lines)))
+        self.run(self.manager.pick(name))
+        self._done_again(self.lines.own(name))
+        state = self.manager.state
+        self.run(self.manager.pick(name))
+        assert self.manager.state is state or any(
+            isinstance(step.command, Decision) for step in self.manager.branches[name].steps())
+
+    def _done_again(self, nodes: list[Node]) -> None:
+        """Each edit of these, on the model's present line; decisions are left out."""
+        at = self.lines.line.node
+        for node in nodes:
+            if node.op is not None:
+                done = node.deeds <= self.lines.known(at)
+                at = self.lines.edited(at, *node.op, deeds=None if done else node.deeds)
+        if at is not self.lines.line.node:
+            self.lines.move(at)
 
     @rule(data=st.data())
     def merge(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(list(self.lines.lines)))
+        name = data.draw(st.sampled_from([name for name in self.lines.lines if name != self.lines.here]))
         state = self.manager.state
         try:
             self.manager.merge(name, {})
@@ -154,13 +187,25 @@ class Branches(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
+        self._commit(self.manager.plan(), None)
+
+    @precondition(lambda self: self.lines.line.node.op is not None)
+    @rule(data=st.data())
+    def commit_part(self, data: st.DataObject) -> None:
+        """The last step, or the first one, and all that must come along."""
+        pending = self.lines.pending(self.lines.line.node)
+        if pending:
+            node = data.draw(st.sampled_from([pending[0], pending[-1]]))
+            cards = self.lines.part(min(node.touched))
+            self._commit(self.manager.part(at(Card, one) for one in sorted(cards)), cards)
+
+    def _commit(self, plan: Plan, cards: set[str] | None) -> None:
         """As the Postgres room does: all origins and reads are compared, then all is written."""
-        plan = self.manager.plan()
         if not plan.steps:
             return
         expected = [(change.target, change.etag) for change in plan.changes] + list(plan.reads.items())
         well = all(self.reader.items[target]._etag == etag for target, etag in expected)
-        assert well == self.lines.commit()
+        assert well == self.lines.commit(cards)
         if well:
             self.reader.items |= {change.target: change.after for change in plan.changes if change.after is not None}
             self.manager.settle(plan)
@@ -185,7 +230,7 @@ class Branches(RuleBasedStateMachine):
         assert node is not None
         for one in nodes:
             if one.op is not None:
-                node = self.lines.edited(node, *one.op)
+                node = self.lines.edited(node, *one.op, deeds=one.deeds)
         self.lines.move(node)
 
     @rule(name=st.sampled_from(["early", "late"]))
@@ -195,6 +240,19 @@ class Branches(RuleBasedStateMachine):
         self.manager.history.checkpoint(name)
         self.manager.history.restore(name)
         assert (self.manager.state, self.manager.here.undone) == (state, undone)
+        self.lines.checkpoint(name)
+
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        """A checkpoint is come back to, wherever we are, unless something committed here is not on its line."""
+        if self.lines.checkpoints:
+            name = data.draw(st.sampled_from(sorted(self.lines.checkpoints)))
+            if not self.lines.restore(name):
+                with pytest.raises(NothingTo, match="lies before a commit"):
+                    self.manager.history.restore(name)
+                return
+            self.manager.history.restore(name)
+            assert self.manager.state is self.manager.history.checkpoints[name].state
 
     # -------------------------------------------------------------------------------------------- both alike
 
@@ -206,6 +264,7 @@ class Branches(RuleBasedStateMachine):
         for name, line in self.lines.lines.items():
             assert len(branches[name].state.pending()) == len(self.lines.pending(line.node)), name
             assert len(branches[name].undone) == len(line.undone), name
+            assert len(branches[name].state.steps()) == len(self.lines.all(line.node)), name
             there = {str(target.identifier): entry for target, entry in branches[name].state.changed.items()}
             assert there.keys() == line.node.changed.keys(), name
             for card, (origin, row) in line.node.changed.items():
@@ -226,7 +285,7 @@ class Branches(RuleBasedStateMachine):
 
 
 TestBranches = Branches.TestCase
-TestBranches.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestBranches.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
 
 
 async def test_a_dropped_branch_frees_its_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -220,6 +221,185 @@ async def test_what_the_other_branch_read_is_past() -> None:
     plan = manager.merge("other", {A: "merge", B: "theirs"})
     assert {change.target: change.new for change in plan.changes} == {A: {"a": 1, "b": 1}, B: {"a": 1}}
     assert plan.reads == {}
+
+
+# ------------------------------------------------------------------------------------------------ merge after a commit
+
+D = at(Card, "d")
+
+
+def settled(manager: StateManager, *only: Target) -> None:
+    """Takes what is pending, or a part of it, as written."""
+    manager.settle(manager.part(only) if only else manager.plan())
+
+
+def pending(manager: StateManager) -> dict[Target, str]:
+    """What the plan does, by item."""
+    return {change.target: change.kind for change in manager.plan().changes}
+
+
+async def three(manager: StateManager) -> None:
+    """Shared steps that add A and D; a branch "adds" that adds C, and one "deletes" that deletes A."""
+    await edit(manager, Insert(D))
+    await edit(manager, Insert(A, a=1))
+    manager.history.branch("adds")
+    with manager.history.branch("deletes"):
+        await edit(manager, Delete(A))
+    with manager.branches["adds"]:
+        await edit(manager, Insert(C))
+
+
+@pytest.mark.parametrize("only", [D, A, None])
+async def test_a_merge_brings_nothing_back_after_a_commit(only: Target | None) -> None:
+    """What one of two branches has deleted stays so in a merge of the other, whatever of their common steps was
+    committed meanwhile, and wherever; and nothing is in conflict."""
+    manager = cards()
+    await three(manager)
+    settled(manager, *([] if only is None else [only]))
+    manager.history.switch("deletes")
+    assert pending(manager) == {**({D: "insert"} if only is A else {}), **({A: "delete"} if only in (A, None) else {})}
+    manager.merge("adds", {})
+    assert pending(manager) == {**({D: "insert"} if only is A else {}), **({A: "delete"} if only in (A, None) else {}),
+                                C: "insert"}
+
+
+async def test_a_merge_after_the_commit_of_an_earlier_step() -> None:
+    """What both branches share and neither has committed is no change of either."""
+    manager = cards("a", "b")
+    await edit(manager, Update(B, a=1))
+    manager.history.checkpoint("early")
+    await edit(manager, Update(A, a=2))
+    manager.history.branch("one")
+    with manager.history.branch("other"):
+        await edit(manager, Update(A, a=3))
+    manager.undo()
+    settled(manager)
+    manager.history.switch("one")
+    assert manager.compare("other").differences[0].sides("a") == (2, 2, 3)
+    manager.merge("other", {})
+    assert repr(manager.plan().changes) == "(~ desk:card/a  a: 0 -> 3,)"
+
+
+async def test_a_merge_with_a_branch_that_the_commit_left_alone() -> None:
+    """A commit carries one branch and leaves the other, which shares another step with it: that is still shared."""
+    manager = cards()
+    await edit(manager, Insert(A, a=1))
+    with manager.history.branch("left alone"):
+        await edit(manager, Insert(C))
+    await edit(manager, Insert(D))
+    with manager.history.branch("deletes"):
+        await edit(manager, Delete(A))
+    settled(manager, D)
+    manager.history.switch("deletes")
+    manager.merge("left alone", {})
+    assert pending(manager) == {C: "insert"}
+
+
+@pytest.mark.parametrize("rebased", ["main", "other"])
+async def test_a_merge_after_a_rebase(rebased: str) -> None:
+    """The steps that a rebase issues again are shared as before: what one deleted stays so, what one changed is no
+    conflict."""
+    manager = cards("a")
+    await edit(manager, Insert(C))
+    await edit(manager, Update(A, a=1))
+    with manager.history.branch("other"):
+        await edit(manager, Update(A, a=2))
+    await edit(manager, Delete(C))
+    with manager.branches[rebased]:
+        await manager.rebase()
+    manager.merge("other", {})
+    assert repr(manager.plan().changes) == "(~ desk:card/a  a: 0 -> 2,)"
+
+
+async def test_a_merge_of_the_same_branch_again() -> None:
+    """A merge takes over what the other branch did since the last one: what was done here in between stays; what was
+    decided is not asked again."""
+    manager = await parted([Update(B, a=1)], [Update(A, a=5), Insert(C), Update(B, a=2)], "a", "b")
+    manager.merge("other", {B: "mine"})
+    await edit(manager, Update(A, a=0), Delete(C))
+    with manager.branches["other"]:
+        await edit(manager, Update(A, b=9))
+    manager.merge("other", {})
+    assert repr(manager.plan().changes) == "(~ desk:card/b  a: 0 -> 1, ~ desk:card/a  b: 0 -> 9)"
+    manager.undo(3)
+    manager.merge("other", {B: "mine"})
+    assert pending(manager) == {B: "update", A: "update", C: "insert"}
+
+
+async def test_branches_that_are_merged_with_each_other() -> None:
+    """What came from here and comes back in a merge is no change of the other branch."""
+    manager = await parted([Update(A, a=5)], [], "a")
+    with manager.branches["other"]:
+        manager.merge("main", {})
+        await edit(manager, Update(A, b=1))
+    await edit(manager, Update(A, a=6))
+    manager.merge("other", {})
+    assert repr(manager.plan().changes) == "(~ desk:card/a  a: 0 -> 6, b: 0 -> 1,)"
+
+
+async def test_a_decision_is_a_change_of_its_own() -> None:
+    """What was decided in a merge on the other branch is asked about here, though all that it decided is here."""
+    manager = await parted([Update(A, a=5)], [Update(A, a=6)], "a")
+    manager.merge("other", {A: {"a": 4}})
+    with manager.branches["other"]:
+        manager.merge("main", {A: {"a": 7}})
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {})
+    (clash,) = conflict.value.items
+    assert [side["a"] for side in (clash.base, clash.mine, clash.theirs)] == [6, 4, 7]     # type: ignore[index]
+
+
+class Paper(Resource):
+    """A card whose deletion is soft."""
+
+    _id = field(str)
+    _deleted = field(datetime | None)
+    a = field(int, initial=0)
+
+
+@pytest.mark.parametrize("cls", [Card, Paper])
+async def test_an_item_whose_deletion_was_committed_comes_back(cls: type[Resource]) -> None:
+    """Decided for "theirs", an item that was deleted and committed here is written again: a new one, or on the row of
+    the one that was deleted softly; it is verified that it is as the commit left it."""
+    target = at(cls, "p")
+    reader = RecordingReader(stored("desk", cls.__name__.lower(), cls(_id="p", _etag="stored")))
+    manager = manage(desk(cls), reader=reader)
+    with manager.history.branch("other"):
+        await edit(manager, Update(target, a=1))
+    await edit(manager, Delete(target))
+    (deleted,) = manager.plan().changes
+    settled(manager)
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {})
+    assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(target, "delete-update")]
+    plan = manager.merge("other", {target: "theirs"})
+    row = deleted.after
+    assert [(change.kind, change.etag, dict(plan.reads)) for change in plan.changes] == [
+        ("insert", None, {}) if row is None else ("update", row._etag, {})]
+    assert (await manager.fetch(target))[0].a == 1
+
+
+async def test_what_was_read_and_is_deleted_is_asked() -> None:
+    """An item that the other branch only read, and whose deletion was committed here, is a conflict of the merge."""
+    manager = cards("a", "b")
+    with manager.history.branch("other"):
+        await manager.issue(Edit(mutations=[Update(A, a=1)], reads=[A, B]))
+    await edit(manager, Delete(B))
+    settled(manager)
+    with pytest.raises(Conflict) as conflict:
+        manager.merge("other", {})
+    assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(B, "read-delete")]
+    assert dict(manager.merge("other", {B: "theirs"}).reads) == {B: None}
+
+
+@pytest.mark.parametrize("ways", ["mine", 3, ["mine"]])
+async def test_ways_that_are_no_mapping(ways: Any) -> None:
+    """Ways are given by item; a way that is neither a text nor values is no way out."""
+    manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a")
+    with pytest.raises(Invalid, match="is no mapping; give a way for each item, as in {account"):
+        manager.merge("other", ways)
+    with pytest.raises(Invalid, match='desk:card/a was refused.*\n.*is no way out; say "mine", "theirs", "merge"'):
+        manager.merge("other", {A: 3})      # type: ignore[dict-item]
 
 
 VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), min_size=1)

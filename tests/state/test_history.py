@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from tests.state.domains import Copy, Note, RecordingReader, Write, manage, notes, stored
+from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, manage, notes, stored
 from workbench import Delete, NotFound, Resource, Target, field
-from workbench.errors import Invalid, LoopError, NothingTo, Rejected, UnknownName
+from workbench.errors import AlreadyExists, Invalid, LoopError, NothingTo, Rejected, UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.manager import StateManager
+from workbench.state.step import Step
 
 
 class KeptNote(Resource):
@@ -23,6 +25,12 @@ class KeptNote(Resource):
     _id = field(str)
     _deleted = field(datetime | None)
     text = field(str)
+
+
+class Sheet(Resource):
+    """A text under an identifier that is made up."""
+
+    text = field(str, initial="")
 
 
 async def opened(*amounts: int) -> tuple[StateManager, Target]:
@@ -342,3 +350,299 @@ async def test_whoever_watches_hears_of_every_move() -> None:
     manager.history.switch("x")
     committed(manager)
     assert moves == [3, 1, 2, 2, 2, 2]
+
+
+# ------------------------------------------------------------------------------------------------ who is at work
+
+
+def waiting() -> tuple[StateManager, asyncio.Event]:
+    """A manager whose command Copy waits for an event; Write does not."""
+    go_on = asyncio.Event()
+
+    async def copy(command: Any, context: Any) -> Any:
+        await go_on.wait()
+        yield Copied(text=command.text).on(context.target)
+
+    return manage(notes(copy=copy)), go_on
+
+
+async def begun(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """A task that has gone on until it waits."""
+    task = asyncio.create_task(work)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+def notes_on(manager: StateManager) -> dict[str, list[str]]:
+    """The notes that are changed, by branch."""
+    return {name: sorted(str(target.identifier) for target in branch.state.changed)
+            for name, branch in manager.branches.items()}
+
+
+async def test_no_branch_is_gone_to_while_a_command_is_at_work() -> None:
+    """To enter a branch while a command is at work is refused, as to switch is; we stay where we are."""
+    manager, go_on = waiting()
+    branch = manager.history.branch("what if")
+    task = await begun(manager.issue(Copy(), on="note/a"))
+    words = "a command or a commit is at work; await it, then switch"
+    assert refusal(LoopError, branch.__enter__) == refusal(LoopError, manager.history.switch, branch) == words
+    go_on.set()
+    await task
+    assert (manager.here.name, notes_on(manager)) == ("main", {"main": ["a"], "what if": []})
+    with branch:
+        assert manager.here is branch
+    assert manager.here.name == "main"
+
+
+async def test_a_command_that_is_at_work_when_its_branch_is_left() -> None:
+    """A command that was issued in a with moves that branch, also when it ends, or even begins, behind it; what was
+    undone on main is left alone, and a refusal says where it was tried."""
+    manager, go_on = waiting()
+    await manager.issue(Write(), on="note/undone")
+    manager.undo()
+    with manager.history.branch("what if"):
+        tasks = [await begun(manager.issue(Copy(), on=f"note/{key}")) for key in "aba"]
+    assert manager.here.name == "main"
+    go_on.set()
+    assert [type(done) for done in await asyncio.gather(*tasks, return_exceptions=True)] == [Step, Step, AlreadyExists]
+    assert notes_on(manager) == {"main": [], "what if": ["a", "b"]}
+    assert [(refused.branch, refused.after) for refused in manager.refusals] == [("what if", 2)]
+    assert len(manager.here.undone) == 1
+
+
+async def test_a_commit_that_is_at_work_when_its_branch_is_left() -> None:
+    """What a commit has written is settled on the branch where it began, and taken in where we are by then."""
+    manager, account = await opened(10)
+    with manager.history.branch("what if") as branch:
+        await manager.issue(Deposit(amount=5), on=account)
+        holding = manager.hold("commit")
+        await holding.__aenter__()
+        plan = manager.plan()
+    assert manager.here.name == "main"
+    manager.settle(plan)
+    await holding.__aexit__(None, None, None)
+    assert [len(one.state.pending()) for one in (manager.here, branch)] == [0, 0]
+    assert [len(one.state.steps()) for one in (manager.here, branch)] == [2, 3]
+    assert await balance(manager, account) == 15
+
+
+@pytest.mark.parametrize("verb", ["rebase", "pick", "replay", "merge"])
+async def test_what_is_at_work_when_its_branch_is_left(verb: str) -> None:
+    """A rebase, a pick, a replay and a merge move the branch that was here when their turn began."""
+    manager, go_on = waiting()
+    go_on.set()
+    with manager.history.branch("other"):
+        await manager.issue(Copy(), on="note/a")
+    branch = manager.history.branch("what if")
+    with branch:
+        await manager.issue(Copy(), on="note/b")
+        go_on.clear()
+
+        async def work() -> object:
+            async with manager.hold(verb):
+                if verb == "rebase":
+                    return await manager.rebase()
+                if verb == "merge":
+                    await go_on.wait()
+                    return manager.merge("other", {})
+                return await (manager.pick("other") if verb == "pick" else manager.again(
+                    manager.branches["other"].steps(), verb))
+
+        task = await begun(work())
+    go_on.set()
+    await task
+    assert notes_on(manager) == {"main": [], "other": ["a"], "what if": ["b"] if verb == "rebase" else ["a", "b"]}
+    assert manager.here.name == "main"
+
+
+async def test_two_tasks_enter_branches_in_turns() -> None:
+    """Where a branch is left after another task has entered one, that one is left for where the first came from."""
+    manager = manage(bank)
+    one, two = manager.history.branch("one"), manager.history.branch("two")
+    one.__enter__()
+    two.__enter__()
+    one.__exit__()
+    assert manager.here is two
+    two.__exit__()
+    assert manager.here.name == "main"
+
+
+async def test_a_branch_that_is_gone_back_to_is_not_dropped() -> None:
+    """The branch that an open with goes back to is neither dropped nor begun anew meanwhile."""
+    manager = manage(bank)
+    manager.history.branch("where we were")
+    manager.history.switch("where we were")
+    with manager.history.branch("what if"):
+        for verb, named in ((manager.history.drop, {}), (manager.history.branch, {"replace": True})):
+            assert "a with that is still open goes back to 'where we were'; drop it when that has ended" in refusal(
+                Invalid, verb, "where we were", **named)
+    assert manager.here.name == "where we were"
+    manager.history.switch("main")
+    manager.history.drop("where we were")
+
+
+# ------------------------------------------------------------------------------------------------ what is here already
+
+async def picked(manager: StateManager, name: str) -> list[int]:
+    """The numbers of the steps that a pick of a branch adds here."""
+    before = manager.state.number
+    rebased = await manager.pick(name)
+    assert rebased.refused == ()
+    return [step.number for step in manager.state.steps() if step.number > before]
+
+
+async def test_pick_leaves_out_what_is_here() -> None:
+    """Picked without a choice, a branch adds no step that both share, on either side, and none twice: also when it was
+    forked from here, or has taken back what it began with."""
+    manager, account = await opened(10, 5)
+    with manager.history.branch("what if") as branch:
+        manager.undo()
+        await manager.issue(Deposit(amount=7), on=account)
+        assert [step.number for step in branch.steps()] == [3]
+        assert await picked(manager, "main") == [4]
+        assert await balance(manager, account) == 22
+    manager.history.switch("main")
+    assert await picked(manager, "what if") == [4]
+    assert await picked(manager, "what if") == []
+    assert await balance(manager, account) == 22
+    await manager.pick("what if", branch.steps()[:1])       # it was asked for
+    assert await balance(manager, account) == 29
+
+
+async def test_pick_knows_a_step_again_after_a_rebase() -> None:
+    """A rebase issues the same steps again: they are no more the branch's own than before, and are found by the steps
+    that were held; what is merged is here as well."""
+    manager, account = await opened(10)
+    with manager.history.branch("what if") as branch:
+        step = await manager.issue(Deposit(amount=5), on=account)
+        await manager.rebase()
+        assert [one.number for one in branch.steps()] == [3]
+        assert manager.history.goto(step) is manager.state.steps()[-1]
+    assert await picked(manager, "what if") == [3]
+    assert await balance(manager, account) == 15
+    manager.undo()
+    manager.merge("what if", {})
+    assert await picked(manager, "what if") == []
+    manager.undo()
+    await manager.pick("what if", [step])
+    assert await balance(manager, account) == 15
+
+
+async def test_pick_knows_a_step_again_after_the_commit_of_another_branch() -> None:
+    """A step that was picked, and then carried over a commit, is here still."""
+    manager, account = await opened(10)
+    manager.history.branch("commits")
+    with manager.history.branch("what if"):
+        await manager.issue(Deposit(amount=5), on=account)
+    await manager.pick("what if")
+    with manager.branches["commits"]:
+        committed(manager)
+    assert ([step.number for step in manager.state.pending()], await picked(manager, "what if")) == ([3], [])
+    assert await balance(manager, account) == 15
+
+
+async def test_pick_after_a_checkpoint_was_restored() -> None:
+    """A branch that goes back to a checkpoint of another line has no steps of its own from before it began."""
+    manager, account = await opened(10)
+    manager.history.checkpoint("ten")
+    await manager.issue(Deposit(amount=1), on=account)
+    with manager.history.branch("what if") as branch:
+        manager.history.restore("ten")
+    assert (branch.steps(), await picked(manager, "what if"), await balance(manager, account)) == ([], [], 11)
+
+
+async def test_a_held_step_is_found_after_the_commit_of_another_branch() -> None:
+    """A step that was carried over a commit is the same one to goto and pick, by itself and by its number."""
+    manager, account = await opened(10)
+    manager.history.branch("other")
+    steps = [await manager.issue(Deposit(amount=amount), on=account) for amount in (1, 2)]
+    manager.history.switch("other")
+    committed(manager)
+    await manager.pick("main", steps[1:])
+    assert await balance(manager, account) == 12
+    manager.history.switch("main")
+    assert manager.history.goto(steps[0]) is manager.history.goto(3)
+    assert await balance(manager, account) == 11
+
+
+@pytest.mark.parametrize("steps", [1, "1", ["1"], [None], [1.0], [True]])
+async def test_what_is_no_step_is_not_picked(steps: Any) -> None:
+    """What names no steps is refused in words, before anything is issued."""
+    manager, _ = await opened(10)
+    manager.history.branch("what if")
+    with pytest.raises(Invalid, match=r"is no step; give a list of steps of 'what if' or of their numbers, as in \[3"):
+        await manager.pick("what if", steps)
+    assert manager.state.number == 2
+
+
+@pytest.mark.parametrize("name", [[], None, 3])
+def test_what_is_no_name(name: Any) -> None:
+    """What is no text names no branch and no checkpoint; a number that is a truth names no step."""
+    history = manage(bank).history
+    history.checkpoint("early")
+    assert "there is no branch " in refusal(UnknownName, history.switch, name)
+    assert "there is no branch or checkpoint " in refusal(UnknownName, history.found, name)
+    assert "there is no checkpoint " in refusal(UnknownName, history.restore, name)
+    assert "there is no step True on 'main'" in refusal(NothingTo, history.goto, True)
+
+
+async def test_a_rebase_tells_what_was_made_up() -> None:
+    """A step that is issued again tells the identifiers that were made up for it, each once and in order, and makes the
+    same: the one it is on is not given to what its handler makes beside it."""
+    async def copy(command: Any, context: Any) -> Any:
+        yield Copied().on(context.target)
+        yield Copied().on(context.new(Sheet))
+
+    domain = notes(copy=copy)
+    domain.forget(Note)
+    domain.resource(key="note")(Sheet)
+    manager = manage(domain)
+    made = (await manager.issue(Copy(), on="note")).made
+    assert len(made) == 2
+    for _ in range(2):
+        assert (await manager.rebase()).refused == ()
+        assert manager.state.steps()[0].made == made
+        assert set(manager.state.changed.keys()) == set(made)
+
+
+# ------------------------------------------------------------------------------------------------ checkpoints, commits
+
+async def test_a_checkpoint_before_a_commit_stays_there() -> None:
+    """What is committed is not undone by restoring, whoever looked at the checkpoint meanwhile, whichever branch has
+    committed, and if it was a part only."""
+    manager, account = await opened(10)
+    manager.history.checkpoint("ten")
+    with manager.history.branch("other"):
+        other = (await manager.issue(OpenAccount(owner="Bob"), on="account")).target
+    await manager.issue(Deposit(amount=20), on=account)
+    manager.history.checkpoint("thirty")
+    await manager.pick("other")
+    committed(manager)
+    manager.compare("ten")
+    for name in ("ten", "thirty"):
+        assert "lies before a commit" in refusal(NothingTo, manager.history.restore, name)
+    manager.history.checkpoint("committed")
+    await manager.issue(Deposit(amount=1), on=other)
+    manager.history.checkpoint("one")
+    await manager.issue(Deposit(amount=1), on=account)
+    manager.settle(manager.part([account]))
+    assert "lies before a commit" in refusal(NothingTo, manager.history.restore, "one")
+    assert len(manager.state.steps()) == 6
+
+
+async def test_a_checkpoint_where_we_are_is_carried_with_us() -> None:
+    """A checkpoint stays on the line that it was set on when another branch commits: restored, nothing moves, and from
+    a later step it is undone to."""
+    manager, account = await opened(10)
+    manager.history.branch("other")
+    await manager.issue(Deposit(amount=5), on=account)
+    manager.history.checkpoint("fifteen")
+    manager.history.switch("other")
+    committed(manager)
+    manager.history.switch("main")
+    manager.history.restore("fifteen")
+    await manager.issue(Deposit(amount=1), on=account)
+    manager.history.restore("fifteen")
+    assert (list(manager.branches), len(manager.here.undone), await balance(manager, account)) == (
+        ["main", "other"], 1, 15)

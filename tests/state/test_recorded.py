@@ -139,9 +139,6 @@ async def refuse(manager: StateManager, command: Command, on: Any, **more: Any) 
     """Issues a command that is refused."""
     with pytest.raises(WorkbenchError):
         await manager.issue(command, on=on, **more)
-    step, item = manager.state.step, manager.cache.items.get(on)
-    manager.refusals[-1] = manager.refusals[-1]._replace(
-        behind=None if step is None else step.handling, seen={} if item is None else {on: item})
 
 
 async def opened(manager: StateManager, amount: int = 10) -> Target:

@@ -22,16 +22,20 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import nest_asyncio
 
 from workbench.errors import LoopError
+from workbench.state.turn import STOP, Stop
 
 T = TypeVar("T")
 Begun: TypeAlias = Callable[["asyncio.Task[Any]"], None]
 
 GRACE = 5.0     # seconds that a cancelled task is given to clean up after itself
+TOO_LATE = "It came too late: what was interrupted was done."
+UNENDED = "What was interrupted has not ended yet: look at its outcome later."
 # Seconds that a caller waits at a time: an interrupt that comes just before it falls asleep (on Windows, any) is heard
 # when it wakes.
 SLICE = 0.1
@@ -60,6 +64,7 @@ class _Call(Generic[T]):
         self.loop, self.coroutine, self.begun = loop, coroutine, begun
         self.task: asyncio.Task[T] | None = None
         self.ended = False
+        self._stop = Stop()
         self.tell: Callable[[], None] | None = None     # called on the loop's thread when it has ended
         # Not a Future: an interrupt inside its locks could leave one locked, and the loop would wait for it for ever.
         self._gate = threading.Lock()
@@ -68,6 +73,7 @@ class _Call(Generic[T]):
     def start(self) -> asyncio.Task[T]:
         """On the loop's thread, in the caller's context (call_soon_threadsafe brings it along): begin."""
         self.loop.calls.add(self)
+        STOP.set(self._stop)
         self.task = self.loop.create_task(self.coroutine)
         self.task.add_done_callback(self._end)
         if self.begun is not None:
@@ -93,8 +99,17 @@ class _Call(Generic[T]):
 
     def cancel(self) -> None:
         """From any thread: have it cancelled; `ended` tells when it was."""
+        self._stop.asked = True
         with contextlib.suppress(RuntimeError):     # the loop is closed: it has ended
             self.loop.call_soon_threadsafe(self._cancel)
+
+    @property
+    def late(self) -> str:
+        """What to say to who wanted it cancelled, where it was not."""
+        task = self.task
+        if not self.ended:
+            return UNENDED
+        return TOO_LATE if task is not None and not task.cancelled() and task.exception() is None else ""
 
     def _cancel(self) -> None:
         if self.task is None:       # interrupted before it was sent
@@ -131,13 +146,17 @@ class Bridge:
         """Whether the caller is on the bridge's own thread."""
         return threading.get_ident() == self._thread.ident and os.getpid() == self._pid and self._thread.is_alive()
 
-    def run(self, coroutine: Coroutine[Any, Any, T], *, begun: Begun | None = None) -> T:
+    def run(
+        self, coroutine: Coroutine[Any, Any, T], *, begun: Begun | None = None, within: float | None = None,
+    ) -> T:
         """The coroutine's result, or the very exception it raised; blocks until then.
 
         ``begun`` is called with its task, on the loop's thread, in the caller's context.
 
         On KeyboardInterrupt, or whatever else ends the wait, the task is cancelled, given 5 seconds to clean up, and
-        the interrupt goes on. Raises LoopError when the bridge is closed, after a fork, for anything but a coroutine.
+        the interrupt goes on, with a note where the task ended well all the same, or has not ended. Raises TimeoutError
+        where it takes longer than ``within`` seconds, and LoopError when the bridge is closed, after a fork, for
+        anything but a coroutine.
 
             bridge.run(session.commit())
         """
@@ -148,13 +167,17 @@ class Bridge:
         else:
             try:
                 self._send(call)
+                end = None if within is None else monotonic() + within
                 while not call.wait(SLICE):
-                    pass
+                    if end is not None and monotonic() > end:
+                        raise TimeoutError
             except LoopError:
                 raise
             except BaseException as interrupt:
                 call.cancel()
                 call.wait(GRACE)
+                if late := call.late:
+                    interrupt.add_note(late)
                 raise interrupt.with_traceback(None) from None      # not the inside of a lock, but who called
         return self._result(call)
 
@@ -248,6 +271,10 @@ class Bridge:
 def cancel(task: asyncio.Task[Any]) -> None:
     """Cancels a task of any loop, from any thread; of a bridge's loop, the one inside that it stands still for."""
     loop = task.get_loop()
+    for call in tuple(loop.calls) if isinstance(loop, _Loop) else ():
+        if call.task is task:
+            call.cancel()
+            return
     loop.call_soon_threadsafe(lambda: (loop.innermost(task) if isinstance(loop, _Loop) else task).cancel())
 
 

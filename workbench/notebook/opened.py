@@ -9,6 +9,7 @@ import atexit
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from inspect import iscoroutinefunction
@@ -26,6 +27,7 @@ from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.watchers import Watchers
+from workbench.postgres.engine import CLOSING
 from workbench.postgres.tables.ddl_plan import TablesPlan
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked
@@ -175,7 +177,8 @@ def _disconnect(opened: weakref.ref[Opened], pid: int) -> None:
     """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
     open_one = opened()
     if open_one is not None and not open_one.closed and os.getpid() == pid:     # in a fork it is the parent's
-        open_one._bridge.run(open_one.session.engine.close())
+        with suppress(TimeoutError):        # a handler may never end
+            open_one._bridge.run(open_one.session.engine.close(), within=CLOSING + 1)
 
 
 class Awaited:

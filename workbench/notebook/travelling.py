@@ -76,9 +76,10 @@ class Travelling(Opened):
         return ShownComparison(self._at_work().compare(left, right))
 
     def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
-        """Issues steps of another branch here as well: all of its own, or those chosen by number.
+        """Issues steps of another branch here as well: all of its own that are not here already, or those chosen by
+        number.
 
-        A command that is refused here is reported, and the rest goes on. Raises UnknownName, NothingTo."""
+        A command that is refused here is reported, and the rest goes on. Raises UnknownName, NothingTo, Invalid."""
         return self._run(self._at_work().pick(branch, steps))
 
     @property

@@ -25,7 +25,8 @@ async def reconciled(
 
     Raises NothingTo for an item that did not move (to ``drop`` it what is pending of it will do), Invalid, and Conflict
     with the items where a merge leaves something open; all is as before then."""
-    reads = manager.plan().reads
+    before = manager.plan()
+    reads = before.reads
     known = {**dict.fromkeys(reads), **manager.known()}
     wanted = known if ways is None else {target: known.get(target) for target in ways}
     moved = {drift.target: drift.stored for drift in await drifted(engine, reader, wanted)}
@@ -33,7 +34,7 @@ async def reconciled(
     # What steps read may have been fetched anew since, and so be cached as it is stored now.
     stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
     if ways is not None:
-        pending = manager.state.changed if verb == "drop" else ()
+        pending = before.state.changed if verb == "drop" else ()
         for target in ways:
             if target not in moved and target not in stale and target not in pending:
                 raise NothingTo(verb, f"nothing is pending of {target}" if verb == "drop" else (
@@ -41,12 +42,12 @@ async def reconciled(
                     "is pending of it say drop"))
     if ways is None:
         ways = dict.fromkeys(
-            [*(target for target in moved if target in manager.state.changed), *stale], "merge")
+            [*(target for target in moved if target in before.state.changed), *stale], "merge")
         open_ = [clash for clash in (manager.clash(target, stored.get(target)) for target in ways)
                  if not mergeable(clash)]
         if open_:
             raise Conflict(open_)
-    plan = manager.plan() if not ways else manager.resolve(
+    plan = before if not ways else manager.resolve(
         [(manager.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
     for target, theirs in moved.items():
         manager.take(target, theirs)

@@ -117,10 +117,10 @@ async def issue_many(
     if stop and refusals:
         raise _unread(refusals, len(rows))
     user, refused, steps = manager.user, [], []
-    async with manager.hold("issue"):
+    async with manager.hold("issue") as branch:
         with uncollected(len(rows)):
             await _prefetch(manager, wanted)
-            state, turn = manager.state, monotonic()
+            state, turn = branch.state, monotonic()
             for place, command, where in wanted:
                 unit = manager.unit(state, user)
                 try:
@@ -132,7 +132,8 @@ async def issue_many(
                     if stop:
                         error.add_note(_STOPPED.format(place, len(rows)))
                         raise
-                    refused.append(manager.refusals.pop()._replace(after=state.number))
+                    refused.append(manager.refusals.pop()._replace(
+                        after=state.number, behind=None if state.step is None else state.step.handling))
                     refusals.append(BatchRefusal(place, rows[place], command, type(error), str(error)))
                 else:
                     steps.append(step)
@@ -144,7 +145,7 @@ async def issue_many(
             if progress is not None:
                 progress(len(rows), len(rows))
             if steps:
-                manager.history.move(state)
+                manager.history.move(state, branch)
             manager.refusals += refused
     return Batch(steps, sorted(refusals, key=lambda refusal: refusal.place))
 

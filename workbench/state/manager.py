@@ -6,8 +6,8 @@ identifiers and the user are its arguments, so that lessons and tests repeat exa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -21,7 +21,6 @@ from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import (
     DatabaseError,
     Invalid,
-    LoopError,
     NotFound,
     Problem,
     StalePlan,
@@ -32,7 +31,7 @@ from workbench.state.clash import Clash, clash_of
 from workbench.state.draft import Draft
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison, compare
-from workbench.state.history.history import History
+from workbench.state.history.history import History, root_of
 from workbench.state.history.merge import merged
 from workbench.state.items import items_of, misfits_of
 from workbench.state.merge import Way, resolved
@@ -49,7 +48,7 @@ from workbench.state.revert import reverted
 from workbench.state.saved.document import Made
 from workbench.state.saved.states import SavedStates
 from workbench.state.state import Cache, State
-from workbench.state.step import Step
+from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn, Turns
 from workbench.state.uncollected import uncollected
 from workbench.state.view import Means
@@ -87,13 +86,14 @@ class StateManager:
     ) -> None:
         self.registry, self.tables, self.user = registry, tables or {}, user
         self.new_etag = _versions() if identifiers is uuid4 else lambda: identifiers().hex
-        self.history, self.cache = History(self.new_etag), Cache()
+        self.lock = Turns()     # held by whatever moves the pointer after waiting: issue, commit
+        self.history, self.cache = History(self.new_etag, self.lock), Cache()
         self._means = Means(registry, self.cache, reader, identifiers, self.new_etag)
         self.refusals: list[RefusedCommand] = []
         self._clock, self._identifiers = clock, identifiers
         self._part: State | None = None     # of the last partial plan
         self.saved = SavedStates(lambda: Made(self._identifiers(), self.clock(), self.user))
-        self.lock = Turns()     # held by whatever moves the pointer after waiting: issue, commit
+        self._held: Branch | None = None    # the branch that was here when it was held
 
     @property
     def reader(self) -> Reader:
@@ -109,23 +109,25 @@ class StateManager:
         ``made`` are the targets to be made up for it, in order, where they must be the same as another time.
         Commands issued at the same time run one after the other. When anything raises, the State is as before."""
         __tracebackhide__ = True
-        user = self.user        # who issues it, not who is at work when its turn comes
+        user, branch = self.user, self.history.here     # as it is issued, not when its turn comes
         turn = self.lock.begin("issue") or await self.lock.wait()
         try:
-            unit = self.unit(self.state, user, again=made)
+            unit = self.unit(branch.state, user, again=made)
             try:
                 state, step = await unit.run(command, on, cell=cell, if_match=if_match)
             except DatabaseError:
                 raise       # it says nothing about the command
             except Exception as error:
-                self.refuse(command, on, unit, cell, error)
+                self.refuse(command, on, unit, cell, error, branch)
                 raise
-            self.history.move(state)
+            self.history.move(state, branch)
             return step
         finally:
             self.lock.end(turn)
 
-    def refuse(self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception) -> None:
+    def refuse(
+        self, command: Command, on: Any, unit: Unit, cell: int | None, error: Exception, branch: Branch | None = None,
+    ) -> None:
         """Remembers a command that was refused; where it found nothing as it named nothing, the error says so."""
         if isinstance(error, NotFound) and on is None and command._target is None and error.target in unit.made[:1]:
             error.meant_new(type(command).__name__)
@@ -136,12 +138,28 @@ class StateManager:
         if on is not None and not isinstance(on, str | type):
             with suppress(WorkbenchError):
                 on = self.registry.target(on)       # a step would be kept alive, with all its line
-        self.refusals.append(RefusedCommand(command, on, address, unit.now, unit.user, cell, self.history.here.name,
-                                            self.state.number, type(error), str(error)))
+        branch = branch or self._moving
+        step = branch.state.step
+        self.refusals.append(RefusedCommand(
+            command, on, address, unit.now, unit.user, cell, branch.name, branch.state.number, type(error), str(error),
+            behind=None if step is None else step.handling, seen=unit.seen))
 
-    def hold(self, verb: str) -> Turn:
-        """Has the pointer to itself, one after the other; raises LoopError within a handler of this manager."""
-        return Turn(self.lock, verb)
+    @asynccontextmanager
+    async def hold(self, verb: str) -> AsyncIterator[Branch]:
+        """Has the pointer to itself, one after the other; gives the branch that it moves: the one that is here when its
+        turn comes, though it be left meanwhile. Raises LoopError within a handler of this manager."""
+        __tracebackhide__ = True
+        async with Turn(self.lock, verb):
+            self._held = self.history.here
+            try:
+                yield self._held
+            finally:
+                self._held = None
+
+    @property
+    def _moving(self) -> Branch:
+        """The branch that whoever holds the manager moves."""
+        return self._held or self.history.here
 
     def unit(
         self, state: State, user: str | None, *, reading: bool = False, again: Sequence[Target] = (),
@@ -202,12 +220,12 @@ class StateManager:
 
     @property
     def branches(self) -> dict[str, Branch]:
-        """All branches by name, each with the commits of the others taken in."""
+        """All branches by name."""
         return self.history.branches
 
     def travel(self, verb: str) -> History:
         """The history, to move in it; raises LoopError while a command or a commit is at work."""
-        self._check_idle(verb)
+        self.history.check_idle(verb)
         return self.history
 
     def undo(self, n: int = 1) -> list[Step]:
@@ -218,46 +236,52 @@ class StateManager:
         """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
         return self.travel("redo").redo(_count("redo", n))
 
-    def _check_idle(self, verb: str) -> None:
-        if self.lock.locked():      # whoever holds it moves the pointer from the State that it found
-            raise LoopError(f"a command or a commit is at work; await it, then {verb}")
-
     def compare(self, left: Branch | str, right: Branch | str | None = None) -> Comparison:
         """Where two branches or checkpoints differ; with one name, where it differs from where we are."""
         one, other = (self.here, left) if right is None else (left, right)
         sides = [self.history.found(side) for side in (one, other)]
         return compare(sides[0].state, sides[1].state, self.registry, self.cache, names=(sides[0].name, sides[1].name))
 
-    def merge(self, branch: Branch | str, ways: Mapping[Target, Way]) -> Plan:
+    def merge(self, branch: Branch | str, ways: Mapping[Any, Way]) -> Plan:
         """Takes over what another branch changed, as one step that can be undone. To be called by who holds the
         manager; raises as ``merged`` does, and all is as before then."""
-        there = self.history.named(branch)
-        draft = Draft(self.state, self.clock(), self.user, self.new_etag)
-        self.history.move(merged(self.state, there.state, there.name, ways, draft, self.registry, self.cache))
-        return self.plan()
+        if not isinstance(ways, Mapping):
+            raise Invalid("merge", [Problem("ways", ways, (
+                f'{shown(ways)} is no mapping; give a way for each item, as in {{account: "mine"}}'))])
+        here, there = self._moving, self.history.named(branch)
+        decided = {self.registry.target(item): way for item, way in ways.items()}
+        draft = Draft(here.state, self.clock(), self.user, self.new_etag)
+        self.history.move(
+            merged(here.state, there.state, there.name, decided, draft, self.registry, self.cache), here)
+        return self._plan(here.state)
 
     # -------------------------------------------------------------------------------------------- plan
 
     def plan(self) -> Plan:
         """What a commit would do now."""
-        return plan_of(self.state, self.registry, self.tables, partial(self.saved.made, self.state))
+        return self._plan(self.state)
+
+    def _plan(self, state: State) -> Plan:
+        return plan_of(state, self.registry, self.tables, partial(self.saved.made, state))
 
     def applied(self, plan: Plan, nonce: str) -> None:
         """Takes a saved plan as written: where it is the pending one, it is settled; else pending work stays, and all
         other items of the plan are cached as they were written."""
-        own = self.saved.nonce(self.state) == nonce
+        branch = self._moving
+        own = self.saved.nonce(branch.state) == nonce
         for change in plan.changes:
-            if own or change.target not in self.state.changed:
+            if own or change.target not in branch.state.changed:
                 self.take(change.target, change.after)
         if own:
-            self.history.settle(self.state, self.state.committed())
+            self.history.settle(branch.state.pending(), branch)
 
     def settle(self, plan: Plan) -> None:
         """Takes a plan as committed: its items are clean now, as they were written. Raises StalePlan.
 
         The plan may be of a State in which only some of the pending steps happened, as ``part`` made it: the others
         are pending still."""
-        if plan.state is not self.state and plan.state is not self._part:
+        branch = self._moving
+        if plan.state is not branch.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
         items: dict[Target, Any] = self.cache.items
         for block in plan.blocks:
@@ -267,19 +291,14 @@ class StateManager:
                 continue
             for target in block.targets:
                 items.pop(target, None)
-        behind = plan.state.committed()
-        if plan.state is not self.state:
-            rest = [step for step in self.state.pending() if step not in plan.state.pending()]
-            written = {target: item._etag for block in plan.blocks if block.kind != "delete"
-                       for target, item in zip(block.targets, block.afters, strict=True) if item is not None}
-            behind = without(self.state, behind, rest, written)
-        self.history.settle(plan.state, behind)
+        self.history.settle(plan.steps, branch)
         self._part = None
 
     def part(self, wanted: Iterable[Any]) -> Plan:
         """The plan of those pending steps alone that some items stand on. Raises NotClosed."""
-        steps, _ = part_of(self.state, [self.registry.target(item) for item in wanted])
-        self._part = without(self.state, self.history.state_before(), steps)
+        state = self._moving.state
+        steps, _ = part_of(state, [self.registry.target(item) for item in wanted])
+        self._part = without(state, root_of(state), steps)
         return plan_of(self._part, self.registry, self.tables)
 
     # -------------------------------------------------------------------------------------------- conflicts
@@ -289,8 +308,9 @@ class StateManager:
         return {**self.cache.items, **{target: entry.origin for target, entry in self.state.changed.items()}}
 
     def clash(self, target: Target, theirs: Resource | None) -> Clash:
-        """How an item that is stored as ``theirs`` now stands to what is pending of it."""
-        entry = self.state.changed.get(target)
+        """How an item that is stored as ``theirs`` now stands to what is pending of it. To be called by who holds the
+        manager."""
+        entry = self._moving.state.changed.get(target)
         if entry is None:
             return clash_of(target, "read", None, None, theirs)
         change = change_of(target, entry, self.registry)
@@ -310,9 +330,10 @@ class StateManager:
         step, which can be undone. To be called by who holds the manager.
 
         Raises Invalid and Conflict; all is as before then."""
-        draft = Draft(self.state, self.clock(), self.user, self.new_etag)
-        self.history.move(resolved(self.state, draft, ways, self.registry))
-        return self.plan()
+        branch = self._moving
+        draft = Draft(branch.state, self.clock(), self.user, self.new_etag)
+        self.history.move(resolved(branch.state, draft, ways, self.registry), branch)
+        return self._plan(branch.state)
 
     def revert(self, number: int, plan: Plan, stored: Mapping[Target, Resource | None]) -> Plan:
         """Moves to the State in which a committed plan is undone by its inverse; one step, which can be undone.
@@ -320,32 +341,52 @@ class StateManager:
         ``stored`` has its items as they are stored now; the pointer is held by the caller.
 
         Raises Conflict, Invalid, NothingTo; all is as before then."""
-        draft = Draft(self.state, self.clock(), self.user, self.new_etag)
-        state = reverted(self.state, draft, number, plan.changes, stored, self.registry)
+        branch = self._moving
+        draft = Draft(branch.state, self.clock(), self.user, self.new_etag)
+        state = reverted(branch.state, draft, number, plan.changes, stored, self.registry)
         for target, item in stored.items():
-            if target not in self.state.changed:
+            if target not in branch.state.changed:
                 self.take(target, item)
-        self.history.move(state)
-        return self.plan()
+        self.history.move(state, branch)
+        return self._plan(state)
 
     async def rebase(self) -> Rebased:
         """Issues the pending commands again on what is cached now, and moves to the State they lead to. To be called by
         who holds the manager."""
-        before, base = self.plan(), self.history.state_before()
-        state, refused = await replay(
-            self.state.pending(), base, lambda state, step: self.unit(state, step.user, again=step.made))
-        self.history.move(state)
-        return Rebased(self.plan(), before, tuple(refused))
+        branch = self._moving
+        before = self._plan(branch.state)
+        state, refused = await replay(branch.state.pending(), root_of(branch.state), self._unit_again, done=set())
+        self.history.move(state, branch)
+        return Rebased(self._plan(state), before, tuple(refused))
 
-    async def again(self, steps: Iterable[Issued], verb: str) -> Rebased:
-        """Issues the commands of some steps here, on top of what is pending, and moves to the State they lead to. To be
-        called by who holds the manager; ``verb`` says in the outcome what was done."""
-        before = self.plan()
-        state, refused = await replay(
-            steps, self.state, lambda state, step: self.unit(state, step.user, again=step.made))
-        if state is not self.state:
-            self.history.move(state)
-        return Rebased(self.plan(), before, tuple(refused), verb)
+    async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
+        """Issues steps of another branch here, without ``steps`` all of its own that are not here already. To be called
+        by who holds the manager; raises UnknownName, NothingTo and Invalid."""
+        chosen = self.history.named(branch).chosen(steps)
+        done = {deed for step in self._moving.state.steps() for deed in step.deeds}
+        if steps is None:
+            chosen = [step for step in chosen if not step.deeds <= done]
+        return await self.again(chosen, "picked", done=done)
+
+    async def again(
+        self, steps: Iterable[Issued], verb: str, *, on: Branch | None = None, done: set[Handling] | None = None,
+    ) -> Rebased:
+        """Issues the commands of some steps here, or on another branch, on top of what is pending, and moves to the
+        State they lead to. To be called by who holds the manager; ``verb`` says in the outcome what was done, for
+        ``done`` see ``replay``."""
+        branch = on or self._moving
+        before = self._plan(branch.state)
+        state, refused = await replay(steps, branch.state, self._unit_again, done=done)
+        if state is not branch.state:
+            self.history.move(state, branch)
+        return Rebased(self._plan(state), before, tuple(refused), verb)
+
+    def _unit_again(self, state: State, step: Issued) -> Unit:
+        """A unit for a command that was issued before: what was made up for it is not made up anew."""
+        unit = self.unit(state, step.user, again=[target for target in step.made if target != step.on])
+        if step.on is not None and step.on in step.made:
+            unit.made.append(step.on)
+        return unit
 
     async def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that pending steps changed; says how many moved.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from workbench.domain.convert import shown
 from workbench.domain.datadef import field, same, unknown
 from workbench.domain.entity import Command, Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
@@ -85,10 +86,10 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
         if theirs is None:
             return Insert(target, **values)
         return Update(target, **{name: value for name, value in values.items() if not same(theirs.get(name), value)})
-    given = {} if isinstance(way, str) else dict(way)
-    if isinstance(way, str) and way != "merge":
+    given = dict(way) if isinstance(way, Mapping) else {}
+    if not isinstance(way, Mapping) and way != "merge":
         raise Invalid(f"the resolution of {target}", [Problem("way", way, (
-            f'{way!r} is no way out; say "mine", "theirs", "merge", or values for columns: {{"balance": 10}}'))])
+            f'{shown(way)} is no way out; say "mine", "theirs", "merge", or values for columns: {{"balance": 10}}'))])
     faults = unknown(cls, given) + [Problem(name, value, "is a stamp, set by the State alone; leave it out")
                                     for name, value in given.items() if name.startswith("_")]
     if faults:

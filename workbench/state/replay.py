@@ -12,6 +12,7 @@ from workbench.state.merge import Decision
 from workbench.state.planning.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State
+from workbench.state.step import Handling, Step
 
 
 class Issued(Protocol):
@@ -65,10 +66,11 @@ class Rebased(NamedTuple):
 
 
 async def replay(
-    steps: Iterable[Issued], state: State, unit: Callable[[State, Issued], Unit],
+    steps: Iterable[Issued], state: State, unit: Callable[[State, Issued], Unit], *, done: set[Handling] | None = None,
 ) -> tuple[State, list[Refusal]]:
     """Issues the commands of some steps on a State, by the same users, on the same items, in the same order,
-    with the same identifiers for what they make.
+    with the same identifiers for what they make. Where the deeds that are ``done`` are given, a step that is not among
+    them is the same one again.
 
     A command that is refused now is told, and the rest goes on. Decisions (resolutions of conflicts, reverts) are left
     out: they spoke of items as they were."""
@@ -79,7 +81,10 @@ async def replay(
                 refused.append(Refusal(step, WorkbenchError(step.command.lost)))
             continue
         try:
-            state, _ = await unit(state, step).run(step.command, step.on, cell=step.cell)
+            state, made = await unit(state, step).run(step.command, step.on, cell=step.cell)
+            if done is not None and isinstance(step, Step) and not step.deeds <= done:
+                made.doing(step.deeds)
+                done |= step.deeds
         except DatabaseError:
             raise       # it says nothing about the command; the pending steps stay as they are
         except Exception as error:

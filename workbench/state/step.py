@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
@@ -64,8 +64,9 @@ class Step:
     what it searched for, ``made`` the targets whose identifiers were made up, in order: a rebase makes up the same.
     ``output`` is what the response handler made of the response."""
 
-    __slots__ = ("_address", "at", "cell", "handling", "leaned", "made", "number", "output", "reads", "searches",
-                 "user")
+    __slots__ = ("_address", "_deeds", "at", "cell", "handling", "leaned", "made", "number", "output", "reads",
+                 "searches", "user")
+    _deeds: frozenset[Handling]
 
     def __init__(
         self, number: int, handling: Handling, address: str | None, user: str | None, at: datetime,
@@ -76,15 +77,33 @@ class Step:
         self.user, self.at, self.cell, self.reads, self.output = user, at, cell, reads, output
         self.leaned, self.searches, self.made = tuple(leaned), tuple(searches), tuple(made)
 
-    def behind(self, committed: Mapping[Target, str | None]) -> Step:
-        """This step when what it leaned on was committed before it: these items count as read, by their etags."""
+    def behind(self, committed: Mapping[Target, str | None], verified: Mapping[Target, str | None]) -> Step:
+        """This step when what it leaned on was committed before it: these items count as read, by their etags. So do
+        those that it had read as the commit ``verified`` them before it changed them."""
+        reads = {}
+        for target, etag in self.reads.items():
+            if target not in verified or verified[target] != etag:
+                reads[target] = etag
+            elif target in committed:       # else it is gone now
+                reads[target] = committed[target]
         leaned = {target: committed[target] for target in self.leaned if target in committed}
         searches = [search._replace(found=search.found | {
             (target.identifier, etag) for target, etag in leaned.items() if target[:2] == search.kindred})
             for search in self.searches]
         return Step(self.number, self.handling, self._address, user=self.user, at=self.at, cell=self.cell,
-                    reads={**self.reads, **leaned}, leaned=self.leaned, searches=searches, made=self.made,
-                    output=self.output)
+                    reads={**reads, **leaned}, leaned=self.leaned, searches=searches, made=self.made,
+                    output=self.output).doing(self.deeds)
+
+    @property
+    def deeds(self) -> frozenset[Handling]:
+        """What is done by it, to be known again on another line: its handling, or that of the step that it repeats in a
+        rebase or a pick, or all that a merge took over. Equal where two steps are one, whatever they stand on."""
+        return getattr(self, "_deeds", None) or frozenset((self.handling,))
+
+    def doing(self, deeds: frozenset[Handling]) -> Self:
+        """Says what is done by a step that was just made; returns it."""
+        self._deeds = deeds     # only then: to set it costs a plain command time
+        return self
 
     @property
     def address(self) -> str:

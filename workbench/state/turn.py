@@ -13,6 +13,18 @@ from typing import TypeAlias
 
 from workbench.errors import LoopError
 
+
+class Stop:
+    """Whether who waits for a deed wants it no more: said from any thread, and heard by a handler that never awaits, to
+    which no cancelling comes through before it has ended."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+
+STOP: ContextVar[Stop | None] = ContextVar("what would stop the present deed", default=None)
 Begun: TypeAlias = "Token[tuple[object, ...]]"
 # The turns of those in whose handlers the present code runs; a task that one of them left behind has them still, ended.
 _AT_WORK: ContextVar[tuple[object, ...]] = ContextVar("turns at work", default=())

@@ -16,6 +16,8 @@ from workbench.errors import Conflict, WorkbenchError
 from workbench.notebook.html.box import box
 from workbench.notebook.progress_widget import shown_in
 
+KEPT = "; nothing was written, everything pending is kept"
+
 
 class Caveat(str):
     """What came of a click that went, but did not all that was asked: it is told without a tick."""
@@ -49,7 +51,8 @@ class StatusView:
         elif isinstance(error, WorkbenchError):
             self._show("delete", "✗", f"{type(error).__name__}: {error}", "alert")
         elif isinstance(error, KeyboardInterrupt):
-            self._show("delete", "✗", "interrupted; nothing was written, everything pending is kept", "alert")
+            late = " ".join(getattr(error, "__notes__", ()))
+            self._show("delete", "✗", f"interrupted{f'. {late}' if late else KEPT}", "alert")
         else:
             lines = escape("".join(format_exception(error)))
             trace = f"<details><summary>traceback</summary><pre>{lines}</pre></details>"

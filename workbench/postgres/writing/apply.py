@@ -31,6 +31,7 @@ async def apply(
     Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, SavedPlanError for one whose steps are pending
     here under others, and what ``commit`` raises."""
     saved.check()
+    state = manager.state
     try:
         nonce = nonce_of(saved.nonce)
     except SavedPlanError as error:     # its hash was made to fit
@@ -39,7 +40,7 @@ async def apply(
     if reader.unfit is not None:
         raise reader.unfit
     plan = restored(saved, manager.registry, manager.tables)
-    manager.saved.check_apart(nonce, manager.state)
+    manager.saved.check_apart(nonce, state)
     statements, attempts = await commit(
         engine, reader, plan, verify_reads=verify_reads, wait=wait, progress=progress,
         receipts=[Receipt(nonce, saved.hash, manager.clock(), manager.user)])

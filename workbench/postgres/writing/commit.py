@@ -200,7 +200,7 @@ async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: d
         for target in targets:
             change, theirs = changes.get(target), stored.get(target.identifier)
             base, mine = (change.before, change.after) if change else (None, None)
-            if base is not None and theirs is not None and theirs._etag == base._etag:
+            if moved[target] != "read" and base is not None and theirs is not None and theirs._etag == base._etag:
                 raise DatabaseError(
                     f"{target} is stored as it was fetched, and still was not written: a trigger or a row policy of "
                     "the database leaves it out; nothing was written, everything pending is kept")

@@ -8,7 +8,8 @@ branch finds the conflict, as it does with any rival.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 from workbench.domain.datadef import same
 from workbench.domain.mutation import Delete
@@ -20,33 +21,75 @@ from workbench.state.state import Entry, State
 from workbench.state.step import Step
 
 
-def carried(tip: State, committed: Collection[Step], new_etag: Callable[[], str]) -> Mapping[State, State]:
-    """For each State of the pending line that ends in ``tip``, the one it is when some of its steps are committed.
+class Carry:
+    """What the commit of some steps makes of the lines of a session: lines that share a State share what it becomes.
 
-    Empty when none of them is. ``committed`` must be closed, as ``part_of`` makes it; ``new_etag`` makes versions."""
-    line: list[State] = []
-    walk: State | None = tip
-    while walk is not None and not walk.root:
-        line.append(walk)
-        walk = walk.parent
-    line.reverse()
-    handled = {step.handling for step in committed}     # a step that was carried before is another object
-    shared = [state for state in line if state.step is not None and state.step.handling in handled]
-    if walk is None or not shared:
-        return {}
-    prefix = line[:len(shared)] == shared
-    written = shared[-1] if prefix else without(tip, walk, [state.step for state in shared if state.step is not None])
-    base = written.committed()
-    stored = {target: _stored(entry) for target, entry in written.changed.items()}
-    etags = {target: item._etag for target, item in stored.items() if item is not None and not is_deleted(item)}
-    became: dict[State, State] = {walk: base}
-    entries: dict[Entry, Entry | None] = dict.fromkeys(written.changed.values())
-    at = base
-    for state in line:
-        if state.step is not None and state.step.handling not in handled:
-            at = _on(at, state, state.step, stored, entries, etags, new_etag)
-        became[state] = at
-    return became
+    ``committed`` must be closed, as ``part_of`` makes it; ``new_etag`` makes versions."""
+
+    def __init__(self, committed: Iterable[Step], new_etag: Callable[[], str]) -> None:
+        self._handled = {step.handling for step in committed}   # a step that was carried before is another object
+        self._new_etag = new_etag
+        self._bases: dict[tuple[State, ...], _Base] = {}
+        self._became: dict[tuple[State, State], State] = {}
+
+    def along(self, tip: State) -> Mapping[State, State]:
+        """For each State of the pending line that ends in ``tip``, the one it is now; empty when no step of it was
+        committed."""
+        line: list[State] = []
+        walk: State | None = tip
+        while walk is not None and not walk.root:
+            line.append(walk)
+            walk = walk.parent
+        line.reverse()
+        shared = tuple(state for state in line if state.step is not None and state.step.handling in self._handled)
+        if walk is None or not shared:
+            return {}
+        base = self._bases.get(shared)
+        if base is None:
+            base = self._bases[shared] = _Base(
+                shared[-1] if tuple(line[:len(shared)]) == shared else
+                without(tip, walk, [state.step for state in shared if state.step is not None]))
+        became = {walk: base.state}
+        at = base.state
+        later = [touched(state.step) for state in shared if state.step is not None]     # by what is still to come
+        for state in line:
+            if state.step is not None and state.step.handling in self._handled:
+                later.pop(0)
+            elif state.step is not None:
+                key = at, state
+                if key not in self._became:
+                    verified = {target: base.verified[target] for target in set().union(*later) & base.verified.keys()}
+                    self._became[key] = _on(at, state, state.step, base, verified, self._new_etag)
+                at = self._became[key]
+            became[state] = at
+        return became
+
+
+class _Base:
+    """The State behind what was ``written``, and how the items of that are stored now."""
+
+    def __init__(self, written: State) -> None:
+        self._written, self.state = written, written.committed()
+
+    @cached_property
+    def stored(self) -> dict[Target, Resource | None]:
+        return {target: _stored(entry) for target, entry in self._written.changed.items()}
+
+    @cached_property
+    def etags(self) -> dict[Target, str | None]:
+        return {target: item._etag for target, item in self.stored.items()
+                if item is not None and not is_deleted(item)}
+
+    @cached_property
+    def verified(self) -> dict[Target, str | None]:
+        """The etags that rows had before they were written."""
+        return {target: entry.origin._etag for target, entry in self._written.changed.items()
+                if entry.origin is not None}
+
+    @cached_property
+    def entries(self) -> dict[Entry, Entry | None]:
+        """For each entry of a committed item what it is now: none where it was written, and later ones anew."""
+        return dict.fromkeys(self._written.changed.values())
 
 
 def _stored(entry: Entry) -> Resource | None:
@@ -59,20 +102,21 @@ def _stored(entry: Entry) -> Resource | None:
 
 
 def _on(
-    base: State, state: State, step: Step, stored: Mapping[Target, Resource | None],
-    entries: dict[Entry, Entry | None], etags: Mapping[Target, str | None], new_etag: Callable[[], str],
+    at: State, state: State, step: Step, base: _Base, verified: Mapping[Target, str | None],
+    new_etag: Callable[[], str],
 ) -> State:
-    """The State after a step on a base in which what is ``stored`` is clean."""
-    draft = Draft(base, step.at, step.user, new_etag)
+    """The State after a step on another one, in which what is stored of the base is clean; ``verified`` are the etags
+    of items that committed steps changed which came after it."""
+    draft = Draft(at, step.at, step.user, new_etag)
     for target in touched(step):
         entry = state.changed.get(target)
-        if entry is None and target in etags:
-            _delete(draft, step, target, stored[target])
+        if entry is None and target in base.etags:
+            _delete(draft, step, target, base.stored[target])
         else:
-            if entry is not None and target in stored:
-                entry = _rebuilt(entry, stored[target], entries)
+            if entry is not None and target in base.stored:
+                entry = _rebuilt(entry, base.stored[target], base.entries)
             draft.changed = draft.changed.discard(target) if entry is None else draft.changed.insert(target, entry)
-    return base.after(draft.changed, step.behind(etags), base.applied + len(step.mutations))
+    return at.after(draft.changed, step.behind(base.etags, verified), at.applied + len(step.mutations))
 
 
 def _delete(draft: Draft, step: Step, target: Target, stored: Resource | None) -> None:

@@ -1,8 +1,8 @@
 """Comparison: where two States of a session differ, item by item and column by column. Pure; nothing is asked.
 
-Only items that are changed in one of them can differ: the clean ones are shared by all States. What both were before
-they parted is the base: the value in the last State that they share, or else the one that was fetched. One side may
-have fetched it anew since, in a rebase; then the base is what the right side stands on.
+Only items that are changed in one of them can differ: the clean ones are shared by all States. The base is what an item
+was on the right before the first step there that changed it and is not on the left: by itself, repeated in a rebase or
+a pick, or taken over in a merge. Which States the steps led to says nothing: a commit carries these apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.state.planning.part import touched
 from workbench.state.state import Cache, Entry, State, parting
+from workbench.state.step import Step
 
 Values = Mapping[str, Any]
 
@@ -90,18 +92,32 @@ def three_sides(
 ) -> dict[Target, tuple[Resource | None, Resource | None, Resource | None]]:
     """Base, left and right of each item that is changed on one side in another way than on the other, as items of
     their present classes; None where an item is not there, or deleted."""
-    shared = parting(left, right)
+    begun: dict[Target, State] = {}
+    for before, step in own(left, right):
+        begun.update(dict.fromkeys(touched(step), before))
     sides = {}
     for target in {**dict(left.changed.items()), **dict(right.changed.items())}:
         one, other = left.changed.get(target), right.changed.get(target)
         if one is other:
             continue
-        before = shared.changed.get(target)
-        base = before.current if before is not None else cache.items.get(target) if other is None else other.origin
+        entry = begun.get(target, right).changed.get(target)
+        base = entry.current if entry is not None else cache.items.get(target) if other is None else other.origin
         cls = registry.resource(target[:2])
         items = (base, _current(one, target, cache), _current(other, target, cache))
         sides[target] = tuple(None if is_deleted(item) else refit(item, cls) for item in items)
     return sides    # type: ignore[return-value]  # three of them
+
+
+def own(left: State, right: State) -> list[tuple[State, Step]]:
+    """The steps on the right that are not on the left, the last first, each with the State before it."""
+    known = {deed for step in left.steps() for deed in step.deeds}
+    shared, steps = parting(left, right), []
+    state = right
+    while state is not shared and state.parent is not None:
+        if not state.root and state.step is not None and not state.step.deeds <= known:
+            steps.append((state.parent, state.step))
+        state = state.parent
+    return steps
 
 
 def _current(entry: Entry | None, target: Target, cache: Cache) -> Resource | None:

@@ -1,46 +1,41 @@
 """History: the branches of a session, where it stands, and the ways through time: undo, redo, goto, checkpoints.
 
-Nothing here looks into a State: all of it moves pointers. Only a commit makes the other branches take it in, at their
-next look: what they share with it is committed there too (``carry``).
+Nothing here looks into a State: all of it moves pointers. Only a commit makes the other branches and the checkpoints
+take it in: what they share with it is committed there too (``carry``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import NamedTuple
 
 from pyrsistent import plist
 
 from workbench.domain.convert import told
-from workbench.errors import Invalid, NothingTo, Problem, UnknownName
+from workbench.errors import Invalid, LoopError, NothingTo, Problem, UnknownName
 from workbench.state.history.branch import Branch
-from workbench.state.history.carry import carried
+from workbench.state.history.carry import Carry
 from workbench.state.state import State, parting
 from workbench.state.step import Step
+from workbench.state.turn import STOP, Turns
 
 MAIN = "main"
-
-
-class Settled(NamedTuple):
-    """A commit: the State that it wrote, and its steps."""
-
-    state: State
-    steps: frozenset[Step]
 
 
 class History:
     """The branches by name, and ``here``, the one that is worked on. ``checkpoints`` are named pointers that stay.
 
     ``moved`` is called after every move of the pointer; ``new_etag`` makes the versions of deletions that are carried
-    over a commit."""
+    over a commit. While it is somebody's turn, branches are left but none is gone to: whose turn it is moves the branch
+    that was here when it began."""
 
-    def __init__(self, new_etag: Callable[[], str]) -> None:
-        self.here = Branch(MAIN, State.empty(), switch=self.switch)
+    def __init__(self, new_etag: Callable[[], str], turns: Turns) -> None:
+        self.here = Branch(MAIN, State.empty(), ways=self)
         self._branches, self._checkpoints = {MAIN: self.here}, dict[str, Branch]()
-        self._commits: list[Settled] = []
+        self._entered: list[tuple[Branch, Branch]] = []     # for each open with: its branch, and where it goes back to
         self._left: dict[str, Iterator[int]] = {}       # numbers for the lines left behind on each branch
-        self._new_etag = new_etag
+        self._new_etag, self._turns = new_etag, turns
         self.moved: Callable[[], None] = _nobody
 
     # -------------------------------------------------------------------------------------------- the pointer
@@ -49,26 +44,40 @@ class History:
     def state(self) -> State:
         return self.here.state
 
-    def move(self, state: State) -> None:
-        """Goes on to a State; what was undone before stays as an unnamed branch."""
-        if self.here.undone:
-            self._leave(self.here.undone[len(self.here.undone) - 1], self.state)
-        self.here.state = state
+    def check_idle(self, verb: str) -> None:
+        """Raises LoopError while a command or a commit is at work, which moves on from the State that it found."""
+        if self._turns.locked():
+            raise LoopError(f"a command or a commit is at work; await it, then {verb}")
+
+    def move(self, state: State, branch: Branch | None = None) -> None:
+        """Goes on to a State, on the present branch or another; what was undone before stays as an unnamed branch."""
+        if (stop := STOP.get()) is not None and stop.asked:
+            raise asyncio.CancelledError        # of which a handler that never awaited has not heard
+        branch = branch or self.here
+        if branch.undone:
+            self._leave(branch, branch.state)
+        branch.state = state
         self.moved()
 
-    def _leave(self, tip: State, fork: State) -> None:
-        """Keeps the line to ``tip``, to which nothing points any more; it parts from what stays at ``fork``."""
-        name = next(name for number in self._left.setdefault(self.here.name, count(1))
-                    if (name := f"{self.here.name}~{number}") not in self._branches)
-        self._branches[name] = Branch(name, fork, state=tip, forked_from=self.here.name, named=False,
-                                      seen=self.here.seen, switch=self.switch)
-        self.here.undone = plist()
+    def _leave(self, branch: Branch, fork: State) -> None:
+        """Keeps the line of a branch, to whose tip nothing points any more; it parts from what stays at ``fork``."""
+        name = next(name for number in self._left.setdefault(branch.name, count(1))
+                    if (name := f"{branch.name}~{number}") not in self._branches)
+        self._branches[name] = Branch(name, fork, state=branch.tip, forked_from=branch.name, named=False, ways=self)
+        branch.undone = plist()
 
-    def settle(self, written: State, state: State) -> None:
-        """Moves on to the State behind a commit of ``written``."""
-        self._commits.append(Settled(written, frozenset(written.pending())))
-        self.move(state)
-        self.here.seen = len(self._commits)
+    def settle(self, steps: Iterable[Step], branch: Branch) -> None:
+        """Takes pending steps of a branch as committed, there and on all lines that share some of them."""
+        if branch.undone:
+            self._leave(branch, branch.state)
+        carry = Carry(steps, self._new_etag)
+        for line in [*self._branches.values(), *self._checkpoints.values()]:
+            became = carry.along(line.tip)
+            if became:
+                line.state = became[line.state]
+                line.undone = plist(dict.fromkeys(
+                    state for state in (became[one] for one in line.undone) if not state.root))
+        self.moved()
 
     def undo(self, n: int) -> list[Step]:
         """Takes the last ``n`` pending steps back; returns them, the last first."""
@@ -109,8 +118,8 @@ class History:
         Raises NothingTo for a committed step and for one that is not on this line."""
         line = [*self.state.pending(), *(state.step for state in self.here.undone if state.step is not None)]
         at = len(self.state.pending())
-        places = [place for place, one in enumerate(line, 1) if one is step or one.number == step]
-        committed = next((one for one in self.state.steps() if one is step or one.number == step), None)
+        places = [place for place, one in enumerate(line, 1) if _is_meant(one, step)]
+        committed = next((one for one in self.state.steps() if _is_meant(one, step)), None)
         if not places and committed is None and step != 0:
             there = f"{line[0].number} to {line[-1].number}" if line else "none"
             raise NothingTo("goto", f"there is no step {told(getattr(step, 'number', step))} on {self.here.name!r}; "
@@ -127,18 +136,13 @@ class History:
 
     def state_before(self) -> State:
         """The State before the first pending step."""
-        state = self.state
-        while not state.root and state.parent is not None:
-            state = state.parent
-        return state
+        return root_of(self.state)
 
     # -------------------------------------------------------------------------------------------- branches
 
     @property
     def branches(self) -> dict[str, Branch]:
-        """All branches by name, each with the commits of the others taken in."""
-        for branch in self._branches.values():
-            self._look(branch)
+        """All branches by name."""
         return dict(self._branches)
 
     def branch(self, name: str, *, replace: bool = False) -> Branch:
@@ -151,57 +155,64 @@ class History:
                     f"there is {there!r} already; switch({name!r}), drop({name!r}), or begin it anew: "
                     f"branch({name!r}, replace=True)"))])
             self.drop(name)
-        made = Branch(name, self.state, forked_from=self.here.name, seen=self.here.seen, switch=self.switch)
+        made = Branch(name, self.state, forked_from=self.here.name, ways=self)
         self._branches[name] = made
         self.moved()
         return made
 
     def switch(self, branch: Branch | str) -> Branch:
-        """Goes to a branch; returns the one where we were. Raises UnknownName."""
+        """Goes to a branch; returns the one where we were. Raises UnknownName, and LoopError while it is somebody's
+        turn."""
+        self.check_idle("switch")
         was, self.here = self.here, self.named(branch)
         self.moved()
         return was
 
+    def enter(self, branch: Branch) -> None:
+        """Goes to a branch, to ``leave`` it again. Raises as ``switch`` does."""
+        self._entered.append((branch, self.switch(branch)))
+
+    def leave(self, branch: Branch) -> None:
+        """Goes back to where we were when a branch was entered last, whoever's turn it is. Where another task has
+        entered one since, that goes back there instead."""
+        place = max(place for place, (entered, _) in enumerate(self._entered) if entered is branch)
+        _, back = self._entered.pop(place)
+        if place < len(self._entered):
+            self._entered[place] = self._entered[place][0], back
+        else:
+            self.here = back
+            self.moved()
+
     def drop(self, branch: Branch | str) -> Branch:
-        """Gives a branch up, with all that is pending on it only. Raises UnknownName, and Invalid for the present one
-        and for main."""
+        """Gives a branch up, with all that is pending on it only. Raises UnknownName, and Invalid for the present one,
+        for main, and for one that an open ``with`` goes back to."""
         gone = self.named(branch)
         if gone is self.here or gone.name == MAIN:
             raise Invalid("drop", [Problem("branch", gone.name, (
                 f"{gone.name!r} is where we are; switch to another branch first" if gone is self.here else
                 "main is the branch that is always there; undo what is pending on it instead"))])
+        if any(back is gone for _, back in self._entered):
+            raise Invalid("drop", [Problem("branch", gone.name, (
+                f"a with that is still open goes back to {gone.name!r}; drop it when that has ended"))])
         del self._branches[gone.name]
         self.moved()
         return gone
 
     def named(self, branch: Branch | str) -> Branch:
-        """The branch of a name, with all commits taken in; raises UnknownName."""
+        """The branch of a name; raises UnknownName."""
         name = branch.name if isinstance(branch, Branch) else branch
-        found = self._branches.get(name)
+        found = self._branches.get(name) if isinstance(name, str) else None
         if found is None or (isinstance(branch, Branch) and branch is not found):
             raise UnknownName("branch", str(name), self._branches)
-        return self._look(found)
+        return found
 
     def found(self, name: Branch | str) -> Branch:
-        """The branch of a name or else the checkpoint, with all commits taken in; raises UnknownName."""
+        """The branch of a name or else the checkpoint; raises UnknownName."""
         if isinstance(name, str) and name in self._checkpoints and name not in self._branches:
-            return self._look(self._checkpoints[name])
-        if not isinstance(name, Branch) and name not in self._branches:
+            return self._checkpoints[name]
+        if not isinstance(name, Branch) and not (isinstance(name, str) and name in self._branches):
             raise UnknownName("branch or checkpoint", str(name), [*self._branches, *self._checkpoints])
         return self.named(name)
-
-    def _look(self, branch: Branch) -> Branch:
-        """Has a branch take in the commits since its last look."""
-        for settled in self._commits[branch.seen:]:
-            undone = list(branch.undone)
-            became = carried(undone[-1] if undone else branch.state, settled.steps, self._new_etag)
-            if became:
-                branch.fork = became.get(branch.fork, branch.fork)
-                branch.state = became[branch.state]
-                branch.undone = plist(dict.fromkeys(
-                    state for state in (became[one] for one in undone) if not state.root))
-        branch.seen = len(self._commits)
-        return branch
 
     # -------------------------------------------------------------------------------------------- checkpoints
 
@@ -213,21 +224,22 @@ class History:
     def checkpoint(self, name: str) -> Branch:
         """Remembers where we are under a name; a name that is taken moves here."""
         _check_name(name, "checkpoint")
-        self._checkpoints[name] = Branch(name, self.state, forked_from=self.here.name, seen=self.here.seen)
+        self._checkpoints[name] = Branch(name, self.state, forked_from=self.here.name)
         return self._checkpoints[name]
 
     def restore(self, name: str) -> Branch:
         """Goes back (or on) to a checkpoint; a line that would be lost by it stays as an unnamed branch.
 
-        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed."""
-        checkpoint = self._checkpoints.get(name)
+        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed: one whose line lacks what is
+        committed on this one."""
+        checkpoint = self._checkpoints.get(name) if isinstance(name, str) else None
         if checkpoint is None:
             raise UnknownName("checkpoint", str(name), self._checkpoints)
-        for settled in self._commits[checkpoint.seen:]:
-            if checkpoint.state is not settled.state and _leads(checkpoint.state, settled.state):
-                raise NothingTo("restore", f"the checkpoint {name!r} lies before a commit, and what is committed is "
-                                "not undone; revert() makes the inverse of a commit pending")
-        state = self._look(checkpoint).state
+        state = checkpoint.state
+        there = {step.handling for step in state.steps()}
+        if any(step.handling not in there for step in self.state_before().steps()):
+            raise NothingTo("restore", f"the checkpoint {name!r} lies before a commit, and what is committed is "
+                            "not undone; revert() makes the inverse of a commit pending")
         line = [self.state, *self.here.undone]
         if state in line:
             place = line.index(state)
@@ -237,15 +249,27 @@ class History:
             self.undo(self.state.number - state.number)
         else:
             if self.state.pending() or self.here.undone:
-                self._leave(line[-1], parting(line[-1], state))
+                self._leave(self.here, parting(line[-1], state))
             self.here.state = state
             self.moved()
         return checkpoint
 
 
+def root_of(state: State) -> State:
+    """The State before the first step that is pending in another one."""
+    while not state.root and state.parent is not None:
+        state = state.parent
+    return state
+
+
 def _check_name(name: object, kind: str) -> None:
     if not isinstance(name, str) or not name.strip():
         raise Invalid(kind, [Problem("name", name, f'the name of a {kind} is a text, as in {kind}("before discount")')])
+
+
+def _is_meant(one: Step, step: Step | int) -> bool:
+    """Whether a step is the one that is named, by its number or by itself as it was on whatever line."""
+    return one.deeds == step.deeds if isinstance(step, Step) else one.number == step and step is not True
 
 
 def _leads(earlier: State, later: State) -> bool:

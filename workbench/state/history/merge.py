@@ -1,27 +1,28 @@
 """BranchMerge: what another branch changed, taken over as one step; three-way, by item and column. Pure.
 
-The base is what both branches were where they parted. Where only the other branch changed a column, its value is
-taken; where both changed it to different values, or one deleted what the other changed, it is a Conflict, as with a
-rival: base, mine and theirs. So is an item that the other branch has read, and that is known in another version by now.
-The ways out are those of any conflict, given for each item. What comes out is validated.
+The base is what the other branch had before it did what is not here (comparison.py). Where only it changed a column,
+its value is taken; where both changed it to different values, or one deleted what the other changed, it is a Conflict,
+as with a rival: base, mine and theirs. So is an item that the other branch has read, and that is known in another
+version by now. The ways out are those of any conflict, given for each item. What comes out is validated. All that was
+taken over is here then, and is no part of the next merge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from workbench.domain.datadef import field, same
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
 from workbench.state.clash import Clash, clash_of
 from workbench.state.draft import Draft
-from workbench.state.history.comparison import three_sides
+from workbench.state.history.comparison import own, three_sides
 from workbench.state.merge import Decision, Way, resolution, three_way
-from workbench.state.state import Cache, State, parting
+from workbench.state.state import Cache, State
 from workbench.state.step import Handling, Occurrence, Search, Step
 
 
@@ -47,7 +48,9 @@ def merged(
     that are not decided, Invalid with all faults of what comes out, UnknownName for a way of an item that is in no
     conflict, and NothingTo where all is here already; all or nothing."""
     clashes, faults, occurrences, asked = [], [], [], dict(ways)
-    behind = _behind(here, there)
+    theirs_only = [step for _, step in own(here, there)]
+    pending = set(there.pending())
+    behind = _behind(step for step in theirs_only[::-1] if step in pending)
     moved = _moved(here, behind.reads, cache)
     for target, (base, mine, theirs) in sorted(three_sides(here, there, registry, cache).items(), key=_named):
         clash = _clash(target, base, mine, theirs)
@@ -66,7 +69,8 @@ def merged(
         occurrence = Occurrence(event)
         occurrence.mutations.append(mutation)
         try:
-            _apply(draft, mutation, mine, target, cls, event)
+            row = _row_of(here, target) if mine is None and base is not None else None
+            _apply(draft, mutation, mine, row, target, cls, event)
             occurrences.append(occurrence)
         except Invalid as invalid:
             faults += [problem._replace(field=f"{target}: {problem.field}") for problem in invalid.problems]
@@ -90,6 +94,7 @@ def merged(
     handling.occurrences = occurrences
     step = Step(draft.step, handling, f"merge branch {name}", user=draft.user, at=draft.now, cell=None,
                 reads={**behind.reads, **moved}, leaned=behind.leaned, searches=behind.searches)
+    step.doing(frozenset(deed for one in theirs_only for deed in one.deeds) | ({handling} if ways else set()))
     return here.after(draft.changed, step, draft.applied)
 
 
@@ -152,9 +157,13 @@ def _decided(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
 
 
 def _apply(
-    draft: Draft, mutation: Mutation, mine: Resource | None, target: Target, cls: type[Resource], event: Event,
+    draft: Draft, mutation: Mutation, mine: Resource | None, row: Resource | None, target: Target, cls: type[Resource],
+    event: Event,
 ) -> None:
     if isinstance(mutation, Insert):
+        if row is not None:     # it comes back
+            row = refit(row, cls)
+            draft.delete(Delete(target), row, row, target, event)
         draft.insert(mutation, target, cls, event, cached=False)
     elif mine is None:
         raise AssertionError(f"{mutation!r} of nothing")
@@ -172,15 +181,10 @@ class _Behind(NamedTuple):
     searches: list[Search]
 
 
-def _behind(here: State, there: State) -> _Behind:
+def _behind(steps: Iterable[Step]) -> _Behind:
     """What the other branch's own steps have read: the merge stands on it, and the commit verifies it."""
-    shared, walk = parting(here, there), there
-    steps: list[Step] = []
-    while walk is not shared and not walk.root and walk.step is not None and walk.parent is not None:
-        steps.append(walk.step)
-        walk = walk.parent
     behind = _Behind({}, set(), [])
-    for step in reversed(steps):
+    for step in steps:
         for target, etag in step.reads.items():
             behind.reads.setdefault(target, etag)
         behind.leaned.update(step.leaned)
@@ -195,5 +199,19 @@ def _moved(here: State, reads: Mapping[Target, str | None], cache: Cache) -> dic
     for step in here.pending():
         for target, etag in step.reads.items():
             known.setdefault(target, etag)
-    known |= {target: cache.items[target]._etag for target in reads if target in cache.items}
+    for target, etag in reads.items():
+        if target in cache.items:
+            known[target] = cache.items[target]._etag
+        elif etag is not None and target not in here.changed:       # it has left the cache: it is stored no more
+            row = _row_of(here, target)
+            known[target] = None if row is None else row._etag
     return {target: known[target] for target, etag in reads.items() if known.get(target, etag) != etag}
+
+
+def _row_of(here: State, target: Target) -> Resource | None:
+    """The row of an item that was softly deleted on this line, as a commit has written it."""
+    state: State | None = here
+    while state is not None and target not in state.changed:
+        state = state.parent
+    row = None if state is None or state is here else state.changed[target].current
+    return row if is_deleted(row) else None

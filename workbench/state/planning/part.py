@@ -7,7 +7,7 @@ changed, all steps that changed these, and the steps whose pending results its s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from workbench.domain.resource import Target
 from workbench.errors import NotClosed
@@ -50,13 +50,9 @@ def touched(step: Step) -> set[Target]:
     return found
 
 
-def without(
-    state: State, base: State, kept: Iterable[Step], committed: Mapping[Target, str | None] | None = None,
-) -> State:
+def without(state: State, base: State, kept: Iterable[Step]) -> State:
     """The State in which only some of the pending steps happened, on another base; their items are independent of the
-    steps that are left out, so that no handler runs again.
-
-    ``committed`` has the etags of what the steps that are left out wrote: what the rest read of it is verified then."""
+    steps that are left out, so that no handler runs again."""
     states: dict[int, State] = {}
     walk: State | None = state
     while walk is not None and not walk.root:
@@ -69,5 +65,5 @@ def without(
         for target in touched(step):
             entry = was.changed.get(target)
             changed = changed.discard(target) if entry is None else changed.insert(target, entry)
-        base = base.after(changed, step.behind(committed) if committed else step, base.applied + len(step.mutations))
+        base = base.after(changed, step, base.applied + len(step.mutations))
     return base

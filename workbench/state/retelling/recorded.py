@@ -63,8 +63,7 @@ def _scenes(told: Iterable[Step], refusals: Sequence[RefusedCommand]) -> Iterabl
     yield from (one for one in refusals if one.behind is None and one.after == 0)
     for step in told:
         yield step
-        yield from (one for one in refusals if one.behind is step.handling
-                    or (one.behind is None and one.after == step.number))
+        yield from (one for one in refusals if one.behind is step.handling)
 
 
 def _net(
