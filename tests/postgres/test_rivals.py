@@ -211,6 +211,29 @@ async def test_an_insert_where_a_deleted_row_lies(session: Session, rival: Sessi
     assert await admin.fetch("SELECT text, number, _deleted FROM desk_sheet") == [("new", 0, None)]
 
 
+async def test_an_item_that_is_made_again(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+    """An item that this session has deleted softly is made again on its row, as often as one likes; one that somebody
+    else has deleted, after the conflict and a rebase."""
+    on = at(Sheet, "a")
+    await written(session, Insert(on, text="first", number=5))
+    made = (await session.fetch(on))._created
+    for text in ("second", "third"):
+        await written(session, Delete(on))
+        await edit(session, Insert(on, text=text))
+        assert (await session.check()).ok
+        await session.commit()
+        assert await admin.fetch("SELECT text, number, _deleted FROM desk_sheet") == [(text, 0, None)]
+        assert (await session.fetch(on))._created == made
+    await written(session, Delete(on))
+    await edit(rival, Insert(on, text="fourth"))
+    assert await conflict(rival) == [("a", "insert-delete")]
+    await rival.rebase()
+    await rival.commit()
+    assert await admin.fetch("SELECT text, number, _deleted FROM desk_sheet") == [("fourth", 0, None)]
+    await edit(session, Insert(on, text="late"))
+    assert await conflict(session) == [("a", "update-update")]
+
+
 async def test_ways_that_are_none(session: Session, rival: Session) -> None:
     """A way that is none, and names that are no fields, are refused in words; nothing changes."""
     await written(session, Insert(A, text="x"))

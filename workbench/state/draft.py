@@ -31,15 +31,16 @@ class Draft:
 
     def insert(
         self, mutation: Mutation, target: Target, cls: type[Resource], event: Event, *, cached: bool,
+        gone: Resource | None = None,
     ) -> Resource:
-        """Makes a new item; raises AlreadyExists, where ``cached`` says that it is known to be stored, and Invalid."""
+        """Makes a new item, on the row that is ``gone`` where there is one; raises AlreadyExists, where ``cached`` says
+        that it is known to be stored, and Invalid."""
         entry = self.changed.get(target)
-        gone = entry is not None and is_deleted(entry.current)
-        if (entry is not None and not gone) or (entry is None and cached):
+        if (entry is None and cached) or (entry is not None and not is_deleted(entry.current)):
             raise AlreadyExists(target)
-        origin = entry.origin if entry is not None else None
+        origin = gone if entry is None else entry.origin
         stamps = self.stamps(cls, origin)
-        if origin is not None:      # deleted before in this session: the row is there, and is the same item again
+        if origin is not None:      # it was deleted before: the row is there, and is the same item again
             stamps |= {name: getattr(origin, name, None) for name in ("_created", "_creator") if name in cls._fields}
         try:
             item = cls(_id=target.identifier, **stamps, **mutation._values)

@@ -288,9 +288,13 @@ class StateManager:
             self.cache.replaced(block.targets)
             if block.kind != "delete":
                 items.update(zip(block.targets, block.afters, strict=True))
+                for target in self.cache.gone.keys() & block.targets if self.cache.gone else ():
+                    del self.cache.gone[target]
                 continue
-            for target in block.targets:
+            for target, after in zip(block.targets, block.afters, strict=True):
                 items.pop(target, None)
+                if after is not None:
+                    self.cache.gone[target] = after
         self.history.settle(plan.steps, branch)
         self._part = None
 
@@ -320,10 +324,13 @@ class StateManager:
     def take(self, target: Target, theirs: Resource | None) -> None:
         """Caches an item as it is stored now; a soft-deleted one is gone."""
         self.cache.replaced([target])
-        if theirs is None or is_deleted(theirs):
-            self.cache.items.pop(target, None)
-        else:
+        self.cache.gone.pop(target, None)
+        if theirs is not None and not is_deleted(theirs):
             self.cache.keep(target, theirs)
+            return
+        self.cache.items.pop(target, None)
+        if theirs is not None:
+            self.cache.gone[target] = theirs
 
     def resolve(self, ways: Sequence[tuple[Clash, Way, Resource | None]]) -> Plan:
         """Moves to the State in which clashes are resolved, each in its way, on what is stored of its item now; one

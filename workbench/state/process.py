@@ -175,7 +175,8 @@ class Unit(View):
             mutation = mutation.moved(target)
         if isinstance(mutation, Insert):
             cls = self.registry.resource(target[:2])
-            item = self.insert(mutation, target, cls, event, cached=target in self.cache.items)
+            item = self.insert(mutation, target, cls, event, cached=target in self.cache.items,
+                               gone=self.cache.gone.get(target))
             self.look_at(target, item, domain)
             return mutation
         clean = self.seen.get(target) if self.seen else None

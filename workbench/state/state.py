@@ -109,12 +109,14 @@ def parting(one: State, other: State) -> State:
 
 
 class Cache:
-    """The clean items as they were fetched, by Target; shared by all States of a session."""
+    """The clean items as they were fetched, by Target; shared by all States of a session. ``gone`` are rows that were
+    deleted softly, as far as they are known: an item that is made again takes its row up again."""
 
-    __slots__ = ("_readings", "items")
+    __slots__ = ("_readings", "gone", "items")
 
     def __init__(self) -> None:
         self.items: dict[Target, Resource] = {}
+        self.gone: dict[Target, Resource] = {}
         self._readings: list[set[Target]] = []
 
     def __repr__(self) -> str:
