@@ -247,6 +247,7 @@ def dsn_of_a_thread(server_dsn: str) -> str:
                                                  r"is the server running"),
     ("postgresql://ada:s3cret@/bank?host=/nowhere", r"ada:\*\*\*@/bank\?host=/nowhere: .*is the server running"),
     ("postgresql://ada:s3/cret@localhost/bank", r"ada:\*\*\*@localhost/bank is no DSN that can be read; .*%-codes"),
+    ("postgresql://ada:s3cret@127.0.0.1:99999/bank", r"ada:\*\*\*@127.0.0.1:99999/bank is no DSN that can be read"),
     ("mysql://ada:s3cret@localhost/bank", r"mysql://ada:\*\*\*@localhost/bank is no DSN that can be read; give one"),
 ])
 async def test_no_connection(bad: str, words: str) -> None:
@@ -271,9 +272,18 @@ async def test_no_such_database(server_dsn: str) -> None:
     ("postgresql://:secret@/bank?host=/tmp/x", "postgresql://:***@/bank?host=/tmp/x"),
     ("postgresql:///bank?user=ada&password=secret&host=x", "postgresql:///bank?user=ada&password=***&host=x"),
     ("host=x password='se cret' user=ada", "host=x password=*** user=ada"),
+    ("host=x password = se&cret user=ada", "host=x password = *** user=ada"),
+    (r"password='se \' cret' host=x", "password=*** host=x"),
+    ("ada:secret@host/bank", "ada:***@host/bank"),
+    (" postgresql://ada:sec\nret@host/bank", " postgresql://ada:***@host/bank"),
+    ("postgresql://host/bank?password=sec\nret&x=1", "postgresql://host/bank?password=***&x=1"),
+    ("postgresql://ada@corp:secret@host/bank", "postgresql://ada@corp:***@host/bank"),
+    ("postgresql://a/da:secret@host/bank", "postgresql://a/da:***@host/bank"),
+    ("postgresql://ada@host:5432/bank?password=sec@ret&x=1", "postgresql://ada@host:***&x=1"),
+    ("postgresql://ada:sec&password=ret@host/bank", "postgresql://ada:***"),
 ])
 def test_masked(dsn: str, shown: str) -> None:
-    """The password is masked wherever a DSN can have it; all else can be read."""
+    """The password is masked wherever a DSN can have it, and where one that is none may; all else can be read."""
     assert masked(dsn) == shown
 
 

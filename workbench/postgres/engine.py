@@ -51,7 +51,7 @@ async def connect(dsn: str, *, min_size: int = 1, max_size: int = 4) -> Engine:
             "postgresql://", loop=asyncio.get_running_loop(), pool_class=partial(_Pool, dsn),
             min_size=min_size, max_size=max_size, server_settings={"application_name": "workbench"},
             json_serializer=_as_it_is, json_deserializer=_as_it_is)
-    except ValueError:      # from None: the words of asyncpg and urllib may hold a piece of the password
+    except (ValueError, OverflowError):     # from None: the words of others may hold a piece of the password
         raise DatabaseError(
             f"{masked(dsn)} is no DSN that can be read; give one such as postgresql://user:password@host:5432/bank, "
             "signs other than letters and digits in its parts as %-codes (urllib.parse.quote)") from None
@@ -236,10 +236,22 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
+_SECRETS = (
+    # Between the first colon and the last @: a user and a password may hold what they should have as %-codes.
+    re.compile(r"\A\s*(?:\w[\w+.-]*://)?+[^:]*:(?P<secret>.*)@", re.DOTALL),
+    re.compile(r"[?&]\w*password\s*=(?P<secret>[^&]+)", re.IGNORECASE),
+    re.compile(r"(?<![?&\w])\w*password\s*=\s*(?P<secret>'(?:\\.|[^'\\])*'?|\S+)", re.IGNORECASE | re.DOTALL))
+
+
 def masked(dsn: str) -> str:
-    """A DSN fit to be shown: ``postgresql://ada:***@localhost/bank``."""
-    dsn = re.sub(r"(?<=://)([^:@/?#]*):.*@", r"\1:***@", dsn)     # up to the last @: a password may hold one
-    return re.sub(r"(password\s*=\s*)('[^']*'|[^\s&]+)", r"\1***", dsn, flags=re.IGNORECASE)
+    """A DSN fit to be shown: ``postgresql://ada:***@localhost/bank``. What may be of a password is not shown either."""
+    spans = sorted(found.span("secret") for secret in _SECRETS for found in secret.finditer(dsn))
+    shown, end = "", 0
+    for first, last in spans:
+        if first > end or not shown:
+            shown += dsn[end:first] + "***"
+        end = max(end, last)
+    return shown + dsn[end:]
 
 
 def _unreachable(dsn: str, error: Exception) -> DatabaseError:

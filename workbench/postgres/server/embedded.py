@@ -9,26 +9,30 @@ so that nothing is leaked for ever. The data folder and its processes are a ``Cl
     .workbench/postgres/        the data, and server.log
     .workbench/postgres.json    who holds the server; where its socket is
     .workbench/postgres.lock    held while somebody starts or stops
+
+The folder may be moved while it is open: the server goes with it, and a handle finds it again when it is stopped. A
+copy of the folder has a server of its own: the record says of which folder it is, and one that was copied counts for
+nothing.
 """
 
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import shutil
 import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from workbench.errors import EmbeddedError
 from workbench.postgres.server.cluster import Cluster, Postmaster
-from workbench.postgres.server.processes import born
+from workbench.postgres.server.processes import born, place_of, works_on
 
 
 class EmbeddedPostgres:
@@ -69,7 +73,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedError: with the last lines of the server's log, and what to try.
         """
-        folder = Path(folder).expanduser().absolute()
+        folder = _absolute(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             folder = folder.resolve()
@@ -86,15 +90,19 @@ class EmbeddedPostgres:
     @classmethod
     def _start(cls, folder: Path, cluster: Cluster) -> EmbeddedPostgres:
         record, key = _Record(folder), uuid.uuid4().hex
-        record.holders[key] = {"pid": os.getpid(), "born": born(os.getpid())}
+        others = sorted({holder.pid for holder in record.holders.values()})
+        record.holders[key] = _Holder(os.getpid(), born(os.getpid()))
         record.save()       # before the server is there: should we be killed now, the next one finds a dead holder
         try:
-            postmaster = cluster.running()
+            postmaster = cluster.running(held_by=others)
             if postmaster is None:
                 if record.killed:     # while it started the server, it may be: what it began is still at work
                     cluster.end_strays()
                 cluster.prepare()
-                within = cluster.fits_socket() or sys.platform == "win32"
+                # Looked for where we were not before: it costs a look at every process of the machine.
+                claimed = record.path != str(folder) and sys.platform != "win32" and cluster.is_claimed()
+                record.path = "" if claimed else str(folder)
+                within = (cluster.fits_socket() and not claimed) or sys.platform == "win32"
                 record.sockets = None if within else cluster.socket_folder(record.sockets)
                 record.save()
                 postmaster = cluster.launch(record.sockets)
@@ -113,6 +121,7 @@ class EmbeddedPostgres:
         self._stopped = True
         atexit.unregister(self.stop)
         try:
+            self._follow()
             if self._cluster.data.exists():
                 with _locked(self.folder):
                     _Record(self.folder).let_go(self._key, self._cluster)
@@ -122,32 +131,63 @@ class EmbeddedPostgres:
             raise EmbeddedError(self.folder, f"the server was not let go in order: {error}",
                                 f"should it still run, end its process by hand (pid {self.pid})") from error
 
+    def _follow(self) -> None:
+        """Turn to where the folder is now, when it was moved and its server with it."""
+        if born(self.pid) != self._server_born or works_on(self.pid, self._cluster.data):
+            return
+        place = place_of(self.pid)
+        if place and (folder := Path(place).parent).joinpath("postgres.json").exists():
+            self.folder, self._cluster = folder, Cluster(Path(place))
+
     def __repr__(self) -> str:
         state = "let go" if self._stopped else f"pid {self.pid}"
         return f"<EmbeddedPostgres {self.folder} ({state})>"
 
 
+class _Holder(msgspec.Struct):
+    """A handle on the server: the process that has it, and what tells that from a later one of the same number."""
+
+    pid: int
+    born: str | None
+
+
+class _Content(msgspec.Struct):
+    """What is in ``postgres.json``; ``place`` says of which folder that is, ``path`` where it was at the last start."""
+
+    place: str
+    path: str = ""
+    sockets: str | None = None
+    holders: dict[str, _Holder] = {}
+
+
 class _Record:
-    """``postgres.json``: the live holders by key, and the folder of the socket when that is not the data folder."""
+    """``postgres.json``: the live holders by key, and the folder of the socket when that is not the data folder.
+
+    One that cannot be read counts for nothing, and so does one that came with a copy of the folder: it names the
+    socket and the holders of another server."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "postgres.json"
+        # A folder that is moved keeps its number, a copy has another one.
+        self._place = f"{(seen := folder.stat()).st_dev}:{seen.st_ino}"
         try:
-            read: dict[str, Any] = json.loads(self._file.read_text())
-        except (FileNotFoundError, ValueError):
-            read = {}
-        self.sockets: str | None = read.get("sockets")
-        held: dict[str, dict[str, Any]] = read.get("holders", {})
+            read = msgspec.json.decode(self._file.read_bytes(), type=_Content)
+        except (FileNotFoundError, msgspec.DecodeError, RecursionError):
+            read = _Content("")
+        if read.place != self._place:
+            read = _Content(self._place)
+        self.path, self.sockets = read.path, read.sockets
         self.holders = {
-            key: holder for key, holder in held.items()
-            if holder["born"] is not None and born(holder["pid"]) == holder["born"]    # else killed, or a number reused
+            key: holder for key, holder in read.holders.items()
+            if holder.born is not None and born(holder.pid) == holder.born    # else killed, or a number reused
         }
-        self.killed = len(held) > len(self.holders)     # whether some of them were found dead
+        self.killed = len(read.holders) > len(self.holders)     # whether some of them were found dead
 
     def save(self) -> None:
         """Write it whole or not at all."""
         draft = self._file.with_suffix(".draft")
-        draft.write_text(json.dumps({"sockets": self.sockets, "holders": self.holders}, indent=1))
+        content = msgspec.json.encode(_Content(self._place, self.path, self.sockets, self.holders))
+        draft.write_bytes(msgspec.json.format(content, indent=1))
         draft.replace(self._file)
 
     def let_go(self, key: str, cluster: Cluster) -> None:
@@ -160,6 +200,18 @@ class _Record:
                 shutil.rmtree(self.sockets, ignore_errors=True)
                 self.sockets = None
         self.save()
+
+
+def _absolute(folder: Path | str) -> Path:
+    """Raises EmbeddedError for a path that no folder can have: with a NUL in it, or below the home of nobody."""
+    try:
+        path = Path(folder).expanduser().absolute()
+        with suppress(OSError):
+            path.lstat()
+        return path
+    except (ValueError, RuntimeError) as error:
+        raise EmbeddedError(ascii(str(folder)), f"no folder can have that path: {error}",
+                            "choose another one, such as .workbench") from error
 
 
 @contextmanager

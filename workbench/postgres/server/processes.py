@@ -37,18 +37,28 @@ def born(pid: int) -> str | None:
         return None
 
 
-def works_on(pid: int, data: Path) -> bool:
-    """Whether a live process of Postgres works on this data folder, or on one that was removed from its place.
+def place_of(pid: int) -> str | None:
+    """The data folder that a live process of Postgres works on, where it is now; None for any other process.
 
-    Every postgres stands in its data folder, however that was given to it; so do the programs that Cluster runs."""
+    Every postgres stands in its data folder, however that was given to it; so do the programs that Cluster runs. When
+    the folder is moved they are moved with it."""
     import psutil
 
     try:
         process = psutil.Process(pid)
         if process.name().removesuffix(".exe") not in PROGRAMS or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return process.cwd() == str(data) or os.path.samefile(process.cwd(), data)
+            return None
+        return str(process.cwd())
     except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+        return None
+
+
+def works_on(pid: int, data: Path) -> bool:
+    """Whether a live process of Postgres works on this data folder, or on one that was removed from its place."""
+    place = place_of(pid)
+    try:
+        return place is not None and (place == str(data) or os.path.samefile(place, data))
+    except OSError:
         return False
 
 
@@ -57,6 +67,18 @@ def all_on(data: Path) -> list[int]:
     import psutil
 
     return [pid for pid in psutil.pids() if works_on(pid, data)]
+
+
+def started_with(argument: str) -> list[int]:
+    """The servers that were started with an argument; takes a look at every process of the machine."""
+    import psutil
+
+    found = []
+    for pid in psutil.pids():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if place_of(pid) and argument in psutil.Process(pid).cmdline():
+                found.append(pid)
+    return found
 
 
 def end_all_on(data: Path) -> list[int]:
