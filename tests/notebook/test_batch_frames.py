@@ -46,6 +46,12 @@ def test_what_is_missing_is_left_out() -> None:
     assert list(rows_of(half, Order)) == [{"name": "a", "count": 2.5}]      # refused by the field, not rounded here
 
 
+def test_whole_numbers_that_name_items() -> None:
+    """Identifiers beside missing ones are whole numbers again."""
+    first, second = rows_of(pd.DataFrame({"name": ["a", "b"], "on": [3, None]}), Order)
+    assert (first["on"], type(first["on"]), "on" in second) == (3, int, False)
+
+
 def test_columns_of_one_name_are_refused() -> None:
     """Which of them is meant is not guessed."""
     frame = pd.DataFrame([["a", 1, 2]], columns=["name", "count", "count"])

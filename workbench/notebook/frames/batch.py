@@ -42,6 +42,8 @@ def rows_of(commands: Iterable[Any], of: type[Command] | None) -> Iterable[Any]:
 
 
 def _is_whole(of: type[Command] | None, name: Any) -> bool:
+    if name == "on":        # no identifier is a float
+        return True
     declared = of._fields.get(name) if isinstance(of, type) and issubclass(of, Command) else None
     if declared is None:
         return False
