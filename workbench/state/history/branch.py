@@ -5,7 +5,7 @@ Undoing, branching and setting a checkpoint copy nothing: a State is a value, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Protocol, Self
 
 from pyrsistent import plist
@@ -14,7 +14,7 @@ from pyrsistent.typing import PList
 from workbench.domain.convert import shown
 from workbench.errors import Invalid, NothingTo, Problem
 from workbench.state.state import State
-from workbench.state.step import Step
+from workbench.state.step import Handling, Step
 
 
 class Ways(Protocol):
@@ -31,7 +31,7 @@ class Branch:
     behind when a command was issued after an undo. As a context manager it is switched to, and left for the branch
     where one was; to enter it raises LoopError while a command or a commit is at work."""
 
-    __slots__ = ("__weakref__", "_ways", "fork", "forked_from", "name", "named", "state", "undone")
+    __slots__ = ("__weakref__", "_line", "_ways", "fork", "forked_from", "name", "named", "state", "undone")
 
     def __init__(
         self, name: str, fork: State, *, state: State | None = None, forked_from: str | None = None,
@@ -41,11 +41,22 @@ class Branch:
         self.state = fork if state is None else state
         self.undone: PList[State] = plist()
         self._ways = ways
+        # Where it stood when its line was looked at, and what was pending or undone in it then.
+        self._line: tuple[State | None, PList[State] | None, frozenset[Handling]] = None, None, frozenset()
 
     @property
     def tip(self) -> State:
         """The end of its line: the last of what was undone, or else where it stands."""
         return self.undone[len(self.undone) - 1] if self.undone else self.state
+
+    def shares(self, handlings: Set[Handling]) -> bool:
+        """Whether a step that is pending or undone on its line is one of some. There may be very many lines that were
+        left behind, and each commit asks all of them: they are looked at once."""
+        at, undone, there = self._line
+        if at is not self.state or undone is not self.undone:
+            there = frozenset([step.handling for step in self.tip.pending()])
+            self._line = self.state, self.undone, there
+        return not there.isdisjoint(handlings)
 
     def steps(self) -> list[Step]:
         """Its own steps, since it began, the oldest first; those that were committed meanwhile are left out."""

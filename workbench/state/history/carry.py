@@ -27,7 +27,7 @@ class Carry:
     ``committed`` must be closed, as ``part_of`` makes it; ``new_etag`` makes versions."""
 
     def __init__(self, committed: Iterable[Step], new_etag: Callable[[], str]) -> None:
-        self._handled = {step.handling for step in committed}   # a step that was carried before is another object
+        self.handlings = {step.handling for step in committed}   # a step that was carried before is another object
         self._new_etag = new_etag
         self._bases: dict[tuple[State, ...], _Base] = {}
         self._became: dict[tuple[State, State], State] = {}
@@ -41,24 +41,25 @@ class Carry:
             line.append(walk)
             walk = walk.parent
         line.reverse()
-        shared = tuple(state for state in line if state.step is not None and state.step.handling in self._handled)
+        shared = tuple(state for state in line if state.step is not None and state.step.handling in self.handlings)
         if walk is None or not shared:
             return {}
+        steps = [state.step for state in shared if state.step is not None]
+        first = tuple(line[:len(shared)]) == shared
         base = self._bases.get(shared)
         if base is None:
-            base = self._bases[shared] = _Base(
-                shared[-1] if tuple(line[:len(shared)]) == shared else
-                without(tip, walk, [state.step for state in shared if state.step is not None]))
+            base = self._bases[shared] = _Base(shared[-1] if first else without(tip, walk, steps))
         became = {walk: base.state}
         at = base.state
-        later = [touched(state.step) for state in shared if state.step is not None]     # by what is still to come
+        later = [] if first else list(map(touched, steps))     # what those change that are still to come
         for state in line:
-            if state.step is not None and state.step.handling in self._handled:
-                later.pop(0)
+            if state.step is not None and state.step.handling in self.handlings:
+                del later[:1]
             elif state.step is not None:
                 key = at, state
                 if key not in self._became:
-                    verified = {target: base.verified[target] for target in set().union(*later) & base.verified.keys()}
+                    verified = {target: base.verified[target] for target in set().union(*later) & base.verified.keys()
+                                } if later else {}
                     self._became[key] = _on(at, state, state.step, base, verified, self._new_etag)
                 at = self._became[key]
             became[state] = at

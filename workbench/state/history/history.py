@@ -72,8 +72,7 @@ class History:
             self._leave(branch, branch.state)
         carry = Carry(steps, self._new_etag)
         for line in [*self._branches.values(), *self._checkpoints.values()]:
-            became = carry.along(line.tip)
-            if became:
+            if (line is branch or line.shares(carry.handlings)) and (became := carry.along(line.tip)):
                 line.state = became[line.state]
                 line.undone = plist(dict.fromkeys(
                     state for state in (became[one] for one in line.undone) if not state.root))
