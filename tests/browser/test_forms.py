@@ -203,6 +203,55 @@ async def test_by_keyboard_alone(lab: str, open_page: OpenPage, dsn: str) -> Non
     assert await notebook.errors() == []
 
 
+async def test_what_a_line_of_a_browser_cannot_hold(lab: str, open_page: OpenPage, dsn: str) -> None:
+    """A text with line breaks keeps them when somebody types; a time finer than a browser shows is shown, and stays as
+    it is until it is changed; an item whose name has a break or a blank at its end is chosen as any other."""
+    remark = """\
+from datetime import time, timezone
+
+@shop.command
+class Remark(Command):
+    text = field(str | None)
+    at = field(datetime)
+    until = field(time)
+    since = field(time)
+    about = field(UUID, references=Article)
+
+@shop.command_handler(Remark)
+async def remark(command, context):
+    yield context.respond(text=command.text)
+
+for title in ("Alpha\\nbeta", " Gamma"):
+    wb.issue(AddArticle(title=title))
+form = wb.form(Remark, text="first\\nsecond", at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc),
+               until=time(1, 2, 3, 456789), since=time(1, 2, 3, 456789))
+form"""
+    notebook = await opened(open_page, lab, dsn, "lines.ipynb", remark)
+    form = notebook.find(".wb-form")
+    await expect(field(form, "text")).to_have_value("first\nsecond")
+    await field(form, "text").press("End")
+    await field(form, "text").press("!")
+    await expect(field(form, "at")).to_have_value("2026-01-02T03:04:05.678")
+    await expect(field(form, "until")).to_have_value("01:02:03.456")
+    await field(form, "since").focus()
+    await notebook.page.keyboard.press("ArrowUp")
+    about = field(form, "about")
+    for part, whole in (("alph", "Alpha beta · "), ("gam", "Gamma · ")):
+        await about.fill(part)
+        await expect(form.locator(".wb-field-about")).to_contain_text(f"1 found: {whole}")
+        await about.press("Enter")
+        await expect(about).to_have_value(re.compile(f"^{whole}"))
+        await form.locator(".wb-issue").click()
+        await expect(form.locator(".wb-outcome")).to_contain_text("Remark")
+        await notebook.page.wait_for_timeout(700)       # no double click
+        await notebook.run("c = wb.session.steps[-1].command\nprint(repr(c.text), c.at.microsecond, c.until, c.since, "
+                           "repr(wb.fetch('article', c.about).title))")
+        title = "'Alpha\\nbeta'" if part == "alph" else "' Gamma'"
+        await expect(notebook.find(".jp-Cell").last).to_contain_text(
+            f"'first\\nsecond!' 678901 01:02:03.456789 02:02:03.456000 {title}")
+    assert await notebook.errors() == []
+
+
 async def test_a_form_follows_its_command(lab: str, open_page: OpenPage, dsn: str) -> None:
     """When the cell of a command runs again with one more field, the open form has it, and what was typed stays."""
     notebook = await opened(open_page, lab, dsn, "follows.ipynb", "wb.form(AddArticle)")

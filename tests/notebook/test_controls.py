@@ -14,7 +14,7 @@ import pytest
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Datadef, field, invariant
 from workbench.notebook.forms.controls import control_of
-from workbench.notebook.forms.desk import Desk
+from workbench.notebook.forms.desk import Desk, Draft
 from workbench.notebook.forms.inputs import at_zone
 
 
@@ -163,7 +163,7 @@ def test_text_that_is_no_json_is_refused() -> None:
 def test_a_moment_is_on_the_clock_of_a_zone() -> None:
     """A day and a time are on the clock of the zone beside them, and a wrong zone says which would do."""
     moment = control(datetime)
-    clock, zone = moment._valued
+    clock, zone = moment.head.children
     clock.value, zone.value = datetime(2013, 7, 1, 5), "Europe/Berlin"
     assert moment.field.accept(moment.value) == datetime(2013, 7, 1, 3, tzinfo=UTC)
     zone.value = "-05:30"
@@ -257,5 +257,80 @@ def test_what_was_typed_fits_as_far_as_it_can() -> None:
     chosen = control(str, choices=["red", "blue"])
     chosen.redraft(text.draft())
     assert chosen.value == "blue"
-    chosen.redraft(("green",))
+    chosen.redraft(Draft("line", ("green",)))
     assert chosen.value == "blue"
+
+
+OTHER = Enum("Colour", [("RED", "red"), ("BLUE", "blue")])      # as when the cell of the class ran again
+
+
+@pytest.mark.parametrize("given, typed, annotation, value", [
+    (str, "Ada", str | None, "Ada"), (str | None, "Ada", str, "Ada"), (str | None, "", str | None, ""),
+    (str, "2026-01-02", date, date(2026, 1, 2)), (str, "2026-01-02", date | None, date(2026, 1, 2)),
+    (str | None, "2026-01-02", date, date(2026, 1, 2)), (str, "soon", date, MISSING),
+    (bool, True, date | None, MISSING), (bool, True, bool | None, True), (bool, True, str | None, MISSING),
+    (date, date(2026, 1, 2), str | None, MISSING),
+    (str, "2026-01-02T05:00Z", datetime, datetime(2026, 1, 2, 5, tzinfo=UTC)), (Colour, Colour.BLUE, str, "blue"),
+    (Colour, Colour.BLUE, OTHER, OTHER["BLUE"]), (str, "blue", Colour, Colour.BLUE), (str, "green", Colour, MISSING),
+    (str | None, "a", list[str], []), (str | None, "a", list[str] | None, MISSING), (list[str] | None, ["a"], str, ""),
+    (list[int] | None, [1], list[str], ["1"]), (list[Line], [Line(count=1)], list[str], []),
+    (Line | None, Line(count=1), Line, {"count": "1"}), (Line, Line(count=1), Line | None, {"count": "1"}),
+    (Line, Line(count=1), str | None, MISSING), (str, "a\nb", str | None, "a\nb"),
+], ids=str)
+def test_what_was_typed_is_handed_on_to_another_kind(given: Any, typed: Any, annotation: Any, value: Any) -> None:
+    """A control of another kind takes what was typed as far as it fits, and raises nothing where it does not: a text
+    that may be left out and one that may not take each other's, a choice is known by what it is shown as."""
+    filled, other = control(given), control(annotation)
+    filled.set(typed)
+    other.redraft(filled.draft())
+    assert other.value == (MISSING if value == "" and annotation is str else value)
+
+
+def test_what_is_left_out_is_handed_on() -> None:
+    """A tick that says that there is none stays, whatever is within; a field that must be filled in has nothing."""
+    note = control(str | None, initial="b")
+    note.tick.value = True
+    for annotation in (str | None, list[str] | None):
+        other = control(annotation, initial=None)
+        other.tick.value = False
+        other.redraft(note.draft())
+        assert other.tick.value
+    must = control(str)
+    must.redraft(note.draft())
+    assert must.value is MISSING
+
+
+@pytest.mark.parametrize("initial", [MISSING, "a\nb"])
+def test_a_text_of_several_lines(initial: Any) -> None:
+    """A text with a line break has an area of lines, under the same name and heard as before; one without has a line.
+    """
+    heard = Heard()
+    note = control(str | None, heard) if initial is MISSING else control(str | None, heard, initial=initial)
+    assert isinstance(note.within.input, widgets.Text if initial is MISSING else widgets.Textarea)
+    note.set("a\nb")
+    area = note.within.input
+    assert isinstance(area, widgets.Textarea)
+    assert note.head.children == (area, note.tick)
+    assert (area.description, area.tooltip, note.value) == ("it", 'a str such as "Ada"', "a\nb")
+    before = heard.changes
+    area.value = "a\nb!"
+    assert (note.value, heard.changes) == ("a\nb!", before + 1)
+    rows = control(list[str])
+    rows.set(["a", "b\r\nc"])
+    assert [type(row.control.input) for row in rows.rows] == [widgets.Text, widgets.Textarea]
+    assert rows.value == ["a", "b\r\nc"]
+
+
+@pytest.mark.parametrize("annotation, exact, cut", [
+    (time, time(1, 2, 3, 456789), time(1, 2, 3, 456000)),
+    (datetime, datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), datetime(2026, 1, 2, 3, 4, 5, 678000)),
+])
+def test_a_time_finer_than_a_browser_shows(annotation: Any, exact: Any, cut: Any) -> None:
+    """A time is shown to the millisecond, and is the whole one until somebody changes it."""
+    moment = control(annotation)
+    moment.set(exact)
+    assert (moment.input.value, moment.field.accept(moment.value)) == (cut, exact)
+    moment.input.value = cut.replace(second=9)
+    assert moment.field.accept(moment.value) == exact.replace(second=9, microsecond=cut.microsecond)
+    moment.input.value = None
+    assert moment.value is MISSING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date
 from html import unescape
 from pathlib import Path
 from re import sub
@@ -80,6 +81,25 @@ def test_a_double_click_issues_once(wb: Workbench, monkeypatch: pytest.MonkeyPat
     now[0] += 1
     filled.button.click()
     assert [step.command.owner for step in wb.session.steps] == ["Ada", "Bob", "Bob"]
+
+
+def test_what_was_issued_but_cannot_be_shown(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that cannot be shown is told as issued, and the second click of a double one does not issue it again,
+    however long it took to show it."""
+    now = [100.0]
+    monkeypatch.setattr(form_module, "monotonic", lambda: now[0])
+
+    def broken(*_: object) -> str:
+        now[0] += 9
+        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "<surrogates>")
+
+    monkeypatch.setattr(form_module, "step_html", broken)
+    filled = wb.form(OpenAccount, owner="Ada")
+    step = filled.issue()
+    assert "step 1 was issued, but it cannot be shown" in filled.outcome.value
+    assert "&lt;surrogates&gt;" in filled.outcome.value
+    filled.button.click()
+    assert (wb.session.steps, filled.last_error) == ([step], None)
 
 
 def test_the_button_is_disabled_while_it_issues(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +299,28 @@ def test_a_redefined_command(shell: Any, open_shop: Any) -> None:
     assert len(filled.controls) == 4
 
 
+def test_a_field_of_another_kind_takes_no_others_along(shell: Any, open_shop: Any) -> None:
+    """What was typed stays in every field when some become of another kind; what is not of that kind is left out; a
+    choice stays though the class of its members was defined again."""
+    cell = ("class Size(Enum):\n    S, L = 's', 'l'\n"
+            "define(('due', field({})), ('note', field({})), ('size', field(Size, initial=Size.S)),\n"
+            "       ('who', field(str)))")
+    domain, define = shop()
+    shell.user_ns |= {"define": define, "field": field}
+    shell.run_cell("from datetime import date\nfrom enum import Enum\n" + cell.format("str", "str"))
+    filled = open_shop(domain).form("shop:order")
+    for name, value in {"due": "2026-01-02", "note": "a\nb", "who": "Ada"}.items():
+        filled.controls[name].input.value = value
+    filled.controls["size"].input.label = "l"
+    for due, note, said in (
+            ("date", "str | None", date(2026, 1, 2)), ("bool", "str", False), ("str | None", "str", None)):
+        shell.run_cell(cell.format(due, note))
+        step = filled.issue()
+        assert filled.last_error is None
+        command = step.command
+        assert (command.due, command.note, command.size.value, command.who) == (said, "a\nb", "l", "Ada")
+
+
 def test_a_command_that_is_gone(open_shop: Any) -> None:
     """A form whose command was forgotten says so, and issues nothing."""
     domain, _ = shop(("name", field(str)))
@@ -374,7 +416,7 @@ def test_any_item_of_a_command_on_none(open_shop: Any) -> None:
 
 
 def test_an_interrupt(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that is interrupted is said to have done nothing, and may be issued again."""
+    """A command that is interrupted is said to have done nothing, unless it was done, and may be issued again."""
 
     def interrupted(*_: object, **__: object) -> Any:
         raise KeyboardInterrupt
@@ -384,6 +426,11 @@ def test_an_interrupt(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     filled.button.click()
     assert "interrupted; all is as it was before" in filled.outcome.value
     assert isinstance(filled.last_error, KeyboardInterrupt)
+    late = KeyboardInterrupt()
+    late.add_note("It came too late: what was interrupted was done.")
+    monkeypatch.setattr(wb, "issue", lambda *_, **__: (_ for _ in ()).throw(late))
+    filled.button.click()
+    assert "interrupted; It came too late: what was interrupted was done." in filled.outcome.value
     monkeypatch.undo()
     filled.button.click()
     assert (filled.last_error, len(wb.session.steps)) == (None, 1)

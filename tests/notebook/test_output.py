@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.state.domains import START
 from workbench.domain.file import File
 from workbench.errors import Invalid
 from workbench.notebook.html.box import box
-from workbench.notebook.output import FOLDER, HELD, ROWS, is_plain, kept, output_html
+from workbench.notebook.output import FOLDER, HELD, ROWS, Unread, is_plain, kept, output_html
 from workbench.state.step import Step
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -121,6 +122,76 @@ async def test_a_stream() -> None:
     assert list(stream) == ["a,", "ä"]
 
 
+def ending(error: BaseException) -> Iterator[str]:
+    yield "a,b"
+    raise error
+
+
+async def later(*parts: Any) -> AsyncIterator[Any]:
+    for part in parts:
+        yield part
+
+
+@pytest.mark.parametrize("stream, told", [
+    (ending(OSError("disk <full>")), "OSError disk <full>"), (ending(CancelledError()), "CancelledError"),
+    (iter([1, 2, 3]), "part: is of type int; give bytes or text"),
+    (later({"a": 1}), "part: is of type dict; give bytes or text"),
+    (later("half a pair: \ud800"), "surrogates not allowed"),
+])
+async def test_a_stream_that_cannot_be_read(stream: Any, told: str) -> None:
+    """A stream that breaks, is cancelled or gives what is neither bytes nor text leaves its step issued, and its error
+    is told where the output would stand."""
+    step = await kept(issued(stream))
+    assert isinstance(step.output, Unread)
+    assert repr(step.output).startswith("<output that could not be read: ")
+    html = output_html(step.output)
+    assert words(html).startswith("! the step was issued; its output could not be read: ✗ ")
+    assert told in words(html)
+    assert Tags(html).open == []
+
+
+class Broken:
+    def savefig(self, file: Any, format: str) -> None:
+        raise RuntimeError("no <backend>")
+
+
+class Unsayable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def deep() -> list[Any]:
+    within: list[Any] = []
+    for _ in range(5000):
+        within = [within]
+    return within
+
+
+@pytest.mark.parametrize("output, told", [
+    (Broken(), "! the step was issued; its output could not be shown: ✗ RuntimeError no <backend>"),
+    (deep(), "! the step was issued; its output could not be shown: ✗ RecursionError"),
+    (Unsayable(), "<Unsayable that cannot be shown>"),
+    ({"label": "\ud800"}, r"{'label': '\ud800'} ⤓ response.json"),
+    (pd.DataFrame({"\ud800": ["\ud800"]}), r"\ud800 '\ud800' ⤓ table.csv"),
+])
+def test_what_cannot_be_shown(output: Any, told: str) -> None:
+    """An output that cannot be shown says so in its place, and that its step was issued; half a character is written
+    out, for no message to the browser can hold it."""
+    html = output_html(output)
+    assert words(html).startswith(told)
+    assert html.encode()
+    assert len(html) < 20_000
+
+
+def test_a_long_name_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that no file system takes is cut in the folder; what kind of file it is stays."""
+    monkeypatch.chdir(tmp_path)
+    html = output_html(File("ä" * 300 + ".csv", "0" * (HELD + 1)))
+    [saved] = (tmp_path / FOLDER).iterdir()
+    assert saved.name.endswith("ä.csv")
+    assert "too large for the notebook" in words(html)
+
+
 def test_outputs_are_escaped() -> None:
     """A script in a value, a name of a file, a column or a text is shown as text."""
     name = EVIL.replace("/", "")
@@ -137,6 +208,7 @@ def test_a_plain_output() -> None:
     assert is_plain(None, {})
     assert not is_plain({"a": 2}, {"a": 1})
     assert not is_plain(pd.DataFrame({"a": [1]}), {"a": 1})
+    assert not is_plain({"a": pd.Series([1, 2])}, {"a": 1})
 
 
 def test_a_file_is_checked() -> None:

@@ -134,6 +134,35 @@ def test_items(wb: Workbench, panel: Panel) -> None:
     assert "owner 24" in words(view.table.value)
 
 
+def test_items_without_a_number_sort_last(dsn: str) -> None:
+    """What is not a number stands last, as what is absent does, whichever the direction."""
+    domain = desk(Note)
+
+    @domain.resource
+    class Price(Resource):
+        _id = field(str)
+        exact = field(Decimal | None)
+        rough = field(float | None)
+        several = field(list[Decimal])
+
+    with Workbench(domain, dsn=dsn) as wb:
+        for key, text in {"a": "2", "b": "NaN", "c": None, "d": "1", "e": "3"}.items():
+            wb.issue("desk:edit", mutations=[Insert(
+                at(Price, key), exact=text, rough=text and float(text), several=[text or "NaN"])])
+        panel = wb.panel()
+        go(panel, "Items")
+        view = panel.items
+        view.resource.value = "desk:price"
+        for column in ("exact", "rough"):
+            view.sort.value = column
+            for descending, order in ((False, "daebc"), (True, "eadbc")):
+                view.descending.value = descending
+                assert "".join(target.identifier for _, target, _ in view._sorted(view._rows)) == order
+        view.sort.value = "several"
+        assert (view.place.value, panel.last_error) == ("1 to 5 of 5 items", None)
+        panel.close()
+
+
 def test_items_that_no_longer_fit_are_told(dsn: str) -> None:
     """Above the items stands, escaped, what a changed definition leaves out and why; it goes when all fit again."""
     domain = desk(Note)

@@ -11,12 +11,12 @@ import pytest
 
 from tests.editing import Account as Child
 from tests.editing import Note
-from workbench import Command, Domain, Event, Insert, Resource, Session, Workbench, field
+from workbench import Command, Domain, Event, Insert, Resource, Session, Target, Workbench, field
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, bank
 from workbench.examples.flights import Flight, RegisterAirline, RegisterAirport, ScheduleFlight, flights
 from workbench.notebook.forms import picker
-from workbench.notebook.forms.finder import OFFERED, Finder, label_of
+from workbench.notebook.forms.finder import OFFERED, Finder, Found, label_of
 from workbench.notebook.forms.picker import Reference
 
 ACCOUNT = ("bank", "account")
@@ -147,6 +147,27 @@ def test_identifiers_that_begin_alike(dsn: str) -> None:
             str(step.target.identifier) for step in reversed(wb.session.steps)]
         to.input.value = to.input.options[1]
         assert to.value == wb.session.steps[0].target.identifier
+
+
+@pytest.mark.parametrize("pending", [False, True])
+async def test_names_with_blanks_and_line_breaks(wb: Workbench, dsn: str, pending: bool) -> None:
+    """An item whose name has blanks at its ends, or a line break, is offered in one line, as a browser keeps it, and is
+    chosen by that, also when others are offered by then."""
+    names = (" lead", "two\nlines", "CRLF\r\nq", "ends · ", "a  b")
+    made = ([wb.issue(OpenAccount(owner=name)).target.identifier for name in names] if pending
+            else await stored(dsn, *names))
+    for name, identifier in zip(names, made, strict=True):
+        label, short = " ".join(name.split()), str(identifier)[:8]
+        to = wb.form(Pay).controls["to"]
+        to.input.value = short
+        assert to.input.options == (f"{label} · {short}",)
+        to.input.value = "x"
+        to.input.value = f"{label} · {short}"
+        assert (to.value, to.check()) == (identifier, True)
+        if pending:
+            to.input.value = label
+            assert to.value == identifier
+    assert Found(Target("bank", "account", 7), " \n ").text == "7"
 
 
 def test_natural_keys(dsn: str) -> None:

@@ -4,23 +4,31 @@ A table, a picture, a file, bytes, or anything that JSON can say is shown as wha
 The link holds the content itself, so that it works without a kernel; a content over ``HELD`` bytes is kept in a file of
 the folder ``FOLDER`` instead, under a name made of its content: the same one is written once. A stream can be read once
 only: ``kept`` reads it, after the command, into a File.
+
+An output comes after the step: it was issued even where its output cannot be read or shown, and that is told instead.
 """
 
 from __future__ import annotations
 
 import json
+from asyncio import CancelledError
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from workbench.domain.convert import shown
 from workbench.domain.file import File
+from workbench.errors import Invalid, Problem
 from workbench.notebook.frames.state import is_frame
 from workbench.notebook.html.box import value_html
+from workbench.notebook.html.errors import error_html
 from workbench.state.step import Step
 
 if TYPE_CHECKING:
@@ -29,28 +37,77 @@ if TYPE_CHECKING:
 HELD = 1_000_000        # bytes in a link
 FOLDER = "workbench-files"
 ROWS = 20               # rows of a table that are shown
+NAMED = 60              # characters of a name, its last ones, in the folder: a file system takes 255 bytes
 _PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What is in the place of a stream that could not be read to its end, and why: the step is issued all the same."""
+
+    error: BaseException
+
+    def __repr__(self) -> str:
+        return f"<output that could not be read: {shown(self.error)}>"
+
+
 async def kept(issuing: Awaitable[Step]) -> Step:
-    """The step that is being issued, its output read into a File where it is a stream of bytes or text."""
+    """The step that is being issued, its output read into a File where it is a stream of bytes or text; Unread where
+    that fails or is cancelled."""
     __tracebackhide__ = True
     step = await issuing
     if isinstance(step.output, Iterator | AsyncIterator):
-        parts = ([part async for part in step.output] if isinstance(step.output, AsyncIterator) else list(step.output))
-        content = b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in parts)
-        step.output = _named(content)
+        try:
+            step.output = _named(await _read(step.output))
+        except (Exception, CancelledError) as error:
+            clear_frames(error.__traceback__)       # what they hold would be held as long as the step
+            step.output = Unread(error)
     return step
 
 
+async def _read(stream: Iterator[Any] | AsyncIterator[Any]) -> bytes:
+    if isinstance(stream, AsyncIterator):
+        return b"".join([_part(part) async for part in stream])
+    return b"".join([_part(part) for part in stream])
+
+
+def _part(part: Any) -> bytes:
+    """A part of a stream as bytes. Raises Invalid: ``bytes(3)`` would be three zeros."""
+    if isinstance(part, str):
+        return part.encode()
+    if not isinstance(part, bytes | bytearray | memoryview):
+        raise Invalid("stream", [Problem("part", shown(part), f"is of type {type(part).__name__}; give bytes or text")])
+    return bytes(part)
+
+
 def output_html(output: Any) -> str:
-    """An output as HTML; nothing is read that could be read once only."""
+    """An output as HTML; nothing is read that could be read once only. One that cannot be shown is told to be so."""
+    try:
+        html = _told("read", output.error) if isinstance(output, Unread) else _html(output)
+    except Exception as error:
+        if isinstance(error, RecursionError):
+            error.__traceback__ = None      # a thousand lines that say no more
+        html = _told("shown", error)
+    return _encodable(html)
+
+
+def _told(what: str, error: BaseException) -> str:
+    head = f'<span class="update">!</span> the step was issued; its output could not be {what}:'
+    return f'<div role="alert">{head}</div>{error_html(error)}'
+
+
+def _encodable(text: str) -> str:
+    """A text with half a surrogate pair, which no message to the browser can hold, written out as in JSON."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _html(output: Any) -> str:
     if is_frame(output):
         from pandas import RangeIndex  # it is there
 
         counted = isinstance(output.index, RangeIndex)      # it says nothing of its own
         frame = output if counted else output.reset_index(allow_duplicates=True)
-        return _table(frame) + _link(File("table.csv", frame.to_csv(index=False)))
+        return _table(frame) + _link(File("table.csv", _encodable(frame.to_csv(index=False))))
     if isinstance(output, bytes):
         return _file(_named(output))
     if isinstance(output, File):
@@ -64,9 +121,9 @@ def output_html(output: Any) -> str:
         return _file(picture)
     try:
         text = json.dumps(output, indent=2, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):     # such as keys that are no text, or a ring
+    except Exception:       # such as keys that are no text, a ring, or a value whose str fails
         return f"<div>{value_html(output)}</div>"
-    return f"<div>{value_html(output)}</div>{_link(File('response.json', text))}"
+    return f"<div>{value_html(output)}</div>{_link(File('response.json', _encodable(text)))}"
 
 
 def _picture_of(output: Any) -> File | None:
@@ -129,7 +186,7 @@ def _link(file: File) -> str:
     if len(file.data) <= HELD:
         return (f'<div><a download="{escape(file.name)}" href="{_uri(file)}">⤓ {escape(file.name)}</a> '
                 f'<span class="dim">{size}</span></div>')
-    path = Path(FOLDER) / f"{sha256(file.data).hexdigest()[:8]}-{file.name}"
+    path = Path(FOLDER) / f"{sha256(file.data).hexdigest()[:8]}-{file.name[-NAMED:]}"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(file.data)
@@ -147,4 +204,9 @@ def _size(length: int) -> str:
 
 def is_plain(output: Any, values: Mapping[str, Any]) -> bool:
     """Whether an output says no more than the values of its response: there was no response handler."""
-    return output is None or (isinstance(output, Mapping) and dict(output) == dict(values))
+    if not isinstance(output, Mapping):
+        return output is None
+    try:
+        return dict(output) == dict(values)
+    except Exception:       # such as of arrays, which are neither equal nor not
+        return False

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
-from workbench.notebook.forms.desk import NAMES, Control, Desk, name_of
+from workbench.notebook.forms.desk import NAMES, Control, Desk, Draft, name_of
 
 
 class Absent:
@@ -69,15 +69,18 @@ class Absent:
     def quiet(self) -> None:
         self.within.quiet()
 
-    def draft(self) -> Any:
-        return [self.tick.value, self.within.draft()]
+    def draft(self) -> Draft:
+        return Draft("absent", (self.tick.value, self.within.draft()))
 
-    def redraft(self, draft: Any) -> None:
-        if isinstance(draft, list) and len(draft) == 2 and isinstance(draft[0], bool):
-            with self._moving():
-                self.within.redraft(draft[1])
-                self.tick.value = draft[0]
-            self._show()
+    def redraft(self, draft: Draft) -> None:
+        left_out, within = draft.typed if draft.of == "absent" else (False, draft)
+        earlier = self.within.draft()
+        with self._moving():
+            self.within.redraft(within)
+            taken = self.within.draft()
+            if left_out or taken == within or taken != earlier:     # what does not fit at all is not there
+                self.tick.value = left_out
+        self._show()
 
     def rename(self, name: str, width: str) -> None:
         self.within.rename(name, width)

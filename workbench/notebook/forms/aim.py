@@ -11,7 +11,7 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier
 from workbench.errors import UnknownName
 from workbench.notebook.forms.desk import Desk
-from workbench.notebook.forms.picker import Picker
+from workbench.notebook.forms.picker import Picker, offered_as
 
 
 class Aim(Picker):
@@ -32,7 +32,7 @@ class Aim(Picker):
         text = self.input.value.strip()
         registry, home = self._desk.finder.registry, self._desk.home
         with suppress(UnknownName):
-            if text and text not in self._offered:
+            if text and offered_as(text, self._offered) is None:
                 resource, slash, _ = text.partition("/")
                 kindred = registry.kindred(resource, home=home)
                 return str(registry.target(text, home=home)) if slash else ":".join(kindred)

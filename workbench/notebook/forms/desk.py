@@ -1,4 +1,5 @@
-"""Desk: what all controls of one form share; Control: what a field is filled in with; Beneath: the line under it.
+"""Desk: what all controls of one form share; Control: what a field is filled in with; Draft: what was typed in one;
+Beneath: the line under it.
 
     Form ── Group ── Line, Picker            one field each
                   ├─ Nested ── Group …       a Datadef in a field
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import ipywidgets as widgets
 
@@ -21,6 +22,28 @@ from workbench.domain.datadef import Field
 from workbench.notebook.forms.finder import Finder
 
 NAMES = "9em"       # the width of the names before the controls; what stands beneath begins where they do
+
+
+class Draft(NamedTuple):
+    """What was typed in a control, right or wrong; ``of`` says in what, for only the same can read it.
+
+        line        what each of its inputs holds, as a tuple
+        group       the drafts of its fields by name, of those that somebody touched
+        rows        the drafts of its members
+        absent      whether its tick is set, and the draft of what it is around
+    """
+
+    of: str
+    typed: Any
+
+    def within(self, of: str) -> Any:
+        """What was typed in one of those, or in one that an Absent is around and that is not left out; None where it
+        was typed in something else."""
+        if self.of == of:
+            return self.typed
+        if self.of == "absent" and not self.typed[0]:
+            return self.typed[1].within(of)
+        return None
 
 
 class Control(Protocol):
@@ -51,10 +74,10 @@ class Control(Protocol):
     def quiet(self) -> None:
         """Takes back what it has told."""
 
-    def draft(self) -> Any:
+    def draft(self) -> Draft:
         """What was typed, right or wrong, to be given to the ``redraft`` of a control that takes the place of this."""
 
-    def redraft(self, draft: Any) -> None:
+    def redraft(self, draft: Draft) -> None:
         """Fills in what was typed elsewhere, as far as it fits."""
 
     def rename(self, name: str, width: str) -> None:

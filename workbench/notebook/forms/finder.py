@@ -35,8 +35,9 @@ class Found(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What it is offered as: ``Ada · 12345678``."""
-        return " · ".join(([self.label] if self.label else []) + [shortened(self.target.identifier)])
+        """What it is offered as, in one line: ``Ada · 12345678``."""
+        label = in_line(self.label or "")
+        return in_line(" · ".join(([label] if label else []) + [shortened(self.target.identifier)]))
 
 
 class Finds(NamedTuple):
@@ -58,7 +59,7 @@ class Finder:
         identifier it is, then the last made."""
         resource, manager = self.registry.resource(kindred), self._wb._at_work().manager
         name, wanted = label_of(resource), text.casefold()
-        found = present(manager, kindred, _fits(wanted, name, resource), OFFERED + 1)
+        found = present(manager, kindred, _fits(text, name, resource), OFFERED + 1)
         if len(found) > OFFERED and self._may_identify(kindred, text):      # it may be the one that is left out
             whole = present(manager, kindred, lambda target, _: str(target[2]).casefold() == wanted, OFFERED)
             found = list(dict([*whole, *found]).items())
@@ -91,6 +92,12 @@ class Finder:
         except Invalid:
             return False
         return text != ""
+
+
+def in_line(text: str) -> str:
+    """A text with a single blank for all that is blank, and none at its ends: a browser's line of text has no breaks,
+    and nobody sees how many blanks there are."""
+    return " ".join(text.split())
 
 
 def is_called(found: Found, text: str) -> bool:
@@ -140,15 +147,16 @@ def present(
     return found
 
 
-def _fits(wanted: str, name: str | None, resource: type[Resource]) -> Callable[[Target, Resource], bool]:
-    """Whether a text, in small letters, is within the label of an item or begins its identifier."""
+def _fits(text: str, name: str | None, resource: type[Resource]) -> Callable[[Target, Resource], bool]:
+    """Whether a text, in any case, is within the label of an item or begins its identifier."""
+    wanted, part = text.casefold(), in_line(text).casefold()
     by_uuid = resource._fields["_id"].kind.annotation is UUID
     # To write a UUID takes longer than all else: only for a text that may begin one.
     by_key = not by_uuid or _HEX.fullmatch(wanted) is not None
 
     def fits(target: Target, item: Resource) -> bool:
         label = None if name is None else getattr(item, name, None)     # one of an earlier definition may lack it
-        return ((label is not None and wanted in str(label).casefold())
+        return ((label is not None and part in in_line(str(label)).casefold())
                 or (by_key and str(target[2]).casefold().startswith(wanted)))
 
     return fits

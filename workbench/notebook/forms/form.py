@@ -13,6 +13,7 @@ from html import escape
 from keyword import iskeyword
 from threading import Lock
 from time import monotonic
+from traceback import format_exc
 from typing import Any
 
 import ipywidgets as widgets
@@ -154,12 +155,13 @@ class Form:
             return
         cls, _ = found(self._registry, self.address)
         if cls is not self._cls:
-            typed, aimed, hidden = self.group.draft(), self.aim and self.aim.draft(), self.group.hidden
+            typed, hidden = self.group.draft(), self.group.hidden
+            aimed = None if self.aim is None else self.aim.draft()
             self._cls = cls
             self._build()
             self.group.hidden = {name: value for name, value in hidden.items() if name in cls._fields}
             self.group.redraft(typed)
-            if self.aim is not None:
+            if self.aim is not None and aimed is not None:
                 self.aim.redraft(aimed)
         self.group.refresh()
         if self.aim is not None:
@@ -167,24 +169,30 @@ class Form:
 
     def _issued(self) -> Step | None:
         """As ``issue``; nothing is raised, for ``output`` would swallow it."""
-        made: list[Step | None] = []
-        self._run(lambda: made.append(self._called()))
+        made: list[Step] = []
+        self._run(lambda: self._call(made))
         return made[0] if made else None
 
-    def _called(self) -> Step | None:
+    def _call(self, made: list[Step]) -> None:
+        """Issues, and puts the step into ``made`` before it is shown."""
         self._wb._at_work()
         self._refresh()
         if not self._right():
-            return None
+            return
         command, on = self._cls(**self.group.value), self.on
         data = {name: self._cls._fields[name].kind.dump(getattr(command, name)) for name in self.group.value}
         code = escape(code_of(called(self._wb) or "wb", self.address, on, data))
         self.code.value = f'<div class="wb-hint">as code:</div><pre>{code}</pre>'
         step: Step = self._wb.issue(self.address, on=on, data=data)
-        self.outcome.value = step_html(step, Called(self._wb.session.manager))
-        self._refresh()
+        made.append(step)
         self._last = monotonic(), self._typed_here()
-        return step
+        try:
+            self.outcome.value = step_html(step, Called(self._wb.session.manager))
+        except (Exception, KeyboardInterrupt):      # it did not fail, and is not to be issued again
+            self.outcome.value = box(f'<div role="alert"><span class="update">!</span> step {step.number} was issued, '
+                                     f"but it cannot be shown:</div><pre>{escape(format_exc())}</pre>")
+        self._refresh()
+        self._last = monotonic(), self._last[1]     # to show it may have taken long; the second click came meanwhile
 
     def _right(self) -> bool:
         """Whether all is filled in as it must be; the keyboard goes to the first place where it is not."""
@@ -218,7 +226,8 @@ class Form:
             self.outcome.value = error_html(error)
         except KeyboardInterrupt as interrupt:
             self.last_error = interrupt
-            self.outcome.value = box('<div role="alert" class="delete">✗ interrupted; all is as it was before</div>')
+            told = " ".join(getattr(interrupt, "__notes__", ())) or "all is as it was before"
+            self.outcome.value = box(f'<div role="alert" class="delete">✗ interrupted; {escape(told)}</div>')
 
     def __repr__(self) -> str:
         return (f"<form of {self.address}; where there is nothing to click, the kernel was restarted or is gone: "

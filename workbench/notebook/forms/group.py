@@ -17,7 +17,7 @@ import ipywidgets as widgets
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Field
 from workbench.errors import Invalid
-from workbench.notebook.forms.desk import Beneath, Control, Desk, hint_of, name_of
+from workbench.notebook.forms.desk import Beneath, Control, Desk, Draft, hint_of, name_of
 
 
 class Group:
@@ -67,16 +67,17 @@ class Group:
         for control in self.controls.values():
             control.quiet()
 
-    def draft(self) -> dict[str, Any]:
+    def draft(self) -> dict[str, Draft]:
         """What was typed in those fields that somebody touched."""
         drafts = {name: control.draft() for name, control in self.controls.items()}
         return {name: draft for name, draft in drafts.items() if draft != self._untouched[name]}
 
-    def redraft(self, draft: Any) -> None:
+    def redraft(self, drafts: Mapping[str, Draft]) -> None:
         """Fills in what was typed in fields of the same names, as far as it fits."""
-        if isinstance(draft, Mapping):
-            for name in draft.keys() & self.controls.keys():
-                self.controls[name].redraft(draft[name])
+        for name, control in self.controls.items():
+            if name in drafts:
+                with suppress(Exception):       # what does not fit is not to take along what was typed below
+                    control.redraft(drafts[name])
 
     def focus(self) -> None:
         """Takes the keyboard to the first field that is wrong, or to the first one."""
@@ -148,11 +149,11 @@ class Nested:
         self.beneath.tell("")
         self.group.quiet()
 
-    def draft(self) -> Any:
-        return self.group.draft()
+    def draft(self) -> Draft:
+        return Draft("group", self.group.draft())
 
-    def redraft(self, draft: Any) -> None:
-        self.group.redraft(draft)
+    def redraft(self, draft: Draft) -> None:
+        self.group.redraft(draft.within("group") or {})
 
     def rename(self, name: str, width: str) -> None:
         self.title.value = f"<b>{escape(name)}</b>"

@@ -1,8 +1,9 @@
 """Inputs: the widgets that a simple value is typed, ticked or chosen in, by the kind of the value.
 
 An Input is not asked whether a value will do, that is the field's own matter; it refuses only what cannot be read at
-all. Numbers are typed as text, for a browser's number is a float: what limits one has is said by the field's check
-while one types. A moment is a day and a time on the clock of a zone, which has its own input beside it.
+all. Held is what one of its widgets holds, as it is handed on to whatever takes its place. Numbers are typed as text,
+for a browser's number is a float: what limits one has is said by the field's check while one types. A moment is a day
+and a time on the clock of a zone, which has its own input beside it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -29,19 +30,81 @@ _EXAMPLES: Mapping[Any, str] = MappingProxyType({
     bytes: r"\x0a1b"})
 
 
+class Held:
+    """What a widget holds, of one of some types: ``value`` is what was typed, not what it means."""
+
+    def __init__(self, widget: Any, *types: type) -> None:
+        self.widget, self._types = widget, types
+
+    @property
+    def value(self) -> Any:
+        return self.widget.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.widget.value = value
+
+    def takes(self, value: Any) -> bool:
+        """Whether a value is of those types: a widget may say so only after it has taken it."""
+        return type(value) in self._types
+
+
+class _Label(Held):
+    """What a chooser shows: the same when the class of its members was defined again, and they are others."""
+
+    @property
+    def value(self) -> Any:
+        return self.widget.label
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.widget.label = value
+
+
+class _Whole(Held):
+    """A day or a time that its widget has to the millisecond, for a browser shows no finer one; until somebody changes
+    it, it is the whole one."""
+
+    _whole: Any = None
+
+    @property
+    def value(self) -> Any:
+        return self._whole if self.widget.value == _to_the_millisecond(self._whole) else self.widget.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._whole = value
+        self.widget.value = _to_the_millisecond(value)
+
+
+def _to_the_millisecond(value: Any) -> Any:
+    return value.replace(microsecond=value.microsecond // 1000 * 1000) if isinstance(value, time | datetime) else value
+
+
 class Input(NamedTuple):
-    """``main`` is the widget that has the name, ``valued`` all that hold a value, as they stand in a line.
+    """``main`` is the widget that has the name, ``held`` is of all that hold a value, as they stand in a line.
 
     ``read`` gives the raw value, MISSING where there is none, and raises Refused; ``write`` takes an admitted one."""
 
     main: Any
     read: Callable[[], Any]
     write: Callable[[Any], None]
-    valued: tuple[Any, ...]
+    held: tuple[Held, ...]
+
+    @property
+    def widgets(self) -> list[Any]:
+        return [held.widget for held in self.held]
 
 
-def input_of(field: Field, *, empty: bool = False) -> Input:
-    """The input for the values of a field that is no list and no Datadef; with ``empty`` an empty text is one."""
+def input_of(field: Field, *, empty: bool = False, lines: bool = False) -> Input:
+    """The input for the values of a field that is no list and no Datadef; with ``empty`` an empty text is one, with
+    ``lines`` a text may have several."""
+    made = _input(field, empty, lines)
+    made.main.tooltip = field.doc or field.kind.wants
+    return made
+
+
+def _input(field: Field, empty: bool, lines: bool) -> Input:
     kind, optional = field.kind, isinstance(field.kind, OptionalKind)
     inner = kind.inner if isinstance(kind, OptionalKind) else kind
     if field.choices is not None:
@@ -55,17 +118,18 @@ def input_of(field: Field, *, empty: bool = False) -> Input:
     if inner.annotation is bool:
         return _choices({"yes": True, "no": False})
     if inner.annotation is date:
-        return _picked(widgets.DatePicker())
+        return _picked(widgets.DatePicker(), date)
     if inner.annotation is time:
-        return _picked(widgets.TimePicker())
+        return _picked(widgets.TimePicker(), time)
     if inner.annotation is datetime:
         return _moment()
-    return _text(field, inner, empty or (inner.annotation is str and not (field.required or field._made or optional)))
+    empty = empty or (inner.annotation is str and not (field.required or field._made or optional))
+    return _text(field, inner, empty, widgets.Textarea(rows=4) if lines else widgets.Text())
 
 
-def _text(field: Field, kind: Kind, empty: bool) -> Input:
-    """A line of text; empty is nothing filled in, except where it is an empty text."""
-    line = widgets.Text(placeholder="made anew if left empty" if field._made else _EXAMPLES.get(kind.annotation, ""))
+def _text(field: Field, kind: Kind, empty: bool, line: Any) -> Input:
+    """A text in one line or in several; empty is nothing filled in, except where it is an empty text."""
+    line.placeholder = "made anew if left empty" if field._made else _EXAMPLES.get(kind.annotation, "")
 
     def read() -> Any:
         return line.value if line.value or empty else MISSING
@@ -73,7 +137,7 @@ def _text(field: Field, kind: Kind, empty: bool) -> Input:
     def write(value: Any) -> None:
         line.value = "" if value is None else str(kind.dump(value))
 
-    return Input(line, read, write, (line,))
+    return Input(line, read, write, (Held(line, str),))
 
 
 def _tick(field: Field) -> Input:
@@ -83,7 +147,7 @@ def _tick(field: Field) -> Input:
     def write(value: Any) -> None:
         tick.value = value
 
-    return Input(tick, lambda: tick.value, write, (tick,))
+    return Input(tick, lambda: tick.value, write, (Held(tick, bool),))
 
 
 def _choices(choices: Mapping[str, Any]) -> Input:
@@ -92,16 +156,17 @@ def _choices(choices: Mapping[str, Any]) -> Input:
     def write(value: Any) -> None:
         chosen.value = MISSING if value is None else value
 
-    return Input(chosen, lambda: chosen.value, write, (chosen,))
+    return Input(chosen, lambda: chosen.value, write, (_Label(chosen, str),))
 
 
-def _picked(picker: Any) -> Input:
+def _picked(picker: Any, kind: type) -> Input:
     """A day or a time of day."""
+    held = _Whole(picker, kind, NoneType)
 
     def write(value: Any) -> None:
-        picker.value = value
+        held.value = value
 
-    return Input(picker, lambda: MISSING if picker.value is None else picker.value, write, (picker,))
+    return Input(picker, lambda: MISSING if held.value is None else held.value, write, (held,))
 
 
 def _moment() -> Input:
@@ -112,14 +177,15 @@ def _moment() -> Input:
     zone.description, zone.style.description_width = "zone", "3em"
     zone.tooltip = "the time zone: UTC, Europe/Berlin, +02:00"
     zone.add_class("wb-zone")
+    held = _Whole(clock, datetime, NoneType)
 
     def read() -> Any:
-        return MISSING if clock.value is None else at_zone(clock.value, zone.value.strip())
+        return MISSING if held.value is None else at_zone(held.value, zone.value.strip())
 
     def write(value: Any) -> None:
-        clock.value, zone.value = (None if value is None else value.replace(tzinfo=None)), "UTC"
+        held.value, zone.value = (None if value is None else value.replace(tzinfo=None)), "UTC"
 
-    return Input(clock, read, write, (clock, zone))
+    return Input(clock, read, write, (held, Held(zone, str)))
 
 
 def at_zone(shown_there: datetime, zone: str) -> datetime:
@@ -159,4 +225,4 @@ def _json(kind: Kind) -> Input:
     def write(value: Any) -> None:
         area.value = "" if value is None else json.dumps(kind.dump(value), indent=2, ensure_ascii=False, default=str)
 
-    return Input(area, read, write, (area,))
+    return Input(area, read, write, (Held(area, str),))

@@ -12,8 +12,9 @@ from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
 from workbench.errors import Invalid
-from workbench.notebook.forms.desk import NAMES, Beneath, Desk, hint_of, name_of
-from workbench.notebook.forms.inputs import input_of
+from workbench.notebook.closing import show
+from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.inputs import Held, input_of
 
 
 class Line:
@@ -24,27 +25,28 @@ class Line:
     body = None
 
     def __init__(self, field: Field, desk: Desk, *, empty: bool = False) -> None:
-        self.field = field
-        self.input, self._read, self._write, self._valued = input_of(field, empty=empty)
-        self.input.tooltip = field.doc or field.kind.wants
+        self.field, self._desk, self._empty_too = field, desk, empty
+        self._made = input_of(field, empty=empty, lines=_has_lines(field.initial))
         self.rename(name_of(field), NAMES)
         # An optional one that was emptied is None where leaving it out would be another value.
         self._empty = None if isinstance(field.kind, OptionalKind) and field.initial is not None else MISSING
         if field.initial is not MISSING and not field._made:
-            self._write(field.initial)
+            self._made.write(field.initial)
         self.beneath = Beneath()
         self.problem = ""
-        self.head = widgets.HBox(self._valued).add_class("wb-line")
+        self.head = widgets.HBox(self._made.widgets).add_class("wb-line")
         self.widget = widgets.VBox([self.head, *hint_of(field), self.beneath.widget])
         self.widget.add_class(f"wb-field-{field.name}")
-        for widget in self._valued:
-            widget.observe(lambda _: desk.run(lambda: self._changed(desk)), "value")
-            if isinstance(widget, widgets.Text):
-                widget.on_msg(desk.heard)
+        self._listen()
+
+    @property
+    def input(self) -> Any:
+        """The widget that has the name."""
+        return self._made.main
 
     @property
     def value(self) -> Any:
-        value = self._read()
+        value = self._made.read()
         return self._empty if value is MISSING else value
 
     def set(self, value: Any) -> None:
@@ -67,14 +69,19 @@ class Line:
         self.problem = ""
         self.beneath.tell("")
 
-    def draft(self) -> Any:
-        return tuple(widget.value for widget in self._valued)
+    def draft(self) -> Draft:
+        return Draft("line", tuple(held.value for held in self._made.held))
 
-    def redraft(self, draft: Any) -> None:
-        if isinstance(draft, tuple) and len(draft) == len(self._valued):
-            for widget, value in zip(self._valued, draft, strict=True):
+    def redraft(self, draft: Draft) -> None:
+        typed: tuple[Any, ...] = draft.within("line") or ()
+        if len(typed) == len(self._made.held) and all(map(Held.takes, self._made.held, typed)):
+            self._make_room(typed[0])
+            for held, value in zip(self._made.held, typed, strict=True):
                 with suppress(TraitError):      # it was a text and is a number of choices now
-                    widget.value = value
+                    held.value = value
+        elif len(typed) == 1 and typed[0] is not None:
+            with suppress(Refused, Invalid):    # it was a text and is a day now
+                self._write(self.field.kind.convert(typed[0]))
 
     def rename(self, name: str, width: str) -> None:
         self.input.description = name
@@ -86,6 +93,29 @@ class Line:
     def refresh(self) -> None:
         """What is typed needs nothing."""
 
-    def _changed(self, desk: Desk) -> None:
+    def _write(self, value: Any) -> None:
+        self._make_room(value)
+        self._made.write(value)
+
+    def _make_room(self, value: Any) -> None:
+        """Has lines for a text of several: in a single one a browser joins them."""
+        earlier = self.input
+        if isinstance(earlier, widgets.Text) and _has_lines(value):
+            self._made = input_of(self.field, empty=self._empty_too, lines=True)
+            self.rename(earlier.description, earlier.style.description_width)
+            self._listen()
+            show(self.head, [self.input if child is earlier else child for child in self.head.children])
+
+    def _listen(self) -> None:
+        for widget in self._made.widgets:
+            widget.observe(lambda _: self._desk.run(self._changed), "value")
+            if isinstance(widget, widgets.Text):
+                widget.on_msg(self._desk.heard)
+
+    def _changed(self) -> None:
         self.check()
-        desk.changed()
+        self._desk.changed()
+
+
+def _has_lines(value: Any) -> bool:
+    return isinstance(value, str) and not {"\n", "\r"}.isdisjoint(value)

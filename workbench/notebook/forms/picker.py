@@ -7,7 +7,7 @@ issued on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
@@ -22,8 +22,8 @@ from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Target, identify
 from workbench.errors import Invalid, WorkbenchError
-from workbench.notebook.forms.desk import NAMES, Beneath, Desk, hint_of, name_of
-from workbench.notebook.forms.finder import OFFERED, Finds, Found, is_called, label_of
+from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.finder import OFFERED, Finds, Found, in_line, is_called, label_of
 
 NAMED = 3       # of those that are found, how many an error names
 CHOOSING = 0.3  # seconds within which Enter is the one that chose from the list: not all browsers keep it to themselves
@@ -55,9 +55,10 @@ class Picker:
         """The item that is meant by what stands there; None where nothing does. Raises Refused, and what looking for
         it raises."""
         text = self.input.value.strip()
-        if text and text not in self._offered:
-            return self._meant(text, self._find(text))
-        return self._offered[text].target if text else None
+        if not text:
+            return None
+        offered = offered_as(text, self._offered)
+        return self._meant(text, self._find(text)) if offered is None else offered.target
 
     def refresh(self) -> None:
         """Offers the items that were made last, unless something is typed."""
@@ -81,12 +82,13 @@ class Picker:
         self.problem = ""
         self.beneath.tell("")
 
-    def draft(self) -> Any:
-        return (self.input.value,)
+    def draft(self) -> Draft:
+        return Draft("line", (self.input.value,))
 
-    def redraft(self, draft: Any) -> None:
-        if isinstance(draft, tuple) and len(draft) == 1 and isinstance(draft[0], str):
-            self.input.value = draft[0]
+    def redraft(self, draft: Draft) -> None:
+        typed = draft.within("line")
+        if typed is not None and len(typed) == 1 and isinstance(typed[0], str):
+            self.input.value = typed[0]
 
     def rename(self, name: str, width: str) -> None:
         self.input.description = name
@@ -112,7 +114,7 @@ class Picker:
         if not text:
             self.refresh()
             self.check()
-        elif text not in self._offered:
+        elif offered_as(text, self._offered) is None:
             finds = self._find(text)
             self._offer(finds.items)
             try:
@@ -143,9 +145,9 @@ class Picker:
         """What fits; of a text that was offered the item, though something else is offered by now."""
         _, dot, end = text.rpartition(" · ")
         if dot:
-            offered = self._texts(self._find(end).items)
-            if text in offered:
-                return Finds([offered[text]], False)
+            offered = offered_as(text, self._texts(self._find(end).items))
+            if offered is not None:
+                return Finds([offered], False)
         finds = [self._desk.finder.find(kindred, text) for kindred in self.kindreds]
         return Finds([one for found, _ in finds for one in found], any(more for _, more in finds))
 
@@ -154,8 +156,9 @@ class Picker:
         where only one has it."""
         meant = ([one for one in finds.items if str(one.target.identifier) == text]
                  or [one for one in finds.items if is_called(one, text)]
-                 or [one for offered, one in self._texts(finds.items).items() if offered == text]
-                 or [one for one in finds.items if (one.label or "").casefold() == text.casefold() and not finds.more])
+                 or [one for one in [offered_as(text, self._texts(finds.items))] if one is not None]
+                 or [one for one in finds.items if not finds.more
+                     and in_line(one.label or "").casefold() == in_line(text).casefold()])
         if len(meant) == 1:
             return meant[0].target
         for kindred in self.kindreds if not finds.items else ():
@@ -193,6 +196,11 @@ class Picker:
             named.append(f"{kindred[1]} has {shown(text)} in its {label}" if label else
                          f"{kindred[1]} is called {shown(text)}")
         return f"no {' and no '.join(named)}; type a part of it, or the whole identifier"
+
+
+def offered_as(text: str, offered: Mapping[str, Found]) -> Found | None:
+    """The item that is offered as a text, however that is spaced."""
+    return offered.get(text) or offered.get(in_line(text))
 
 
 class Reference(Picker):

@@ -16,7 +16,7 @@ from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import Kind
 from workbench.errors import Invalid
 from workbench.notebook.closing import show
-from workbench.notebook.forms.desk import Beneath, Control, Desk, hint_of, name_of
+from workbench.notebook.forms.desk import Beneath, Control, Desk, Draft, hint_of, name_of
 
 NUMBERS = "2em"     # the width of the number before a row
 
@@ -70,14 +70,18 @@ class Rows:
         for row in self.rows:
             row.control.quiet()
 
-    def draft(self) -> Any:
-        return [row.control.draft() for row in self.rows]
+    def draft(self) -> Draft:
+        return Draft("rows", [row.control.draft() for row in self.rows])
 
-    def redraft(self, draft: Any) -> None:
-        if isinstance(draft, list):
-            self._resize(len(draft))
-            for row, one in zip(self.rows, draft, strict=True):
+    def redraft(self, draft: Draft) -> None:
+        drafts = draft.within("rows")
+        if drafts is not None:
+            self._resize(len(drafts))
+            for row, one in zip(self.rows, drafts, strict=True):
                 row.control.redraft(one)
+            self.rows = [row for row, one in zip(self.rows, drafts, strict=True)      # no rows of what does not fit
+                         if one.of == row.empty.of or row.control.draft() != row.empty]
+            self._place()
 
     def rename(self, name: str, width: str) -> None:
         self.title.value = f"<b>{escape(name)}</b>"

@@ -5,7 +5,9 @@ It looks at the State Manager's items and asks nothing of the database.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from html import escape
+from math import isnan
 from typing import Any, Protocol
 
 import ipywidgets as widgets
@@ -105,11 +107,11 @@ class ItemsView:
         def value(row: Row) -> Any:
             return row[1].identifier if by == "identifier" else getattr(row[2], by, None)
 
-        absent = [row for row in rows if value(row) is None]     # last, whichever the direction
-        there = [row for row in rows if value(row) is not None]
+        absent = [row for row in rows if _is_absent(value(row))]     # last, whichever the direction
+        there = [row for row in rows if not _is_absent(value(row))]
         try:
             there.sort(key=value, reverse=self.descending.value)
-        except TypeError:       # values without an order, such as dicts
+        except (TypeError, ArithmeticError):        # values without an order, such as dicts, or lists with a NaN
             there.sort(key=lambda row: str(value(row)), reverse=self.descending.value)
         return there + absent
 
@@ -124,6 +126,13 @@ class ItemsView:
     def _turn(self, by: int) -> None:
         self.page = max(0, self.page + by)
         self._status.run(self._draw)
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether a value has no place in an order: there is none, or it is not a number."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return value is None or (isinstance(value, float) and isnan(value))
 
 
 def _left_out(name: str, misfits: list[str]) -> str:
