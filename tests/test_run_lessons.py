@@ -31,6 +31,20 @@ def lesson(tmp_path):
     return run
 
 
+def test_what_a_kernel_says_is_passed_on(lesson):
+    """All that goes to the kernel's own stderr, but for ipykernel's words when it has closed its own socket."""
+    end = """\
+ERROR:tornado.general:Uncaught exception in ZMQStream callback
+Traceback (most recent call last):
+  File "iostream.py", line 343, in schedule
+    self._event_pipe.send(b"")
+zmq.error.ZMQError: Socket operation on non-socket
+"""
+    said = f"before\n{end}{end.replace('non-socket', 'nothing')}after\n"
+    done = lesson(f"import os\n_ = os.write(2, {said!r}.encode())")
+    assert (done.returncode, done.stderr) == (0, said.replace(end, ""))
+
+
 def test_outputs_are_shown_as_text(lesson):
     """Prints and results of every cell come out in order, below their code."""
     done = lesson("print('first')\n6 * 7", "'last'")
