@@ -10,8 +10,8 @@ import pytest
 from gino import Gino
 
 from tests.editing import Note, at, desk, edit
-from tests.postgres.rivals import KINDS, A, B, C, notes, written
-from workbench import Delete, Insert, NotFound, Resource, Session, Update, field
+from tests.postgres.rivals import KINDS, A, B, C, Span, notes, written
+from workbench import Delete, Insert, Invalid, NotFound, Resource, Session, Update, field
 from workbench.errors import DatabaseError
 
 LEAVES_OUT = """
@@ -62,6 +62,20 @@ async def test_what_a_trigger_stores_is_what_is_cached(dsn: str, session: Sessio
         other.undo()
         await written(other, Update(A, text="x"), Delete(B))
         assert [item.text for _, _, item in other.manager.items(Note)] == ["X"]
+
+
+async def test_what_cannot_be_read_again(dsn: str, session: Session, admin: asyncpg.Connection) -> None:
+    """A commit whose rows a trigger has made such as the resource refuses is told as done; reading them tells why."""
+    await admin.execute("""
+        CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.low = -1; RETURN NEW; END $$;
+        CREATE TRIGGER spoil BEFORE INSERT ON desk_span FOR EACH ROW EXECUTE FUNCTION spoil()""")
+    async with Session(desk(*KINDS), dsn=dsn) as other:
+        await edit(other, Insert(at(Span, "a"), low=1), Insert(A, text="a"))
+        done = await other.commit()
+        assert (other.commits, len(other.plan()), len(await notes(admin))) == ([done], 0, 1)
+        assert other.manager.items(Span) == []
+        with pytest.raises(Invalid, match="the stored row of desk:span/a was refused"):
+            await other.fetch(at(Span, "a"))
 
 
 async def test_what_a_column_rounds_is_what_is_cached(dsn: str) -> None:

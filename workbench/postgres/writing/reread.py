@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
-from workbench.errors import DatabaseError
+from workbench.errors import WorkbenchError
 from workbench.postgres.query import PostgresReader
 from workbench.state.manager import StateManager
 from workbench.state.planning.plan import Plan
@@ -26,8 +26,8 @@ async def reread(reader: PostgresReader, manager: StateManager, plan: Plan) -> N
             for target in some:
                 manager.take(target, stored.get(target.identifier))
         read = True
-    except DatabaseError:
-        pass        # that the plan was written is said all the same
+    except WorkbenchError:
+        pass        # that the plan was written is said all the same; what is wrong with a row, when it is asked for
     finally:
         if not read:
             for target in targets:
