@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pyrsistent import PClass
 
-from workbench.domain.compiled import builder, changer, is_plain, plain
+from workbench.domain.compiled import builder, changer
 from workbench.domain.convert import Refused
 from workbench.domain.described import help_of
 from workbench.domain.fields import MISSING as MISSING
@@ -22,6 +22,7 @@ from workbench.domain.fields import Field as Field
 from workbench.domain.fields import asked, verdict
 from workbench.domain.fields import field as field
 from workbench.domain.frozen import FrozenDict, FrozenList
+from workbench.domain.function_text import is_plain, plain
 from workbench.domain.kinds import within
 from workbench.domain.layout import Lean, blank_of, is_blank, slot_of
 from workbench.errors import DefinitionError, Invalid, Problem, meant
@@ -34,7 +35,7 @@ else:
         """pyrsistent's own, whose last word on slots is Lean's."""
 _RESERVED = frozenset({
     "self", "ignore_extra", "_factory_fields",      # keywords of PClass's own methods
-    "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change",       # what is known of every class
+    "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change", "_compare",   # what is known of every class
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
 Rule = Callable[[Any], Any]
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
-from workbench.domain.compiled import is_plain, plain, putter
+from workbench.domain.compiled import putter
 from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
+from workbench.domain.function_text import is_plain, plain
 from workbench.domain.resource import Resource, Target
 
 

@@ -70,18 +70,16 @@ async def etags_of(connection: Any, table: Table, identifiers: list[Any]) -> dic
     return dict(rows)       # a record of two is a pair
 
 
-async def moved_of(
-    connection: Any, table: Table, identifiers: list[Any], etags: list[str | None], lock: str,
-) -> list[Any]:
+async def moved_of(connection: Any, table: Table, identifiers: list[Any], etags: list[str | None]) -> list[Any]:
     """The identifiers of those rows that are not there or have another etag than the one expected; they are given in
     the order of locking.
 
-    All are locked until the end of the transaction by a locking clause, one after the other in that order."""
+    All are locked against changes until the end of the transaction, one after the other in that order."""
     key, etag = column_of(table, "_id"), column_of(table, "_etag")
     order = f'{quoted(key.name)} COLLATE "C"' if key.kind.annotation is str else quoted(key.name)
     there = await connection.fetchval(
         f"SELECT array_agg(_etag) FROM (SELECT {quoted(etag.name)} AS _etag FROM {table.quoted} "
-        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {order} {lock}) AS there", identifiers)
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {order} FOR SHARE) AS there", identifiers)
     if there == etags:      # in one order, and all are there, as nearly always
         return []
     stored = await etags_of(connection, table, identifiers)

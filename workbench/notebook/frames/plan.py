@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -76,4 +77,4 @@ def _dicts(items: Sequence[Any], names: tuple[str, ...]) -> list[dict[str, Any]]
     """The values of some fields of each item, by name."""
     if len(names) < 2:
         return [{name: getattr(item, name) for name in names} for item in items]
-    return [dict(zip(names, values, strict=True)) for values in map(attrgetter(*names), items)]
+    return list(map(dict, map(zip, repeat(names), map(attrgetter(*names), items))))

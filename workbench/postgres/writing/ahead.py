@@ -1,6 +1,7 @@
 """Ahead: the statements of a plan, each made while the server is at work on the one before.
 
-They are made once, and kept for further attempts. A short plan is made at once: to take turns would cost more.
+They are made once, and kept for further attempts. Those of a short plan are made in one go, mostly while the server
+begins the transaction: to take turns would cost more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 from workbench.postgres.writing.statements import Statement, in_pieces
 from workbench.state.planning.plan import Plan
 
-SHORT = 500     # changes that are made into statements at once
+SHORT = 500     # changes that are made into statements in one go
 
 
 class Ahead:
@@ -23,9 +24,6 @@ class Ahead:
         self.made: list[Statement] = []
         self._pieces = in_pieces(plan)
         self._complete = False
-        if self.total <= SHORT:
-            self.made += [statement for statement in self._pieces if statement is not None]
-            self._complete = True
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[AsyncIterator[Statement]]:
@@ -52,7 +50,7 @@ class Ahead:
             await asyncio.sleep(0)
 
     async def _make(self) -> None:
-        """Makes all that are left, others having a turn after each piece."""
+        """Makes all that are left, others having a turn after each piece of a long plan."""
         while not self._complete:
             try:
                 piece = next(self._pieces)
@@ -62,7 +60,8 @@ class Ahead:
                 break
             if piece is not None:
                 self.made.append(piece)
-            await asyncio.sleep(0)
+            if self.total > SHORT:
+                await asyncio.sleep(0)
 
 
 def _heard(task: asyncio.Task[None]) -> None:

@@ -23,8 +23,8 @@ class Block(Sequence[Change]):
     """Changes of one ``kind``: the ``targets`` of their items, these as they were in ``befores`` and as they are to be
     in ``afters`` (None where there is none), and the last mutations of them in ``entries``.
 
-    ``shape`` is what all have in common; None while it was not yet looked at which columns each of them sets: it is
-    what ``shapes`` tells of kind, befores and afters."""
+    ``shape`` is what all have in common; None while it was not yet looked at which columns each of them sets, which
+    ``shapes`` tells of kind, befores and afters; and where they set different ones."""
 
     def __init__(
         self, kind: str, targets: Sequence[Target], befores: Sequence[Resource | None],
@@ -97,6 +97,10 @@ class Block(Sequence[Change]):
                 for place, shape in enumerate(shapes, start):
                     places.setdefault(shape, []).append(place)
             yield None
+        if len(places) == 1:
+            [self.shape] = places
+            yield self
+            return
         for shape, some in places.items():
             yield self.some(some, shape)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain, compress
-from operator import attrgetter, is_not, itemgetter, ne
+from operator import attrgetter, itemgetter, ne
 from typing import Any
 from uuid import UUID
 
+from workbench.domain.compiled import comparer
 from workbench.domain.datadef import same
 from workbench.domain.frozen import FrozenDict
 from workbench.domain.registry import Kindred, Registry
@@ -30,7 +31,7 @@ class Differ:
 
     def __init__(self, kindred: Kindred, cls: type[Resource]) -> None:
         self._kindred, self._cls = kindred, cls
-        self._getters = {name: attrgetter(name) for name in cls._fields}
+        self._names = tuple(cls._fields)
         self._soft = "_deleted" in cls._fields
         self._shapes: dict[tuple[str, tuple[str, ...]], Shape] = {}
 
@@ -65,10 +66,15 @@ class Differ:
         if new and self._is_plain(new):
             entries: Sequence[Entry] = list(map(_ENTRY, new))
             blocks.append(Block("insert", list(map(_TARGET, new)), [None] * len(new), [one.current for one in entries],
-                                entries, self._shape("insert", tuple(self._getters))))
+                                entries, self._shape("insert", self._names)))
             new = ()
+        cls, plain = self._cls, not self._soft
         for target, entry in chain(new, old):
-            kind, before, after = self.found(entry)
+            before, after = entry.origin, entry.current
+            if plain and type(before) is cls is type(after) and _differ(before, after, entry.mutation._values):
+                kind = "update"     # as nearly always
+            else:
+                kind, before, after = self.found(entry)
             found["gone" if after is None and kind else kind].append((target, before, after, entry))
         idle = [target for target, *_ in found.pop("")]
         for kind, changes in found.items():
@@ -86,20 +92,18 @@ class Differ:
     def _shape_of(self, kind: str, after: Any) -> Shape | None:
         """The shape of all changes of a kind; None where they must be looked at: where rows are changed."""
         if kind == "insert" or after is None:
-            return self._shape(*(("delete", ()) if after is None else (kind, tuple(self._getters))))
+            return self._shape(*(("delete", ()) if after is None else (kind, self._names)))
         return None
 
     def shapes(self, kind: str, befores: Sequence[Any], afters: Sequence[Any]) -> list[Shape]:
         """The shapes of changes of one kind, given as items before and after; equal ones are the very same object."""
         if (known := self._shape_of(kind, afters[0])) is not None:
             return [known] * len(afters)
-        # Column by column, in C as far as can be: most have the very same object before and after everywhere.
-        names, marks = [], []
-        for name, value in self._getters.items():
+        # Column by column; most have the very same object before and after everywhere.
+        names, marks = list(compress(self._names, comparer(self._cls)(befores, afters))), []
+        for value in map(attrgetter, names):
             olds, news = list(map(value, befores)), list(map(value, afters))
-            if any(map(is_not, olds, news)):
-                names.append(name)
-                marks.append(map(ne if _PLAIN.issuperset(map(type, olds)) else _unequal, olds, news))
+            marks.append(map(ne if _PLAIN.issuperset(map(type, olds)) else _unequal, olds, news))
         marked = list(zip(*marks, strict=True)) if marks else [()] * len(afters)
         found = {differing: self._shape(kind, tuple(compress(names, differing))) for differing in set(marked)}
         return [found[marked[0]]] * len(marked) if len(found) == 1 else [found[differing] for differing in marked]

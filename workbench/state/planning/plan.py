@@ -5,7 +5,7 @@ A plan is a value; it executes nothing. Committing it is the Postgres room's wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -192,10 +192,10 @@ def plan_of(
     return Plan(state, order, tuple(idle), reads, steps, tables, made)
 
 
-def _blocks(pairs: Iterable[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
+def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
     """The changes, in the order in which their items were first touched, and the items whose values are equal."""
     domain, key, found = "", "", dict[Kindred, tuple[list[Pair], list[Pair]]]()
-    for pair in sorted(pairs, key=lambda pair: pair[1].place):
+    for pair in _as_touched(pairs):
         target, entry = pair
         if target[1] != key or target[0] != domain:     # else of the resource of the one before, as nearly all are
             domain, key = kindred = target[:2]
@@ -207,6 +207,23 @@ def _blocks(pairs: Iterable[Pair], registry: Registry) -> tuple[list[Block], lis
         blocks += changed
         idle += equal
     return blocks, idle
+
+
+def _as_touched(pairs: Sequence[Pair]) -> Sequence[Pair]:
+    """Items of a map in the order in which they were first touched.
+
+    Mostly their places are all different, and few between them are free: then each is put at its own."""
+    places = [entry.place for _, entry in pairs]
+    first = min(places, default=0)
+    span = max(places, default=0) - first + 1
+    if span <= 2 * len(pairs):
+        at: list[Any] = [None] * span
+        for place, pair in zip(places, pairs, strict=True):
+            at[place - first] = pair
+        there = list(filter(None, at))
+        if len(there) == len(pairs):
+            return there
+    return sorted(pairs, key=lambda pair: pair[1].place)
 
 
 def entries(changed: Changed) -> list[tuple[Target, Entry]]:
