@@ -37,6 +37,7 @@ from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
+from workbench.state.uncollected import uncollected
 from workbench.time_travel import TimeTravel
 
 
@@ -101,7 +102,9 @@ class Session(TimeTravel):
         kindred = self.registry.kindred(what)
         if isinstance(identifier, str | int | UUID):
             return (await manager.fetch(Target(*kindred, identifier)))[0]
-        return await manager.fetch(*targets_of(kindred, identifier), progress=progress)
+        identifiers = list(identifier)
+        with uncollected(len(identifiers)):
+            return await manager.fetch(*targets_of(kindred, identifiers), progress=progress)
 
     async def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
         """The items of a resource whose fields equal these values, what is pending included; by ``_created``."""
