@@ -55,6 +55,13 @@ def test_a_cells_issue_is_seen_at_once(wb: Workbench, panel: Panel) -> None:
     assert "0 steps pending" in words(panel.head.value)
 
 
+def test_who_issues(wb: Workbench, panel: Panel) -> None:
+    """Another user is told by the panel at once."""
+    assert "; user ada" in words(panel.head.value)
+    wb.user = "bob"
+    assert "; user bob" in words(panel.head.value)
+
+
 def test_check_and_commit(wb: Workbench, panel: Panel) -> None:
     """Check tries the plan and tells so in its summary; Commit asks with the summary, and writes when confirmed."""
     check, commit = found(panel, "wb-check")[0], found(panel, "wb-commit")[0]

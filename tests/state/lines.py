@@ -47,6 +47,7 @@ class Lines:
         self.lines: dict[str, Line] = {"main": Line(Node(None, {}, root=True))}
         self.checkpoints: dict[str, Line] = {}
         self.here = "main"
+        self.committed: set[int] = set()    # the deeds of what was, on whatever branch
         self.left: dict[str, int] = {}      # the last number that a line left behind has had, by branch
 
     @property
@@ -176,6 +177,7 @@ class Lines:
             return False
         for card, (_, row) in changed.items():
             self.stored[card], self.cache[card] = deepcopy(row), deepcopy(row)
+        self.committed.update(*(one.deeds for one in nodes))
         if self.line.undone:
             self.move(self.line.node)
         became: dict[tuple[Any, ...], Node] = {}

@@ -219,7 +219,8 @@ class Branches(RuleBasedStateMachine):
 
     @rule()
     def rebase(self) -> None:
-        """What is known is fetched anew, and the pending commands are issued again on it; decisions are left out."""
+        """What is known is fetched anew, and the pending commands are issued again on it; decisions are left out, and
+        what another branch has committed."""
         line = self.lines.line
         for target in self.manager.known():
             self.manager.take(target, self.reader.items[target])
@@ -229,7 +230,7 @@ class Branches(RuleBasedStateMachine):
         node = nodes[0].parent if nodes else line.node
         assert node is not None
         for one in nodes:
-            if one.op is not None:
+            if one.op is not None and not one.deeds <= self.lines.committed:
                 node = self.lines.edited(node, *one.op, deeds=one.deeds)
         self.lines.move(node)
 

@@ -606,6 +606,27 @@ async def test_a_rebase_tells_what_was_made_up() -> None:
         assert set(manager.state.changed.keys()) == set(made)
 
 
+@pytest.mark.parametrize("again", ["rebase", "pick"])
+async def test_what_another_branch_committed_is_not_done_twice(again: str) -> None:
+    """A step that was issued anew on another branch, by a rebase or a pick, and committed there, is left out by the
+    rebase that the conflict here asks for, which says so; the others are issued again."""
+    manager, account = await opened()
+    committed(manager)
+    branch = manager.history.branch("what if")
+    await manager.issue(Deposit(amount=5), on=account)
+    if again == "rebase":
+        branch = manager.history.branch("what if", replace=True)
+    await manager.issue(Deposit(amount=1), on=account)
+    with branch:
+        await (manager.rebase() if again == "rebase" else manager.pick("main", [2]))
+        manager.cache.items |= committed(manager)
+    assert [str(refusal) for refusal in (await manager.rebase()).refused] == [
+        f"step 2, bank:deposit/{account.resource}/{account.identifier}: WorkbenchError: another branch has committed "
+        "it already"]
+    assert (await balance(manager, account), [step.number for step in manager.state.pending()]) == (6, [2])
+    assert (await manager.rebase()).refused == ()
+
+
 # ------------------------------------------------------------------------------------------------ checkpoints, commits
 
 async def test_a_checkpoint_before_a_commit_stays_there() -> None:

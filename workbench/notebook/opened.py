@@ -112,6 +112,7 @@ class Opened:
     @user.setter
     def user(self, user: str | None) -> None:
         self._at_work().user = user
+        self._watchers.tell()
 
     def rival(self, user: str = "rival") -> Self:
         """A second user on the same database: a workbench of the same domains with a session of its own.

@@ -43,7 +43,7 @@ from workbench.state.process import Unit
 from workbench.state.progress import Progress
 from workbench.state.reader import Reader
 from workbench.state.refused import RefusedCommand
-from workbench.state.replay import Issued, Rebased, replay
+from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.revert import reverted
 from workbench.state.saved.document import Made
 from workbench.state.saved.states import SavedStates
@@ -359,12 +359,15 @@ class StateManager:
 
     async def rebase(self) -> Rebased:
         """Issues the pending commands again on what is cached now, and moves to the State they lead to. To be called by
-        who holds the manager."""
+        who holds the manager. Those that another branch has committed are not done twice, and told as refused."""
         branch = self._moving
-        before = self._plan(branch.state)
-        state, refused = await replay(branch.state.pending(), root_of(branch.state), self._unit_again, done=set())
+        before, pending = self._plan(branch.state), branch.state.pending()
+        done = [Refusal(step, WorkbenchError("another branch has committed it already"))
+                for step in pending if self.history.is_committed(step)]
+        left = [step for step in pending if not self.history.is_committed(step)]
+        state, refused = await replay(left, root_of(branch.state), self._unit_again, done=set())
         self.history.move(state, branch)
-        return Rebased(self._plan(state), before, tuple(refused))
+        return Rebased(self._plan(state), before, (*done, *refused))
 
     async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
         """Issues steps of another branch here, without ``steps`` all of its own that are not here already. To be called

@@ -17,7 +17,7 @@ from workbench.errors import Invalid, LoopError, NothingTo, Problem, UnknownName
 from workbench.state.history.branch import Branch
 from workbench.state.history.carry import Carry
 from workbench.state.state import State, parting
-from workbench.state.step import Step
+from workbench.state.step import Handling, Step
 from workbench.state.turn import STOP, Turns
 
 MAIN = "main"
@@ -35,6 +35,7 @@ class History:
         self._branches, self._checkpoints = {MAIN: self.here}, dict[str, Branch]()
         self._entered: list[tuple[Branch, Branch]] = []     # for each open with: its branch, and where it goes back to
         self._left: dict[str, Iterator[int]] = {}       # numbers for the lines left behind on each branch
+        self._committed: set[Handling] = set()      # the deeds of all steps that were, on whatever branch
         self._new_etag, self._turns = new_etag, turns
         self.moved: Callable[[], None] = _nobody
 
@@ -70,6 +71,8 @@ class History:
         """Takes pending steps of a branch as committed, there and on all lines that share some of them."""
         if branch.undone:
             self._leave(branch, branch.state)
+        steps = tuple(steps)
+        self._committed.update(*(step.deeds for step in steps))
         carry = Carry(steps, self._new_etag)
         for line in [*self._branches.values(), *self._checkpoints.values()]:
             if (line is branch or line.shares(carry.handlings)) and (became := carry.along(line.tip)):
@@ -77,6 +80,11 @@ class History:
                 line.undone = plist(dict.fromkeys(
                     state for state in (became[one] for one in line.undone) if not state.root))
         self.moved()
+
+    def is_committed(self, step: Step) -> bool:
+        """Whether all that a step does was committed, on whatever branch. It may be pending on another one still, where a
+        rebase or a pick has issued it anew."""
+        return step.deeds <= self._committed
 
     def undo(self, n: int) -> list[Step]:
         """Takes the last ``n`` pending steps back; returns them, the last first."""
