@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Generator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
@@ -68,7 +69,8 @@ class Opening:
         try:
             if self._dsn is None:
                 self._server = await asyncio.to_thread(EmbeddedPostgres.start, self._folder)
-            self._engine = await connect(self._dsn or self._server.dsn)     # type: ignore[union-attr]  # started above
+            revive = None if self._server is None else partial(asyncio.to_thread, self._server.revive)
+            self._engine = await connect(self.dsn, revive=revive)
             unfit = await self._prepare()
             if unfit is not None and not self._tables_differ:
                 raise unfit

@@ -11,6 +11,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,6 +27,7 @@ from tests.editing import Note, at, desk, edit
 from workbench import Conflict, Delete, Insert, Session, Update
 from workbench.errors import ConnectionLost, DatabaseError
 from workbench.postgres.server.embedded import EmbeddedPostgres
+from workbench.postgres.server.processes import born, until
 from workbench.postgres.writing.commit import Commit
 
 COMMIT = b"COMMIT\x00"      # the end of asyncpg's message
@@ -274,6 +276,55 @@ def folder() -> Any:
 async def restarted(server: EmbeddedPostgres, folder: Path) -> EmbeddedPostgres:
     await asyncio.to_thread(server.stop)
     return await asyncio.to_thread(EmbeddedPostgres.start, folder)
+
+
+@pytest.mark.parametrize("before", ["issue", "commit"])
+async def test_an_embedded_server_that_was_killed(folder: Path, before: str) -> None:
+    """An embedded server that is killed under an open session disturbs one verb at most: it is started again, nothing
+    that was committed or is pending is lost, and at the end it is stopped as ever."""
+    async with Session(desk(Note), folder=folder.with_name(f"killed before {before}")) as session:
+        await edit(session, Insert(A, text="stored"))
+        await session.commit()
+        if before == "commit":
+            await edit(session, Insert(B))
+        server, killed = await killed_under(session)
+        with suppress(ConnectionLost):
+            await session.refresh(Note)
+        if before == "issue":
+            await edit(session, Update(A, text="mine"), Insert(B))
+        assert repr(await session.commit()).startswith("committed: 1 added")
+        assert set(await stored(server.dsn)) == {"a", "b"}
+        assert born(killed) is None is not born(server.pid)
+    assert born(server.pid) is None
+
+
+async def test_an_embedded_server_that_cannot_come_back(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where a killed server does not start again, the error says why, what is pending stays, and nothing is logged."""
+    folder = folder.with_name("killed for good")
+    async with Session(desk(Note), folder=folder) as session:
+        await edit(session, Insert(A))
+        await killed_under(session)
+        version = folder / "postgres" / "PG_VERSION"
+        version.write_text("17")
+        with suppress(ConnectionLost):
+            await session.refresh(Note)
+        with pytest.raises(ConnectionLost, match=(
+                r"lost while \w+ \(the embedded Postgres in .* its data was written by PostgreSQL 17, this is "
+                "PostgreSQL 18;.*: nothing was written, everything pending is kept")):
+            await session.commit()
+        version.write_text("18")
+        assert repr(await session.commit()).startswith("committed: 1 added")
+    assert caplog.text == ""
+
+
+async def killed_under(session: Session) -> tuple[EmbeddedPostgres, int]:
+    """Kills the embedded server of a session; gives its handle, and the process that it had."""
+    server = session._server
+    assert server is not None
+    killed = server.pid
+    os.kill(killed, signal.SIGKILL)
+    await asyncio.to_thread(until, lambda: born(killed) is None, seconds=10)
+    return server, killed
 
 
 @pytest.mark.parametrize("when", ["before", "in", "after"])

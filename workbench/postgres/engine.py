@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from functools import partial
@@ -22,7 +22,7 @@ import msgspec
 from gino.dialects.asyncpg import Pool
 from sqlalchemy.dialects import registry
 
-from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
+from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError, WorkbenchError
 
 # InternalClientError: a connection that broke while its protocol was at work; asyncpg's state machine says no more.
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
@@ -36,10 +36,14 @@ _KINDS = {
 CLOSING = 5.0       # seconds that connections in use are given when the engine is closed
 
 
-async def connect(dsn: str, *, min_size: int = 1, max_size: int = 4) -> Engine:
+async def connect(
+    dsn: str, *, min_size: int = 1, max_size: int = 4, revive: Callable[[], Awaitable[bool]] | None = None,
+) -> Engine:
     """An open Engine on the server that a DSN names; at least ``min_size`` connections are made at once.
 
         async with await connect("postgresql://ada@localhost/bank") as engine: ...
+
+    Where later on no connection can be made, ``revive`` is asked to bring the server back, and says whether it is.
 
     Raises DatabaseError, with the password of the DSN masked."""
     # Without it SQLAlchemy 1.3 looks the dialect up in the metadata of all installed packages: 100 ms, and on
@@ -48,7 +52,7 @@ async def connect(dsn: str, *, min_size: int = 1, max_size: int = 4) -> Engine:
         registry.register(name, "gino.dialects.asyncpg", "AsyncpgDialect")
     try:
         engine = await gino.create_engine(
-            "postgresql://", loop=asyncio.get_running_loop(), pool_class=partial(_Pool, dsn),
+            "postgresql://", loop=asyncio.get_running_loop(), pool_class=partial(_Pool, dsn, revive),
             min_size=min_size, max_size=max_size, server_settings={"application_name": "workbench"},
             json_serializer=_as_it_is, json_deserializer=_as_it_is)
     except (ValueError, OverflowError):     # from None: the words of others may hold a piece of the password
@@ -143,14 +147,26 @@ class Engine:
 class _Pool(Pool):  # type: ignore[misc]  # gino has no types
     """gino's pool, with the DSN given to asyncpg whole: gino takes it apart and loses ``?host=/socket`` on the way."""
 
-    def __init__(self, dsn: str, url: Any, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
+    def __init__(
+        self, dsn: str, revive: Callable[[], Awaitable[bool]] | None, url: Any, loop: asyncio.AbstractEventLoop,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(url, loop, **kwargs)
-        self._dsn, self.closed = dsn, False
+        self._dsn, self._revive, self.closed = dsn, revive, False
         self.tidy: set[int] = set()     # the server's processes of connections that are given back as they were
 
     async def _init(self) -> _Pool:
+        # For asyncpg there is no least number: it would make connections anew by itself, and of a server that is gone log
+        # a traceback each minute.
         self._pool = await asyncpg.create_pool(
-            self._dsn, **{**self._kwargs, "init": self._begin, "reset": self._reset})
+            self._dsn, **{**self._kwargs, "min_size": 0, "init": self._begin, "reset": self._reset})
+        try:
+            first = [await self._pool.acquire() for _ in range(self._kwargs["min_size"])]
+        except BaseException:
+            self._pool.terminate()
+            raise
+        for connection in first:
+            await self._pool.release(connection)
         return self
 
     async def _begin(self, connection: asyncpg.Connection) -> None:
@@ -180,9 +196,16 @@ class _Pool(Pool):  # type: ignore[misc]  # gino has no types
         if self.closed:
             raise DatabaseError(f"the engine on {masked(self._dsn)} is closed; open another one with connect(dsn)")
         try:
-            return await self._pool.acquire(timeout=timeout)
-        except _LOST as error:      # it had to be made anew, and the server is not there
+            try:
+                return await self._pool.acquire(timeout=timeout)
+            except _LOST:       # it had to be made anew, and the server is not there
+                if self._revive is None or not await self._revive():
+                    raise
+                return await self._pool.acquire(timeout=timeout)
+        except _LOST as error:
             raise ConnectionLost(doing) from error
+        except WorkbenchError as error:     # which says why the server cannot be brought back
+            raise ConnectionLost(f"{doing} ({error})") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if _is_closed(error):       # the pool's own connection broke while it was handed out; the next one is new
                 raise ConnectionLost(doing) from error

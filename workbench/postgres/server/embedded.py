@@ -23,7 +23,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -57,9 +57,7 @@ class EmbeddedPostgres:
 
     def __init__(self, folder: Path, cluster: Cluster, postmaster: Postmaster, key: str) -> None:
         self.folder, self.bin, self.log, self.pid = folder, cluster.bin, cluster.log, postmaster.pid
-        host = quote(postmaster.sockets) or "127.0.0.1"
-        # Port and sslmode are said, or PGPORT and PGSSLMODE of the environment would count.
-        self.dsn = f"postgresql://postgres@/postgres?host={host}&port={postmaster.port}&sslmode=disable"
+        self.dsn = _dsn(postmaster)
         self._cluster, self._key, self._owner, self._server_born = cluster, key, os.getpid(), born(postmaster.pid)
         self._stopped = False
 
@@ -94,22 +92,43 @@ class EmbeddedPostgres:
         record.holders[key] = _Holder(os.getpid(), born(os.getpid()))
         record.save()       # before the server is there: should we be killed now, the next one finds a dead holder
         try:
-            postmaster = cluster.running(held_by=others)
-            if postmaster is None:
-                if record.killed:     # while it started the server, it may be: what it began is still at work
-                    cluster.end_strays()
-                cluster.prepare()
-                # Looked for where we were not before: it costs a look at every process of the machine.
-                claimed = record.path != str(folder) and sys.platform != "win32" and cluster.is_claimed()
-                record.path = "" if claimed else str(folder)
-                within = (cluster.fits_socket() and not claimed) or sys.platform == "win32"
-                record.sockets = None if within else cluster.socket_folder(record.sockets)
-                record.save()
-                postmaster = cluster.launch(record.sockets)
-            return cls(folder, cluster, postmaster, key)
+            return cls(folder, cluster, cls._served(record, folder, cluster, others), key)
         except BaseException:     # a KeyboardInterrupt too: the server may have come up all the same
             record.let_go(key, cluster)
             raise
+
+    @staticmethod
+    def _served(record: _Record, folder: Path, cluster: Cluster, others: Collection[int]) -> Postmaster:
+        """The server of a folder, started where there is none; ``others`` are the processes that may be connected."""
+        if (postmaster := cluster.running(held_by=others)) is not None:
+            return postmaster
+        if record.killed:     # while it started the server, it may be: what it began is still at work
+            cluster.end_strays()
+        cluster.prepare()
+        # Looked for where we were not before: it costs a look at every process of the machine.
+        claimed = record.path != str(folder) and sys.platform != "win32" and cluster.is_claimed()
+        record.path = "" if claimed else str(folder)
+        within = (cluster.fits_socket() and not claimed) or sys.platform == "win32"
+        record.sockets = None if within else cluster.socket_folder(record.sockets)
+        record.save()
+        return cluster.launch(record.sockets)
+
+    def revive(self) -> bool:
+        """Start the server again where it has ended, as when it was killed. Says whether ``dsn`` leads to one; not
+        where the folder is gone, or this was let go. Blocks; raises EmbeddedError."""
+        if self._stopped or os.getpid() != self._owner or not self._cluster.data.exists():
+            return False
+        try:
+            with _locked(self.folder):
+                record = _Record(self.folder)
+                others = {holder.pid for key, holder in record.holders.items() if key != self._key}
+                record.holders[self._key] = _Holder(os.getpid(), born(os.getpid()))
+                record.save()
+                postmaster = self._served(record, self.folder, self._cluster, others)
+        except OSError as error:
+            raise EmbeddedError(self.folder, f"the server has ended and could not be started again: {error}") from error
+        self.pid, self._server_born = postmaster.pid, born(postmaster.pid)
+        return self.dsn == _dsn(postmaster)
 
     def stop(self) -> None:
         """Let go; the last handle of all processes on this folder stops the server. A second call does nothing.
@@ -142,6 +161,12 @@ class EmbeddedPostgres:
     def __repr__(self) -> str:
         state = "let go" if self._stopped else f"pid {self.pid}"
         return f"<EmbeddedPostgres {self.folder} ({state})>"
+
+
+def _dsn(postmaster: Postmaster) -> str:
+    host = quote(postmaster.sockets) or "127.0.0.1"
+    # Port and sslmode are said, or PGPORT and PGSSLMODE of the environment would count.
+    return f"postgresql://postgres@/postgres?host={host}&port={postmaster.port}&sslmode=disable"
 
 
 class _Holder(msgspec.Struct):

@@ -82,8 +82,8 @@ class History:
         self.moved()
 
     def is_committed(self, step: Step) -> bool:
-        """Whether all that a step does was committed, on whatever branch. It may be pending on another one still, where a
-        rebase or a pick has issued it anew."""
+        """Whether all that a step does was committed, on whatever branch. It may still be pending on another one, where
+        a rebase or a pick has issued it anew."""
         return step.deeds <= self._committed
 
     def undo(self, n: int) -> list[Step]:
