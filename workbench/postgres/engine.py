@@ -156,8 +156,8 @@ class _Pool(Pool):  # type: ignore[misc]  # gino has no types
         self.tidy: set[int] = set()     # the server's processes of connections that are given back as they were
 
     async def _init(self) -> _Pool:
-        # For asyncpg there is no least number: it would make connections anew by itself, and of a server that is gone log
-        # a traceback each minute.
+        # For asyncpg there is no least number: it would make connections anew by itself, and log a traceback each
+        # minute for a server that is gone.
         self._pool = await asyncpg.create_pool(
             self._dsn, **{**self._kwargs, "min_size": 0, "init": self._begin, "reset": self._reset})
         try:
