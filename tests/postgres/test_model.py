@@ -289,6 +289,32 @@ def test_refresh_derives_what_changed() -> None:
     assert parent is after["bank", "owner"].model.__table__
 
 
+def test_refresh_derives_children_of_children() -> None:
+    """What refers to a table that refers to one that is defined anew is derived anew as well, however far down, and
+    each refers to the new ones."""
+    class Child(Resource):
+        owner = field(UUID, references=Owner)
+
+    class GrandChild(Resource):
+        child = field(UUID, references=Child)
+
+    class Below(Resource):
+        grand_child = field(UUID, references=GrandChild)
+
+    domain = bank(owner=Owner, below=Below, grandchild=GrandChild, child=Child)
+    registry = Registry([domain])
+    models = Models(registry)
+    domain.resource(key="owner")(type("Owner", (Resource,), {"__module__": Owner.__module__, "name": field(str)}))
+    registry.refresh()
+    assert models.refresh() is True
+    tables = {key: table.model.__table__ for (_, key), table in models.tables.items()}
+    for child, column, parent in (("child", "owner", "owner"), ("grandchild", "child", "child"),
+                                  ("below", "grand_child", "grandchild")):
+        assert next(iter(tables[child].c[column].foreign_keys)).column.table is tables[parent]
+    assert sorted(models.db.tables) == ["bank_below", "bank_child", "bank_grandchild", "bank_owner"]
+    assert models.refresh() is False
+
+
 def test_refresh_forgets_what_is_gone() -> None:
     """A resource that was taken back has no table any more."""
     domain = bank(owner=Owner, account=Account)

@@ -55,9 +55,12 @@ class Models:
         names = {kindred: _name(kindred, definition) for kindred, definition in definitions.items()}
         changed = {kindred for kindred, definition in definitions.items()
                    if definition != self._definitions.get(kindred)}
-        # A child's foreign key holds its parent's table: it goes with it. Given models are only looked at.
-        changed |= {kindred for kindred, definition in definitions.items()
-                    if definition.model is not None or changed & self._parents(kindred, definition)}
+        # A child's foreign key holds its parent's table: it goes with it, and its own children too. Given models are
+        # only looked at.
+        changed |= {kindred for kindred, definition in definitions.items() if definition.model is not None}
+        parents = {kindred: self._parents(kindred, definition) for kindred, definition in definitions.items()}
+        while children := {kindred for kindred in definitions if kindred not in changed and changed & parents[kindred]}:
+            changed |= children
         faults = _shared_names(names)
         made: dict[Kindred, Table] = {}
         for kindred in changed:
