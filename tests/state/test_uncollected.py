@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench.state.uncollected import uncollected
+from workbench.state.uncollected import MOST, uncollected
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,44 @@ def test_much_work() -> None:
     young = {id(one) for generation in (0, 1) for one in gc.get_objects(generation)}
     assert young.isdisjoint(map(id, made))
     assert gc.get_freeze_count() == 0
+
+
+class Ring:
+    """What only the collector can end."""
+
+    def __init__(self) -> None:
+        self.ring = self
+
+
+def rings() -> int:
+    return sum(type(one) is Ring for one in gc.get_objects())
+
+
+def test_what_is_garbage_by_then() -> None:
+    """What is garbage when it becomes old is found in the end, though bulk work goes on and on."""
+    for _ in range(40):
+        with uncollected(1000):
+            for _ in range(20_000):
+                Ring()
+    assert rings() < 30 * 20_000
+
+
+def test_a_little_garbage() -> None:
+    """However little there is of it, it does not stay for ever."""
+    for _ in range(2 * MOST):
+        with uncollected(1000):
+            Ring()
+    assert rings() <= MOST
+
+
+def test_foreign_garbage() -> None:
+    """What foreign code leaves is not taken for old: it is found as soon as the collector is on again."""
+    for _ in range(20):
+        with uncollected(1000, foreign=True):
+            for _ in range(1000):
+                Ring()
+        [[number] for number in range(1000)]
+        assert rings() < 1000
 
 
 def test_little_work() -> None:

@@ -132,12 +132,12 @@ def putter(cls: Any, name: str) -> Any:
 def comparer(cls: Any) -> Callable[[Sequence[Any], Sequence[Any]], tuple[bool, ...]]:
     """A function of records of a class and of as many others, which tells of each field whether any of them has another
     object there than its counterpart. It is written when it is first asked for, and kept by the class."""
-    made: Any = vars(cls).get("_compare")
+    made: Any = vars(cls).get("_compiled_comparer")
     if made is None:
         source, places = FunctionText(cls), range(len(cls._layout))
         differ = [f"if {source.slot(place, 'old')} is not {source.slot(place, 'new')}: differ{place} = True"
                   for place in places]
-        cls._compare = made = source.function([
+        cls._compiled_comparer = made = source.function([
             "def made(olds, news):", *(f"    differ{place} = False" for place in places),
             "    for old, new in zip(olds, news, strict=True):", *within(2, differ),
             f"    return {unpacked(f'differ{place}' for place in places)}"])

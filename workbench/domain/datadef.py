@@ -35,7 +35,7 @@ else:
         """pyrsistent's own, whose last word on slots is Lean's."""
 _RESERVED = frozenset({
     "self", "ignore_extra", "_factory_fields",      # keywords of PClass's own methods
-    "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change", "_compare",   # what is known of every class
+    "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change",       # what is known of every class
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
 Rule = Callable[[Any], Any]
 

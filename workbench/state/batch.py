@@ -118,7 +118,7 @@ async def issue_many(
         raise _unread(refusals, len(rows))
     user, refused, steps = manager.user, [], []
     async with manager.hold("issue") as branch:
-        with uncollected(len(rows)):
+        with uncollected(len(rows), foreign=True):
             await _prefetch(manager, wanted)
             state, turn = branch.state, monotonic()
             for place, command, where in wanted:
