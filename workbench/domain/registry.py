@@ -172,7 +172,7 @@ class Registry:
             known = self.known(cls)
             declared = known.definition.on
             found = Route(known, self.domains[known.domain], None if declared is None else self.kindred(declared),
-                          self._granted[known.domain], self.policies(cls))
+                          self.granted(known.domain), self.policies(cls))
             if cls is known.cls:
                 self._routes[cls] = found
         return found
@@ -246,7 +246,11 @@ class Registry:
             return list(named)      # as the first lines of ``target`` have it, of all in C
         return [self.target(one) for one in named]
 
-    def grant(self, domain: str, kindred: Kindred) -> None:
+    def granted(self, domain: str) -> frozenset[Kindred]:
+        """The resources that a domain may touch: its own, and those that others grant it."""
+        return self._granted[domain]
+
+    def check_granted(self, domain: str, kindred: Kindred) -> None:
         """Raises NotGranted unless the domain may touch the resource."""
         if kindred not in self._granted[domain]:
             cls = self.resource(kindred)

@@ -8,7 +8,6 @@ ipywidgets: here it is shown, and kept in ``last_error``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from html import escape
 from keyword import iskeyword
 from threading import Lock
@@ -22,7 +21,7 @@ from workbench.domain.convert import Refused
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.errors import Invalid, NotGranted, Problem, UnknownName
+from workbench.errors import Invalid, Problem, UnknownName
 from workbench.notebook.arrival import Arrival
 from workbench.notebook.closing import close, show
 from workbench.notebook.display import after_cells, called
@@ -266,9 +265,4 @@ def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:
 
 def touchable(registry: Registry, domain: str) -> list[Kindred]:
     """The resources that a domain may touch."""
-    granted = []
-    for kindred in registry.resources:
-        with suppress(NotGranted):
-            registry.grant(domain, kindred)
-            granted.append(kindred)
-    return granted
+    return [kindred for kindred in registry.resources if kindred in registry.granted(domain)]
