@@ -47,10 +47,12 @@ class Context:
 
     @property
     def user(self) -> str | None:
+        """Who issued the command; None where no one was named."""
         return self._items.user
 
     @property
     def now(self) -> datetime:
+        """When the command was issued: aware, UTC, the same throughout one command."""
         return self._items.now
 
     @property
