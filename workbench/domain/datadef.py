@@ -36,6 +36,7 @@ else:
 _RESERVED = frozenset({
     "self", "ignore_extra", "_factory_fields",      # keywords of PClass's own methods
     "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change", "_compare",   # what is known of every class
+    "_homes",
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
 Rule = Callable[[Any], Any]
 
@@ -88,7 +89,7 @@ class DatadefMeta(_PClassMeta):
                 f"{name} cannot be defined: more than one of {', '.join(base.__name__ for base in bases)} has fields "
                 "or slots of its own, and a record has room for those of one; derive one of them from the other, or "
                 f"declare the fields in {name}") from None
-        cls._own = declared
+        cls._own, cls._homes = declared, {}
         fields: dict[str, Field] = {}
         rules: dict[str, Rule] = {}
         for base in reversed(cls.__mro__):
@@ -128,6 +129,9 @@ class Datadef(PClass, metaclass=DatadefMeta):
     ``Address(city="Rome")`` converts and checks; raises Invalid with every problem at once."""
 
     _own: ClassVar[Mapping[str, Field]]         # those that the class itself declares
+    # The Domains that have registered this very class, by key. On the class, and in no weak table beside it: the Domain
+    # holds the class, so an entry would never go; and it is to be told apart when its own Domain is long replaced.
+    _homes: ClassVar[dict[str, Any]]
     _fields: ClassVar[Mapping[str, Field]]
     _layout: ClassVar[tuple[tuple[str, Field, MemberDescriptorType], ...]]
     _rules: ClassVar[tuple[tuple[str, Rule], ...]]

@@ -97,7 +97,7 @@ class Domain(Definitions):
                 if classes is not known or other != key:
                     del classes[other]      # the cell ran again, with another key or as another kind
         known[key] = Definition(key, cls, **extra)
-        known[key].cls._registered_in = self      # tells which of two Domains of one key it is of
+        known[key].cls._homes[self.key] = self
         self.version += 1
         return cls
 

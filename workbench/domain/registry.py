@@ -131,11 +131,12 @@ class Registry:
                            hint=f". To register it, put @{home}.{kinds[0]} above its class" if kinds else "")
 
     def _check_same(self, cls: type[Any], mine: Domain) -> None:
-        """Raises DefinitionError for a class that another Domain registered at the place of one of ``mine``."""
-        other = vars(cls).get("_registered_in", mine)
-        if other is not mine and other not in mine.remade:
+        """Raises DefinitionError for a class that only other Domains registered, at the place of one of ``mine``."""
+        homes = getattr(cls, "_homes", {})
+        if homes and {mine, *mine.remade}.isdisjoint(homes.values()):
+            *_, other = homes
             raise DefinitionError(
-                f'{cls.__name__} is of another Domain "{other.key}" by now than the "{mine.key}" that is open here, '
+                f'{cls.__name__} is of another Domain "{other}" by now than the "{mine.key}" that is open here, '
                 "under another name or key: what was defined there is not seen here. Open a session on it, or give "
                 f'it the name and key that it had, as in {mine.key.replace("-", "_")} = Domain("{mine.key}"), and run '
                 "the cells below it again")
