@@ -50,7 +50,13 @@ class Domain(Definitions):
         """Registers a Resource; its key is the class's name in kebab-case unless given.
 
         ``model`` is the gino model it stands on; without one, a model and a table named ``<domain>_<key>`` (or
-        ``table``) are derived from the fields."""
+        ``table``) are derived from the fields.
+
+            @bank.resource
+            class Account(Resource): owner = field(str)
+
+        Raises DefinitionError for what is no Resource class, for a key that cannot stand in an address, and where
+        another class has the key already; so do ``command``, ``event`` and ``response``."""
         return self._register(cls, Resource, self.resources, key=key, model=model, table=table)
 
     @overload
@@ -58,7 +64,12 @@ class Domain(Definitions):
     @overload
     def command(self, /, *, key: str = ..., on: type[Resource] | None = ...) -> Callable[[C], C]: ...
     def command(self, cls: Any = None, /, *, key: str = "", on: type[Resource] | None = None) -> Any:
-        """Registers a Command; ``on=Account`` says what it is issued on: a missing identifier then means a new item."""
+        """Registers a Command; ``on=Account`` says what it is issued on: a missing identifier then means a new item.
+
+            @bank.command(on=Account)
+            class OpenAccount(Command): owner = field(str)
+
+        Raises DefinitionError, also where ``on`` is no Resource class."""
         if on is not None and not (isinstance(on, type) and issubclass(on, Resource)):
             raise DefinitionError(f"on= takes a Resource class, as in @{self.key}.command(on=Account), not {on!r}")
         return self._register(cls, Command, self.commands, key=key, on=on)
@@ -68,7 +79,12 @@ class Domain(Definitions):
     @overload
     def event(self, /, *, key: str = ...) -> Callable[[C], C]: ...
     def event(self, cls: Any = None, /, *, key: str = "") -> Any:
-        """Registers an Event."""
+        """Registers an Event.
+
+            @bank.event
+            class AccountOpened(Event): owner = field(str)
+
+        Raises DefinitionError."""
         return self._register(cls, Event, self.events, key=key)
 
     @overload
@@ -76,7 +92,12 @@ class Domain(Definitions):
     @overload
     def response(self, /, *, key: str = ...) -> Callable[[C], C]: ...
     def response(self, cls: Any = None, /, *, key: str = "") -> Any:
-        """Registers a Response with fields of its own; ``context.respond(…)`` needs none."""
+        """Registers a Response with fields of its own; ``context.respond(…)`` needs none.
+
+            @bank.response
+            class Statement(Response): balance = field(Decimal)
+
+        Raises DefinitionError."""
         return self._register(cls, Response, self.responses, key=key)
 
     def _register(self, cls: Any, base: type[Any], known: dict[str, Definition], *, key: str, **extra: Any) -> Any:
@@ -104,22 +125,44 @@ class Domain(Definitions):
     # -------------------------------------------------------------------------------------------- handlers
 
     def command_handler(self, *commands: type[Command]) -> Callable[[F], F]:
-        """Registers the handler of one or several commands: ``async def open_account(command, context)``."""
+        """Registers the handler of one or several commands; it yields Events and Responses.
+
+            @bank.command_handler(OpenAccount)
+            async def open_account(command, context):
+                yield AccountOpened(owner=command.owner).on(context.target)
+
+        Raises DefinitionError for a class that is no command of this domain, or that has another handler already; so
+        do ``event_handler`` and ``response_handler``, with their own."""
         return self._handles(commands, Command, self.commands, self.command_handlers)
 
     def event_handler(self, *events: type[Event]) -> Callable[[F], F]:
-        """Registers the handler of one or several events; it yields Mutations."""
+        """Registers the handler of one or several events; it yields Mutations.
+
+            @bank.event_handler(AccountOpened)
+            async def account_opened(event, context): yield Insert(event.target, owner=event.owner)
+
+        Raises DefinitionError."""
         return self._handles(events, Event, self.events, self.event_handlers)
 
     def response_handler(self, *responses: type[Response]) -> Callable[[F], F]:
-        """Registers what turns a response into JSON, a table, a file …: it returns the output."""
+        """Registers what turns a response into JSON, a table, a file …: it returns the output.
+
+            @bank.response_handler(Statement)
+            async def statement(response, context): return {"balance": str(response.balance)}
+
+        Raises DefinitionError."""
         return self._handles(responses, Response, self.responses, self.response_handlers)
 
     def policy(self, *events: type[Event]) -> Callable[[F], F]:
         """Registers a reaction to events, of this or another domain: it yields the Commands to issue.
 
         It runs after the event's mutations, in the same unit; several policies, of different names, may react to one
-        event."""
+        event.
+
+            @shop.policy(AccountOpened)
+            async def greet(event, context): yield SendGift(to=event.owner)
+
+        Raises DefinitionError for what is no Event class."""
         self._all_of(events, Event)
 
         def register(function: F) -> F:
