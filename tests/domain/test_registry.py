@@ -261,6 +261,8 @@ def test_a_command_is_found_at_its_address(bank, cell):
     Deposit = cell["Deposit"]
     assert registry.command_at("bank:deposit/account/5", {"amount": "3"}) == (Deposit(amount=3), "account/5")
     assert registry.command_at("deposit", {"amount": 3}) == (Deposit(amount=3), None)
+    assert registry.command_named("bank:deposit") == registry.command_named("deposit") == (
+        bank, bank.commands["deposit"])
     assert words(UnknownName, registry.command_at, "deposti", {}) == (
         'there is no command "deposti" in bank; did you mean "deposit"? There is: deposit')
     assert words(UnknownName, registry.command_at, "bnk:deposit", {}) == (

@@ -252,13 +252,8 @@ def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:
     """The present class of a command, given as a class or by its address, and its address; raises UnknownName."""
     registry.refresh()
     if isinstance(command, str):
-        domain, _, key = command.partition(":")
-        if domain not in registry.domains:
-            raise UnknownName("domain", domain, registry.domains)
-        commands = registry.domains[domain].commands
-        if key not in commands:
-            raise UnknownName("command", key, commands, where=domain)
-        return commands[key].cls, command
+        domain, definition = registry.command_named(command)
+        return definition.cls, f"{domain.key}:{definition.key}"
     known = registry.known(command)
     return known.cls, f"{known.domain}:{known.key}"
 
