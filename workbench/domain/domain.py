@@ -113,7 +113,7 @@ class Domain(Definitions):
                 f'the {kind} "{key}" of {self.key} is already {source_of(earlier.cls)}, and {source_of(cls)} is '
                 f'another class; give one of them a key of its own (@{self.key}.{kind}(key="…")), '
                 f"or {self.key}.forget({earlier.cls.__name__}) first")
-        for classes in self._classes():
+        for classes in self.classes().values():
             for other in [other for other, it in classes.items() if place_of(it.cls) == place_of(cls)]:
                 if classes is not known or other != key:
                     del classes[other]      # the cell ran again, with another key or as another kind
@@ -222,18 +222,17 @@ class Domain(Definitions):
 
         Raises UnknownName when it is not registered here."""
         place, found = place_of(definition), False
-        for classes in self._classes():
+        for classes in self.classes().values():
             for key in [key for key, known in classes.items() if place_of(known.cls) == place]:
                 del classes[key]
                 found = True
-        for handlers in self._handlers():
+        for handlers in self.handlers().values():
             for key in [key for key, known in handlers.items() if known.place == place]:
                 del handlers[key]
                 found = True
         found = self.policies.pop(place, None) is not None or found
         if not found:
-            known = [d.cls.__name__ for table in (self.resources, self.commands, self.events, self.responses)
-                     for d in table.values()]
+            known = [it.cls.__name__ for classes in self.classes().values() for it in classes.values()]
             raise UnknownName("definition", getattr(definition, "__name__", repr(definition)), known, where=self.key)
         self.version += 1
 
@@ -245,20 +244,13 @@ class Domain(Definitions):
 
     def faults(self) -> list[str]:
         """All that is missing within this domain, a sentence each; empty when it is whole."""
-        missing = [
-            f'the command "{key}" ({known.cls.__name__}) has no handler; write one with '
-            f"@{self.key}.command_handler({known.cls.__name__})"
-            for key, known in self.commands.items() if key not in self.command_handlers]
-        missing += [
-            f'the event "{key}" ({known.cls.__name__}) has no handler; write one with '
-            f"@{self.key}.event_handler({known.cls.__name__})"
-            for key, known in self.events.items() if key not in self.event_handlers]
-        for handlers, classes, kind in ((self.command_handlers, self.commands, "command"),
-                                        (self.event_handlers, self.events, "event"),
-                                        (self.response_handlers, self.responses, "response")):
+        missing = [f'the {kind} "{key}" ({known.cls.__name__}) has no handler; write one with '
+                   f"@{self.key}.{kind}_handler({known.cls.__name__})"
+                   for kind in ("command", "event") for key, known in self.unhandled(kind).items()]
+        for kind, handlers in self.handlers().items():
             missing += [f'the handler {handler.name} is for the {kind} "{key}", which is no longer registered; '
                         f"{self.key}.forget({handler.name})"
-                        for key, handler in handlers.items() if key not in classes]
+                        for key, handler in handlers.items() if key not in self.classes()[kind]]
         return missing
 
 

@@ -50,7 +50,7 @@ class Registry:
         twice = []
         for domain in self.domains.values():
             domain.remember()
-            for table in (domain.resources, domain.commands, domain.events, domain.responses):
+            for table in domain.classes().values():
                 for definition in table.values():
                     known, place = Known.of(domain.key, definition), place_of(definition.cls)
                     if place in self._by_place:
