@@ -36,7 +36,7 @@ else:
 _RESERVED = frozenset({
     "self", "ignore_extra", "_factory_fields",      # keywords of PClass's own methods
     "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change", "_compare",   # what is known of every class
-    "_homes",
+    "_public", "_homes",
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
 Rule = Callable[[Any], Any]
 
@@ -99,6 +99,7 @@ class DatadefMeta(_PClassMeta):
         if len(bases) > 1:      # pyrsistent has those of the last base
             cls._pclass_fields |= {key: it.pclass_field() for key, it in fields.items() if key not in declared}
         cls._fields = MappingProxyType(fields)
+        cls._public = MappingProxyType({key: it for key, it in fields.items() if not key.startswith("_")})
         cls._layout = tuple((key, fields[key], slot_of(cls, key)) for key in fields)
         cls._rules = tuple(rules.items())
         cls._blank = blank_of(cls)
@@ -133,6 +134,7 @@ class Datadef(PClass, metaclass=DatadefMeta):
     # holds the class, so an entry would never go; and it is to be told apart when its own Domain is long replaced.
     _homes: ClassVar[dict[str, Any]]
     _fields: ClassVar[Mapping[str, Field]]
+    _public: ClassVar[Mapping[str, Field]]      # those without an underscore, which are no stamps and no target
     _layout: ClassVar[tuple[tuple[str, Field, MemberDescriptorType], ...]]
     _rules: ClassVar[tuple[tuple[str, Rule], ...]]
     _blank: ClassVar[Any]
@@ -224,12 +226,11 @@ def _problems(name: str, value: Any, refusal: Exception) -> list[Problem]:
 
 def unknown(cls: type[Datadef], given: Mapping[str, Any]) -> list[Problem]:
     """A Problem for each name that is no field of a Datadef class, with the nearest one that is."""
-    names = [name for name in cls._fields if not name.startswith("_")]
     faults = []
     for name, value in given.items():
         if name not in cls._fields:
-            faults.append(Problem(name, value, f"there is no such field; {meant(name, names)}"
-                                               f"There is: {', '.join(names) or 'none'}"))
+            faults.append(Problem(name, value, f"there is no such field; {meant(name, list(cls._public))}"
+                                               f"There is: {', '.join(cls._public) or 'none'}"))
     return faults
 
 
@@ -253,7 +254,7 @@ def broken_rules(record: Any) -> list[Problem]:
 
 def values_of(record: Any) -> dict[str, Any]:
     """The public fields of a record and their values, in the order of definition."""
-    return {name: getattr(record, name) for name in type(record)._fields if not name.startswith("_")}
+    return {name: getattr(record, name) for name in type(record)._public}
 
 
 _NESTED = (FrozenList, FrozenDict, Datadef)

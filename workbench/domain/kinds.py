@@ -178,8 +178,7 @@ class RecordKind(Kind):
 
 def dumped(record: Any) -> dict[str, Any]:
     """The public fields of a Datadef as JSON values, by field name in the order of definition."""
-    return {name: field.kind.dump(getattr(record, name))
-            for name, field in record._fields.items() if not name.startswith("_")}
+    return {name: field.kind.dump(getattr(record, name)) for name, field in record._public.items()}
 
 
 def _same_place(one: type[Any], other: type[Any]) -> bool:

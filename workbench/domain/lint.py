@@ -145,8 +145,8 @@ def _resources(domain: Domain, all_named: Mentions) -> list[Finding]:
 
 
 def _unguarded(known: Definition) -> bool:
-    fields = [field for name, field in known.cls._fields.items() if not name.startswith("_")]
-    guarded = any(field.check is not None or field.choices is not None for field in fields)
+    fields = known.cls._public
+    guarded = any(field.check is not None or field.choices is not None for field in fields.values())
     return bool(fields) and not guarded and not known.cls._rules and not known.cls._pclass_invariants
 
 
