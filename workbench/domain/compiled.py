@@ -28,8 +28,8 @@ def builder(cls: Any) -> Any:
             if declared.factory is not None or declared.kind.annotation is object:      # it might take what is absent
                 accept.insert(0, f"if f{place} is absent: raise LookupError")
         else:
-            source.names[f"initial{place}"] = declared.first if callable(declared.initial) else declared.initial
-            accept = [f"if f{place} is absent: v = initial{place}{'()' if callable(declared.initial) else ''}",
+            source.names[f"initial{place}"] = declared.first if declared.generates else declared.initial
+            accept = [f"if f{place} is absent: v = initial{place}{'()' if declared.generates else ''}",
                       "else:", *within(1, accept)]
         lines += [*accept, source.put(place, "v")]
     lines += source.finish("return record")

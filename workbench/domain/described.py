@@ -30,7 +30,7 @@ def _words(field: Any) -> str:
     if field.required:
         words.append("required")
     else:
-        words.append(f"initially {shown(field.kind.dump(field.initial))}" if not field._made else "made anew for each")
+        words.append("made anew for each" if field.generates else f"initially {shown(field.kind.dump(field.initial))}")
     if field.choices is not None:
         words.append(f"one of {', '.join(str(field.kind.dump(choice)) for choice in field.choices)}")
     if field.limits is not None:

@@ -75,7 +75,7 @@ class FunctionText:
         self.names[f"convert{place}"] = declared.kind.convert
         optional = isinstance(declared.kind, OptionalKind)
         lines = [] if amiss == "False" else [f"if {amiss.format(v=v)}: {v} = convert{place}({v})"]
-        if (declared.kind.inner if optional else declared.kind).annotation is dict:     # as its ``convert`` begins
+        if declared.kind.bare.annotation is dict:     # as its ``convert`` begins
             flat = self._flat.format(v=v)
             lines = [f"if type({v}) is dict and {flat}: {v} = FrozenDict({v})", "else:", *within(1, lines)]
         if declared.choices is not None:

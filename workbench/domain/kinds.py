@@ -60,6 +60,11 @@ class Kind:
         self.convert = convert
         self.python = python or (annotation,)
 
+    @property
+    def bare(self) -> Kind:
+        """The kind of everything but None: of an OptionalKind its ``inner`` one, else this one."""
+        return self
+
     def __repr__(self) -> str:
         return f"<kind: {self.name}>"
 
@@ -76,6 +81,10 @@ class OptionalKind(Kind):
             lambda value: None if value is None else convert(value),
             dump=lambda value: None if value is None else dump(value), python=(*inner.python, type(None)))
         self.inner = inner
+
+    @property
+    def bare(self) -> Kind:
+        return self.inner
 
 
 class ListKind(Kind):

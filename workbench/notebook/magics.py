@@ -15,7 +15,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from workbench.domain.kinds import ListKind, OptionalKind, RecordKind
+from workbench.domain.kinds import ListKind, RecordKind
 from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
 from workbench.notebook.completion import Completion
 from workbench.notebook.display import register
@@ -152,7 +152,7 @@ def _with_json(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str,
     for name, text in fields.items():
         if name in command.cls._fields and isinstance(text, str) and text.lstrip().startswith(("[", "{")):
             kind = command.cls._fields[name].kind
-            inner = kind.inner if isinstance(kind, OptionalKind) else kind
+            inner = kind.bare
             if isinstance(inner, ListKind | RecordKind) or inner.annotation is dict:
                 try:
                     read[name] = json.loads(text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from workbench.domain.kinds import EnumKind, OptionalKind
+from workbench.domain.kinds import EnumKind
 from workbench.domain.registry import Registry
 from workbench.notebook.forms.finder import label_of, present
 from workbench.notebook.workbench import Workbench
@@ -84,7 +84,7 @@ def values(wb: Workbench, address: str, name: str, typed: str) -> list[Offer]:
         on = None if command.on is None else ":".join(wb.session.registry.kindred(command.on))
         return [one for one in targets(wb, typed, home.key) if on is None or _is_of(wb, one.text, on, home.key)]
     field = fields[name]
-    kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
+    kind = field.kind.bare
     if field.choices is not None:
         return [Offer(str(kind.dump(choice)), "choice") for choice in field.choices if choice is not None]
     if isinstance(kind, EnumKind):

@@ -15,7 +15,6 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted
 from workbench.errors import Invalid, UnknownName
@@ -119,7 +118,7 @@ def label_of(resource: type[Resource]) -> str | None:
     if declared is not None and declared not in fields:
         raise UnknownName("field", declared, fields, where=f"{resource.__name__}._label")
     texts = [name for name, field in fields.items() if field.references is None and
-             (field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind).annotation is str]
+             field.kind.bare.annotation is str]
     return declared or next(iter(texts), None)
 
 

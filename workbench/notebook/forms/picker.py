@@ -212,7 +212,7 @@ class Reference(Picker):
         super().__init__([kindred], desk, name_of(field), hint_of(field), f"a part of its {label or 'identifier'}")
         self.input.tooltip = field.doc or f"the {kindred[1]}"
         self.widget.add_class(f"wb-field-{field.name}")
-        if field.initial is not MISSING and field.initial is not None and not field._made:
+        if field.has_initial:
             self.set(field.initial)
 
     @property
