@@ -22,7 +22,7 @@ _ORDERED = (int, float, Decimal, date, time, datetime)
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 
 
-def asked(rule: Any, what: str) -> None:
+def check_is_function(rule: Any, what: str) -> None:
     """Raises DefinitionError for what gives no answer when it is called: a coroutine or a generator is never false."""
     for one in (rule, getattr(type(rule), "__call__", None)):  # noqa: B004  # what is called is meant
         if inspect.iscoroutinefunction(one) or inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
@@ -114,7 +114,7 @@ class Field:
     ) -> None:
         self.name = ""      # set by the class that holds it
         if check is not None:
-            asked(check, "a check")
+            check_is_function(check, "a check")
         kind = kind if references is None else reference(kind, references)
         self.limits = _limits(kind, least, most)
         check = check if self.limits is None else self.limits.before(check)
