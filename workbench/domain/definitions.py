@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 from workbench.domain.entity import Event
-from workbench.domain.handler import Handler, place_of
+from workbench.domain.handler import Handler
+from workbench.domain.place import place_of
 from workbench.domain.resource import Resource
 
 K = TypeVar("K")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from workbench.domain.definitions import Definition, Definitions
 from workbench.domain.entity import Command, Entity, Event, Response
-from workbench.domain.handler import Handler, place_of, source_of
+from workbench.domain.handler import Handler
+from workbench.domain.place import place_of, source_of
 from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, UnknownName
 
 if TYPE_CHECKING:
-    from workbench.domain.lint import Findings
+    from workbench.domain.findings import Findings
 
 C = TypeVar("C", bound=type[Any])
 F = TypeVar("F", bound=Callable[..., Any])
@@ -238,7 +239,7 @@ class Domain(Definitions):
 
     def check(self) -> Findings:
         """What looks wrong or forgotten here, each with its reason to care; a look at the code, nothing is refused."""
-        from workbench.domain.lint import check  # asked for seldom, and not at the import of all
+        from workbench.domain.findings import check  # asked for seldom, and not at the import of all
 
         return check(self)
 

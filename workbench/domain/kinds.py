@@ -38,6 +38,7 @@ from workbench.domain.convert import (
 )
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.json_values import to_json_dict, to_json_list
+from workbench.domain.place import place_of
 from workbench.errors import DefinitionError, Invalid, Problem
 
 
@@ -144,7 +145,7 @@ class EnumKind(Kind):
             if isinstance(value, Enum):
                 # A cell that ran twice made a second class of the same name: its members are meant. A Flag made of
                 # several members is none of them.
-                if (type(value) is enum or _same_place(type(value), enum)) and value.name in enum.__members__:
+                if (type(value) is enum or place_of(type(value)) == place_of(enum)) and value.name in enum.__members__:
                     return enum[value.name]
             elif isinstance(value, str) and value in members:
                 return members[value]
@@ -177,7 +178,7 @@ class RecordKind(Kind):
                               f"give a {record.__name__}")
             if isinstance(value, Mapping):
                 return record(**_keyed(value))
-            if hasattr(type(value), "_fields") and _same_place(type(value), record):
+            if hasattr(type(value), "_fields") and place_of(type(value)) == place_of(record):
                 # Made by an earlier run of the cell that defines it.
                 return record(**{field: getattr(value, field) for field in value._fields})
             raise Refused(f"{shown(value)} is not {name}")
@@ -188,10 +189,6 @@ class RecordKind(Kind):
 def dumped(record: Any) -> dict[str, Any]:
     """The public fields of a Datadef as JSON values, by field name in the order of definition."""
     return {name: field.kind.dump(getattr(record, name)) for name, field in record._public.items()}
-
-
-def _same_place(one: type[Any], other: type[Any]) -> bool:
-    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
 def _keyed(value: Mapping[Any, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.convert import Refused, shown
-from workbench.domain.handler import place_of
 from workbench.domain.kinds import Kind, OptionalKind
+from workbench.domain.place import place_of
 from workbench.errors import DefinitionError
 
 _IDENTIFIERS = (UUID, str, int)

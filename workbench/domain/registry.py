@@ -15,8 +15,9 @@ from workbench.domain.convert import shown
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event, Response
-from workbench.domain.handler import Handler, place_of
+from workbench.domain.handler import Handler
 from workbench.domain.kinds import dumped
+from workbench.domain.place import place_of
 from workbench.domain.registration import Kindred as Kindred
 from workbench.domain.registration import Known as Known
 from workbench.domain.registration import Route

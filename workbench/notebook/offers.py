@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from workbench.domain.kinds import EnumKind
 from workbench.domain.registry import Registry
-from workbench.notebook.forms.finder import label_of, present
+from workbench.domain.resource import label_of
+from workbench.notebook.forms.finder import present
 from workbench.notebook.workbench import Workbench
 
 IDENTIFIERS = 50        # at most, of one resource

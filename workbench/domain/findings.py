@@ -11,8 +11,8 @@ from inspect import get_annotations
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from workbench.domain.handler import place_of
-from workbench.domain.wiring import Mentions, mentions
+from workbench.domain.mentions import Mentions, mentions
+from workbench.domain.place import place_of
 
 if TYPE_CHECKING:
     from workbench.domain.definitions import Definition
