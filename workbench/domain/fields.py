@@ -55,15 +55,15 @@ class Limits:
         """A check that asks these limits first."""
         least, most, outside = self.least, self.most, (False, f"only {self.words} will do")
 
-        def within(value: Any) -> Any:
+        def limited(value: Any) -> Any:
             try:
                 inside = (least is None or value >= least) and (most is None or value <= most)
             except ArithmeticError:     # a Decimal that is no number
                 inside = False
             return outside if not inside else True if check is None else check(value)
 
-        within.__name__ = getattr(check, "__name__", "<lambda>")
-        return within
+        limited.__name__ = getattr(check, "__name__", "<lambda>")
+        return limited
 
 
 def _limits(kind: Kind, least: Any, most: Any) -> Limits | None:
