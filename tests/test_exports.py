@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,21 @@ def test_the_star_brings_all_of_them() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_is_documented(name: str) -> None:
-    """Each has a docstring of its own, and so has every public method of a class of ours."""
+    """Each has a docstring of its own; so has each public method and property of a class, those of our bases too."""
     thing = getattr(workbench, name)
     doc = thing.__doc__ or ""
     assert len(doc) > 20
     assert not doc.startswith(f"{name}(")       # what NamedTuple writes by itself
     if inspect.isclass(thing):
-        lacking = [key for key, value in vars(thing).items()
-                   if not key.startswith("_") and inspect.isfunction(value) and not value.__doc__]
+        lacking = [f"{base.__name__}.{key}" for base in thing.__mro__ if base.__module__.startswith("workbench")
+                   for key, value in vars(base).items() if not key.startswith("_") and _is_code(value)
+                   and not value.__doc__]
         assert lacking == []
+
+
+def _is_code(value: object) -> bool:
+    """Whether a name of a class stands for a method or a property of any kind."""
+    return inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod | cached_property)
 
 
 def test_the_tree_of_errors() -> None:

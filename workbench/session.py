@@ -95,7 +95,9 @@ class Session(TimeTravel):
 
     async def fetch(self, what: Any, identifier: Any = None, /, *, progress: Progress | None = None) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier; a list for
-        several identifiers. ``progress(done, total)`` is called as many come. Raises NotFound."""
+        several identifiers. ``progress(done, total)`` is called as many come.
+
+        Raises NotFound, UnknownName, Invalid, and TablesDiffer and ConnectionLost where it must read the database."""
         manager = await self._renew()
         if identifier is None:
             return (await manager.fetch(what))[0]
@@ -107,11 +109,16 @@ class Session(TimeTravel):
             return await manager.fetch(*targets_of(kindred, identifiers), progress=progress)
 
     async def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
-        """The items of a resource whose fields equal these values, what is pending included; by ``_created``."""
+        """The items of a resource whose fields equal these values, what is pending included; by ``_created``.
+
+        Raises UnknownName, Invalid for a name that is no field or a value that does not fit it, TablesDiffer,
+        ConnectionLost."""
         return await (await self._renew()).find(resource, **equals)
 
     async def refresh(self, resource: Any) -> int:
-        """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
+        """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved.
+
+        Raises UnknownName, TablesDiffer, ConnectionLost."""
         return await (await self._renew()).refresh(resource)
 
     # -------------------------------------------------------------------------------------------- plan and commit
@@ -126,13 +133,17 @@ class Session(TimeTravel):
     ) -> Checked:
         """Tries a plan, or what is pending, in a transaction that is rolled back; finds everything in its way.
 
-        Takes about ``timeout`` seconds at most. Nothing pending is touched."""
+        Takes about ``timeout`` seconds at most. Nothing pending is touched.
+
+        Raises TablesDiffer, ConnectionLost, and Invalid for a ``timeout`` that is no number."""
         manager = await self._renew()
         return await check(self.engine, self.reader, manager.plan() if plan is None else plan,
                            verify_reads=verify_reads, timeout=timeout)
 
     async def explain(self, plan: Plan | None = None) -> list[Explained]:
-        """Postgres' estimates for each statement of a plan, or of what is pending; nothing is run."""
+        """Postgres' estimates for each statement of a plan, or of what is pending; nothing is run.
+
+        Raises ConnectionLost, DatabaseError."""
         manager = await self._renew()
         return await explain(self.engine, manager.plan() if plan is None else plan)
 
@@ -249,14 +260,17 @@ class Session(TimeTravel):
     # -------------------------------------------------------------------------------------------- rivals
 
     async def drift(self) -> list[Drift]:
-        """What changed in the database since each item was cached, before a commit is tried; nothing is taken over."""
+        """What changed in the database since each item was cached, before a commit is tried; nothing is taken over.
+
+        Raises ConnectionLost, DatabaseError."""
         manager = await self._renew()
         return await drifted(self.engine, self.reader, manager.known())
 
     async def rebase(self) -> Rebased:
         """Fetches all that moved, and issues the pending commands again on it; nothing is written.
 
-        Returns the plan now and before, and the commands that were refused this time; the rest is pending."""
+        Returns the plan now and before, and the commands that were refused this time; the rest is pending. Raises
+        LoopError within a handler, ConnectionLost, DatabaseError."""
         manager = await self._renew()
         async with manager.hold("rebase"):
             for drift in await drifted(self.engine, self.reader, manager.known()):

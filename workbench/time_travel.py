@@ -29,20 +29,25 @@ class TimeTravel(Opening):
         return self.manager.state.steps()
 
     def undo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` pending steps back; raises NothingTo."""
+        """Takes the last ``n`` pending steps back; returns them, the last first.
+
+        Raises NothingTo where so many are not pending, Invalid for what is no number, and LoopError while a command or
+        a commit is at work."""
         return self.manager.undo(n)
 
     def redo(self, n: int = 1) -> list[Step]:
-        """Takes the next ``n`` undone steps up again; raises NothingTo."""
+        """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
         return self.manager.redo(n)
 
     def goto(self, step: Step | int) -> Step | None:
         """Undoes or redoes until a step of the present line (or the one of that number) is the last one; 0 is before
-        all that is pending. Raises NothingTo for a step that is committed or not on this line."""
+        all that is pending. Raises NothingTo for a step that is committed or not on this line, and LoopError."""
         return self.manager.travel("goto").goto(step)
 
     def checkpoint(self, name: str) -> Branch:
-        """Remembers under a name where we are, to ``restore`` it; a name that is taken moves here."""
+        """Remembers under a name where we are, to ``restore`` it; a name that is taken moves here.
+
+        Raises Invalid for a name that is no text, and LoopError while a command or a commit is at work."""
         return self.manager.travel("set a checkpoint").checkpoint(name)
 
     def restore(self, name: str) -> Branch:

@@ -185,9 +185,9 @@ class Recipe(NamedTuple):
         """The class of the last level. Raises DefinitionError."""
         with pytest.MonkeyPatch.context() as patch:
             if slow:
-                patch.setattr(datadef, "builder", lambda cls: lambda cls, /, **given: (
+                patch.setattr(datadef, "builder_of", lambda cls: lambda cls, /, **given: (
                     cls._told(given) if "_factory_fields" in given else cls._checked(given)))
-                patch.setattr(datadef, "changer", lambda cls: None)
+                patch.setattr(datadef, "changer_of", lambda cls: None)
             cls: Any = Datadef
             for level in self.levels:
                 mine: list[Any] = []

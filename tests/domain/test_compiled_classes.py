@@ -19,7 +19,7 @@ from pyrsistent import PClass
 from tests.domain import recipes
 from tests.domain.recipes import CHECKS, ODD, RECIPES, Level, Recipe, inputs, outcome, pair_of, records, seen
 from tests.strategies import ANNOTATIONS
-from workbench.domain.compiled import loader
+from workbench.domain.compiled import loader_of
 from workbench.domain.convert import Refused, to_decimal, to_int, to_text
 from workbench.domain.datadef import Datadef, field, restored
 from workbench.domain.json_values import to_json_dict
@@ -118,7 +118,7 @@ def test_rows_of_any_class_are_loaded_as_its_records_are_built(data: st.DataObje
             if given().keys() == cls._fields.keys() and all(map(storable, given().values()))]
     left, loaded = iter([tuple(map(given().get, names)) for given in rows]), []
     built = [outcome(lambda given=given: restored(cls, given())) for given in rows]
-    loader(cls, names)(left, loaded)
+    loader_of(cls, names)(left, loaded)
     assert [seen(record) for record in loaded] == [one for one, _ in built[:len(loaded)]]
     assert all(type(record) is cls for record in loaded)
     assert len(list(left)) == max(len(rows) - len(loaded) - 1, 0)
@@ -136,7 +136,7 @@ def test_every_odd_value_meets_every_type_and_check(annotation: Any) -> None:
             wanted, loaded = outcome(partial(slow, name=odd)), []
             assert outcome(partial(fast, name=odd)) == wanted
             if storable(odd):
-                loader(fast, ["name"])(iter([(odd,)]), loaded)
+                loader_of(fast, ["name"])(iter([(odd,)]), loaded)
                 assert [(seen(record), []) for record in loaded] == [wanted] * (len(wanted) == 2)
 
 

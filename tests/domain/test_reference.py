@@ -66,6 +66,17 @@ def test_a_reference_by_its_key() -> None:
             Lend(book=ONE, shelf=target)
 
 
+def test_a_resource_of_two_domains(library: Domain) -> None:
+    """A class that a second Domain registers is still of the first: a Target in either will do."""
+    second = Domain("archive")
+    second.resource(key="volume")(Book)
+    for target in (Target("library", "book", ONE), Target("archive", "volume", ONE)):
+        assert Lend(book=target).book == ONE
+    with pytest.raises(Invalid, match="is of library:volume, and this field references archive:volume"):
+        Lend(book=Target("library", "volume", ONE))
+    second.forget(Book)
+
+
 @pytest.mark.parametrize("given", [Lend, int, 3])
 def test_what_is_no_resource_cannot_be_referenced(given: Any) -> None:
     """A class that is no Resource is refused where it is written."""

@@ -129,9 +129,11 @@ def test_a_domain_touches_its_own_and_what_it_was_given(bank, cell):
     kindred = ("bank", "account")
     registry = Registry([bank, Domain("shop"), Domain("one", uses=[cell["Account"]]), Domain("all", uses=[bank])])
     for domain in ("bank", "one", "all"):
-        registry.grant(domain, kindred)
+        assert kindred in registry.granted(domain)
+        registry.check_granted(domain, kindred)
+    assert registry.granted("shop") == frozenset()
     with pytest.raises(NotGranted) as caught:
-        registry.grant("shop", kindred)
+        registry.check_granted("shop", kindred)
     assert str(caught.value) == (
         'the domain "shop" may not touch bank:account: it is not its own. To grant it: Domain("shop", uses=[Account])')
     assert (caught.value.domain, caught.value.resource) == ("shop", "bank:account")
@@ -142,14 +144,14 @@ def test_a_grant_outlives_a_second_run_of_its_cell(bank, cell):
     registry = Registry([bank, Domain("shop", uses=[cell["Account"]])])
     run(BANK, bank=bank)
     assert registry.refresh()
-    registry.grant("shop", ("bank", "account"))
+    assert ("bank", "account") in registry.granted("shop")
 
 
 def test_a_grant_of_a_domain_is_of_all_that_is_open_of_it(bank, cell):
     """Where the cell of a domain ran again, and not yet those of all its resources, these are granted as before."""
     shop = Domain("shop", uses=[Domain("bank")])
     registry = Registry([bank, shop])
-    registry.grant("shop", ("bank", "account"))
+    assert ("bank", "account") in registry.granted("shop")
 
 
 # ------------------------------------------------------------------------------------------------ a cell run twice
@@ -259,6 +261,8 @@ def test_a_command_is_found_at_its_address(bank, cell):
     Deposit = cell["Deposit"]
     assert registry.command_at("bank:deposit/account/5", {"amount": "3"}) == (Deposit(amount=3), "account/5")
     assert registry.command_at("deposit", {"amount": 3}) == (Deposit(amount=3), None)
+    assert registry.command_named("bank:deposit") == registry.command_named("deposit") == (
+        bank, bank.commands["deposit"])
     assert words(UnknownName, registry.command_at, "deposti", {}) == (
         'there is no command "deposti" in bank; did you mean "deposit"? There is: deposit')
     assert words(UnknownName, registry.command_at, "bnk:deposit", {}) == (

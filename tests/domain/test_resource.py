@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import items, resource_classes
-from workbench.domain.compiled import loader
+from workbench.domain.compiled import loader_of
 from workbench.domain.datadef import field, restored, values_of
 from workbench.domain.resource import Resource, Target, identify, is_deleted, refit
 from workbench.errors import DefinitionError, Invalid
@@ -140,7 +140,7 @@ def test_a_factory_has_seen_what_an_item_holds():
     assert item.cents == 100
     assert refit(item, priced()).cents == 100
     loaded = []
-    loader(priced(), list(item._fields))(iter([tuple(getattr(item, name) for name in item._fields)]), loaded)
+    loader_of(priced(), list(item._fields))(iter([tuple(getattr(item, name) for name in item._fields)]), loaded)
     assert [it.cents for it in loaded] == [100]
     assert restored(priced(), {"_id": item._id, "cents": "100", "name": "x"}).cents == 100
     with pytest.raises(Invalid, match=r"2 problems\n  cents: .*\('100'\) failed its check.*\n  name: 5 is not text"):

@@ -12,11 +12,12 @@ import pytest
 from tests.editing import Account as Child
 from tests.editing import Note
 from workbench import Command, Domain, Event, Insert, Resource, Session, Target, Workbench, field
+from workbench.domain.resource import label_of
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, bank
 from workbench.examples.flights import Flight, RegisterAirline, RegisterAirport, ScheduleFlight, flights
 from workbench.notebook.forms import picker
-from workbench.notebook.forms.finder import OFFERED, Finder, Found, label_of
+from workbench.notebook.forms.finder import OFFERED, Finder, Found
 from workbench.notebook.forms.picker import Reference
 
 ACCOUNT = ("bank", "account")

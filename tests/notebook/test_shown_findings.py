@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.notebook.test_display import EVIL, Tags, words
 from workbench import Command, Domain, Event, Resource, field
-from workbench.domain.lint import Finding, Findings
+from workbench.domain.findings import Finding, Findings
 from workbench.notebook.display import register
 from workbench.notebook.html.findings import findings_html
 

@@ -1,10 +1,10 @@
 """Compiled: how the records of a Datadef class are built, changed, compared and loaded when nothing is wrong with them.
 
-``builder``, ``changer``, ``putter``, ``comparer`` and ``loader`` each write one function for the fields of a class:
-straight-line code, a few lines a field (function_text.py), in which a value that already is of its type is put into its
-slot without a call. When anything is amiss they do not say what: the slow way, the class's ``_checked``, goes on where
-they stopped, and finds every problem. So each conversion, factory and initial value is called once, whichever way a
-record takes: what was given may be an iterator, which can be read but once.
+``builder_of`` and the four others like it each write one function for the fields of a class: straight-line code, a few
+lines a field (function_text.py), in which a value that already is of its type is put into its slot without a call. When
+anything is amiss they do not say what: the slow way, the class's ``_checked``, goes on where they stopped, and finds
+every problem. So each conversion, factory and initial value is called once, whichever way a record takes: what was
+given may be an iterator, which can be read but once.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from pyrsistent import PClass
 
-from workbench.domain.function_text import ABSENT, FunctionText, is_plain, unpacked, within
+from workbench.domain.function_text import ABSENT, FunctionText, indented, is_replaceable, unpacked
 
 # ------------------------------------------------------------------------------------------------ building
 
-def builder(cls: Any) -> Any:
+def builder_of(cls: Any) -> Any:
     """A ``__new__`` of a class: its record, from values by name; it raises Invalid when these make none."""
     source = FunctionText(cls, elsewhere=_built_elsewhere, resumed=_resumed)
     lines = ["record = new(first)"]
@@ -28,14 +28,15 @@ def builder(cls: Any) -> Any:
             if declared.factory is not None or declared.kind.annotation is object:      # it might take what is absent
                 accept.insert(0, f"if f{place} is absent: raise LookupError")
         else:
-            source.names[f"initial{place}"] = declared.first if callable(declared.initial) else declared.initial
-            accept = [f"if f{place} is absent: v = initial{place}{'()' if callable(declared.initial) else ''}",
-                      "else:", *within(1, accept)]
+            source.names[f"initial{place}"] = declared.first if declared.generates else declared.initial
+            accept = [f"if f{place} is absent: v = initial{place}{'()' if declared.generates else ''}",
+                      "else:", *indented(1, accept)]
         lines += [*accept, source.put(place, "v")]
     lines += source.finish("return record")
     given = unpacked(f"f{place}" for place in range(len(cls._layout)))
     begin = [f"if more or cls is not of: return elsewhere(of, cls, {given}, more)"]
-    return source.method("__new__", "cls", "*", begin, lines, f"return resumed(of, {given}, record, trouble)")
+    return source.method("__new__", first="cls", star="*", begin=begin, lines=lines,
+                         end=f"return resumed(of, {given}, record, trouble)")
 
 
 def _named(cls: Any, values: Sequence[Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,21 +81,22 @@ def _held(cls: Any, record: Any) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------------ changing
 
-def changer(cls: Any) -> Any:
+def changer_of(cls: Any) -> Any:
     """A ``set`` of a class: a record with some values changed; it raises Invalid when they do not make one.
 
     None where the class makes records in a way of its own, which pyrsistent's ``set`` takes."""
-    if not is_plain(cls.__new__) or cls.__init__ is not object.__init__:
+    if not is_replaceable(cls.__new__) or cls.__init__ is not object.__init__:
         return None
     source = FunctionText(cls, elsewhere=_changed_elsewhere, resumed=_resumed_change)
     lines = ["record = new(first)"]
     for place in range(len(cls._layout)):
         lines += [f"if f{place} is absent: v = {source.slot(place, 'self')}",
-                  "else:", *within(1, [f"v = f{place}", *source.accept(place, "v")]), source.put(place, "v")]
+                  "else:", *indented(1, [f"v = f{place}", *source.accept(place, "v")]), source.put(place, "v")]
     lines += source.finish("return record")
     given = unpacked(f"f{place}" for place in range(len(cls._layout)))
     begin = [f"if pair or more or type(self) is not of: return elsewhere(of, self, pair, {given}, more)"]
-    return source.method("set", "self", "*pair", begin, lines, f"return resumed(self, {given}, record, trouble)")
+    return source.method("set", first="self", star="*pair", begin=begin, lines=lines,
+                         end=f"return resumed(self, {given}, record, trouble)")
 
 
 def _changed_elsewhere(of: Any, record: Any, pair: Any, values: Sequence[Any], more: Mapping[str, Any]) -> Any:
@@ -114,24 +116,25 @@ def _resumed_change(record: Any, values: Sequence[Any], begun: Any, trouble: Exc
     return cls._checked(given, kept | ready, {at: trouble} if at in given else {})
 
 
-def putter(cls: Any, name: str) -> Any:
-    """A function of a record and a value: the record with that value in one field, of which nothing is asked.
+def putter_of(cls: Any, name: str) -> Any:
+    """Compiles f(record, value): a copy with one field replaced, unchecked.
 
     None where a rule over the whole record is to see it, or the class makes records in a way of its own."""
     declared = cls._fields[name]
     plainly = declared.kind.annotation is object and declared.check is declared.factory is declared.choices is None
-    if not plainly or not is_plain(cls.set) or cls._change is None or cls._rules or cls._pclass_invariants:
+    if not plainly or not is_replaceable(cls.set) or cls._change is None or cls._rules or cls._pclass_invariants:
         return None
     source = FunctionText(cls, name=name)
     lines = [source.put(place, "target" if field == name else source.slot(place, "self"))
              for place, field in enumerate(cls._fields)]
     return source.function(["def made(self, target):", "    if type(self) is not of: return self.set(**{name: target})",
-                            *within(1, ["record = new(first)", *lines, *source.finish("return record")])])
+                            *indented(1, ["record = new(first)", *lines, *source.finish("return record")])])
 
 
-def comparer(cls: Any) -> Callable[[Sequence[Any], Sequence[Any]], tuple[bool, ...]]:
-    """A function of records of a class and of as many others, which tells of each field whether any of them has another
-    object there than its counterpart. It is written when it is first asked for, and kept by the class."""
+def comparer_of(cls: Any) -> Callable[[Sequence[Any], Sequence[Any]], tuple[bool, ...]]:
+    """Compiles f(olds, news): per field, whether any pair holds different objects.
+
+    It is written when it is first asked for, and kept by the class."""
     made: Any = vars(cls).get("_compiled_comparer")
     if made is None:
         source, places = FunctionText(cls), range(len(cls._layout))
@@ -139,14 +142,14 @@ def comparer(cls: Any) -> Callable[[Sequence[Any], Sequence[Any]], tuple[bool, .
                   for place in places]
         cls._compiled_comparer = made = source.function([
             "def made(olds, news):", *(f"    differ{place} = False" for place in places),
-            "    for old, new in zip(olds, news, strict=True):", *within(2, differ),
+            "    for old, new in zip(olds, news, strict=True):", *indented(2, differ),
             f"    return {unpacked(f'differ{place}' for place in places)}"])
     return made     # type: ignore[no-any-return]  # of these two parameters
 
 
 # ------------------------------------------------------------------------------------------------ loading
 
-def loader(cls: Any, names: Sequence[str]) -> Callable[[Iterator[Sequence[Any]], list[Any]], Any]:
+def loader_of(cls: Any, names: Sequence[str]) -> Callable[[Iterator[Sequence[Any]], list[Any]], Any]:
     """A function of stored rows, their values in the order of ``names``, and of a list, to which it adds their records.
 
     It stops at the first row that makes no record the fast way: the caller sees which it is by the length of the list,
@@ -161,7 +164,7 @@ def loader(cls: Any, names: Sequence[str]) -> Callable[[Iterator[Sequence[Any]],
     return source.function([    # type: ignore[no-any-return]  # of these two parameters
         "def made(rows, records):", "    keep = records.append", "    try:",
         f"        for {unpacked(f'v{place}' for place in order)} in rows:",
-        *within(3, [*lines, *source.finish("keep(record)", "else: return")]),
+        *indented(3, [*lines, *source.finish("keep(record)", "else: return")]),
         "    except Exception: return"])
 
 

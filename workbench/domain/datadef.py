@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pyrsistent import PClass
 
-from workbench.domain.compiled import builder, changer
+from workbench.domain.compiled import builder_of, changer_of
 from workbench.domain.convert import Refused
 from workbench.domain.described import help_of
 from workbench.domain.fields import MISSING as MISSING
 from workbench.domain.fields import Field as Field
-from workbench.domain.fields import asked, verdict
+from workbench.domain.fields import check_is_function, verdict
 from workbench.domain.fields import field as field
 from workbench.domain.frozen import FrozenDict, FrozenList
-from workbench.domain.function_text import is_plain, plain
+from workbench.domain.function_text import is_replaceable, replaceable
 from workbench.domain.kinds import within
 from workbench.domain.layout import Lean, blank_of, is_blank, slot_of
 from workbench.errors import DefinitionError, Invalid, Problem, meant
@@ -36,6 +36,7 @@ else:
 _RESERVED = frozenset({
     "self", "ignore_extra", "_factory_fields",      # keywords of PClass's own methods
     "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change",       # what is known of every class
+    "_public", "_homes",
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
 Rule = Callable[[Any], Any]
 
@@ -49,7 +50,7 @@ def invariant(rule: Rule) -> Rule:
         def arrives_after_departing(self): "a flight arrives after it departed"; return self.arr >= self.dep
 
     Raises DefinitionError for what is no plain function, such as one that is async."""
-    asked(rule, "an invariant")
+    check_is_function(rule, "an invariant")
     rule.__dict__["_invariant"] = True
     return rule
 
@@ -63,18 +64,7 @@ class DatadefMeta(_PClassMeta):
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         # A Field that stands under two names is two fields.
         declared = {key: copy(value) for key, value in namespace.items() if isinstance(value, Field)}
-        reserved = _RESERVED.union(
-            key for base in bases for key in dir(base)
-            if isinstance(getattr(base, key), property) or callable(getattr(base, key)))
-        clashes = [f'"{key}" is a name that every {bases[0].__name__} has for itself; call the field otherwise'
-                   for key in declared if key in reserved or key.startswith("__")]
-        inherited = {key for base in bases for key in getattr(base, "_fields", ())}
-        clashes += [f'"{key}" is a field of {bases[0].__name__}; only another field(…) can take its place'
-                    for key in namespace if key in inherited and key not in declared]
-        clashes += [f'"{key}" is a field of {mixin.__name__}, which is no Datadef: no record would have it; declare it '
-                    f"in {name}" for base in bases for mixin in base.__mro__ if not isinstance(mixin, DatadefMeta)
-                    for key, value in vars(mixin).items() if isinstance(value, Field)]
-        if clashes:
+        if clashes := _clashes(name, bases, namespace, declared):
             raise DefinitionError(f"{name} cannot be defined", clashes)
         for key, declaration in declared.items():
             declaration.name = key
@@ -88,7 +78,7 @@ class DatadefMeta(_PClassMeta):
                 f"{name} cannot be defined: more than one of {', '.join(base.__name__ for base in bases)} has fields "
                 "or slots of its own, and a record has room for those of one; derive one of them from the other, or "
                 f"declare the fields in {name}") from None
-        cls._own = declared
+        cls._own, cls._homes = declared, {}
         fields: dict[str, Field] = {}
         rules: dict[str, Rule] = {}
         for base in reversed(cls.__mro__):
@@ -98,25 +88,42 @@ class DatadefMeta(_PClassMeta):
         if len(bases) > 1:      # pyrsistent has those of the last base
             cls._pclass_fields |= {key: it.pclass_field() for key, it in fields.items() if key not in declared}
         cls._fields = MappingProxyType(fields)
+        cls._public = MappingProxyType({key: it for key, it in fields.items() if not key.startswith("_")})
         cls._layout = tuple((key, fields[key], slot_of(cls, key)) for key in fields)
         cls._rules = tuple(rules.items())
         cls._blank = blank_of(cls)
-        cls._made = staticmethod(builder(cls))
-        cls._change = changer(cls)
-        if is_plain(cls.__new__):
+        cls._made = staticmethod(builder_of(cls))
+        cls._change = changer_of(cls)
+        if is_replaceable(cls.__new__):
             cls.__new__ = cls.__dict__["_made"]
-        if is_plain(cls.set) and cls._change is not None:
+        if is_replaceable(cls.set) and cls._change is not None:
             cls.set = cls._change
         return cls
 
     def __subclasses__(cls) -> list[Any]:
-        """The classes derived from this one, as ever; what their records are made of is none."""
+        """The subclasses, without the hidden twins that records are built from (layout.py)."""
         derived: list[Any] = super().__subclasses__()
         return [one for one in derived if not is_blank(one)]
 
     def getdoc(cls) -> str:
         """What IPython tells for ``Deposit?``: the fields, with type, whether required, and doc."""
         return help_of(cls)
+
+
+def _clashes(name: str, bases: tuple[type, ...], namespace: dict[str, Any], declared: dict[str, Field]) -> list[str]:
+    """Why a class cannot be defined with these fields, a sentence each: of names that are taken, or would be lost."""
+    reserved = _RESERVED.union(
+        key for base in bases for key in dir(base)
+        if isinstance(getattr(base, key), property) or callable(getattr(base, key)))
+    clashes = [f'"{key}" is a name that every {bases[0].__name__} has for itself; call the field otherwise'
+               for key in declared if key in reserved or key.startswith("__")]
+    inherited = {key for base in bases for key in getattr(base, "_fields", ())}
+    clashes += [f'"{key}" is a field of {bases[0].__name__}; only another field(…) can take its place'
+                for key in namespace if key in inherited and key not in declared]
+    clashes += [f'"{key}" is a field of {mixin.__name__}, which is no Datadef: no record would have it; declare it '
+                f"in {name}" for base in bases for mixin in base.__mro__ if not isinstance(mixin, DatadefMeta)
+                for key, value in vars(mixin).items() if isinstance(value, Field)]
+    return clashes
 
 
 class Datadef(PClass, metaclass=DatadefMeta):
@@ -128,7 +135,11 @@ class Datadef(PClass, metaclass=DatadefMeta):
     ``Address(city="Rome")`` converts and checks; raises Invalid with every problem at once."""
 
     _own: ClassVar[Mapping[str, Field]]         # those that the class itself declares
+    # The Domains that have registered this very class, by key. On the class, and in no weak table beside it: the Domain
+    # holds the class, so an entry would never go; and it is to be told apart when its own Domain is long replaced.
+    _homes: ClassVar[dict[str, Any]]
     _fields: ClassVar[Mapping[str, Field]]
+    _public: ClassVar[Mapping[str, Field]]      # those without an underscore, which are no stamps and no target
     _layout: ClassVar[tuple[tuple[str, Field, MemberDescriptorType], ...]]
     _rules: ClassVar[tuple[tuple[str, Rule], ...]]
     _blank: ClassVar[Any]
@@ -137,12 +148,12 @@ class Datadef(PClass, metaclass=DatadefMeta):
     _pclass_frozen: ClassVar[Any]
     _pclass_invariants: ClassVar[tuple[Callable[[Any], tuple[bool, Any]], ...]]
 
-    @plain
+    @replaceable
     def __new__(cls, /, **given: Any) -> Self:
         made: Self = cls._made(cls, **given)
         return made
 
-    @plain
+    @replaceable
     def set(self, *pair: Any, **given: Any) -> Self:
         """This record with other values for some fields, as PClass has it; raises Invalid."""
         return super().set(*pair, **given) if self._change is None else self._change(*pair, **given)
@@ -220,12 +231,11 @@ def _problems(name: str, value: Any, refusal: Exception) -> list[Problem]:
 
 def unknown(cls: type[Datadef], given: Mapping[str, Any]) -> list[Problem]:
     """A Problem for each name that is no field of a Datadef class, with the nearest one that is."""
-    names = [name for name in cls._fields if not name.startswith("_")]
     faults = []
     for name, value in given.items():
         if name not in cls._fields:
-            faults.append(Problem(name, value, f"there is no such field; {meant(name, names)}"
-                                               f"There is: {', '.join(names) or 'none'}"))
+            faults.append(Problem(name, value, f"there is no such field; {meant(name, list(cls._public))}"
+                                               f"There is: {', '.join(cls._public) or 'none'}"))
     return faults
 
 
@@ -249,7 +259,7 @@ def broken_rules(record: Any) -> list[Problem]:
 
 def values_of(record: Any) -> dict[str, Any]:
     """The public fields of a record and their values, in the order of definition."""
-    return {name: getattr(record, name) for name in type(record)._fields if not name.startswith("_")}
+    return {name: getattr(record, name) for name in type(record)._public}
 
 
 _NESTED = (FrozenList, FrozenDict, Datadef)

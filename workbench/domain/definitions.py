@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 from workbench.domain.entity import Event
-from workbench.domain.handler import Handler, place_of
+from workbench.domain.handler import Handler
+from workbench.domain.place import place_of
 from workbench.domain.resource import Resource
 
 K = TypeVar("K")
@@ -51,20 +52,31 @@ class Definitions:
         self._before: list[Any] = []     # the tables as they were when the last of ``remade`` came
         self._taken = 0     # the version of it that has come over them
 
-    def _classes(self) -> tuple[dict[str, Definition], ...]:
-        return self.resources, self.commands, self.events, self.responses
+    def classes(self) -> dict[str, dict[str, Definition]]:
+        """The four tables of classes, by kind: "resource", "command", "event" and "response"."""
+        return {"resource": self.resources, "command": self.commands, "event": self.events, "response": self.responses}
 
-    def _handlers(self) -> tuple[dict[str, Handler], ...]:
-        return self.command_handlers, self.event_handlers, self.response_handlers
+    def handlers(self) -> dict[str, dict[str, Handler]]:
+        """The three tables of handlers, by the kind of what they handle; policies are in none of them."""
+        return {"command": self.command_handlers, "event": self.event_handlers, "response": self.response_handlers}
+
+    def functions(self) -> list[Callable[..., Any]]:
+        """The functions of all handlers and policies; one that handles several stands there as often."""
+        handlers = [handler for table in self.handlers().values() for handler in table.values()]
+        return [handler.function for handler in (*handlers, *(policy for _, policy in self.policies.values()))]
+
+    def unhandled(self, kind: str) -> dict[str, Definition]:
+        """The classes of a kind, by key, that have no handler."""
+        handled = self.handlers()[kind]
+        return {key: definition for key, definition in self.classes()[kind].items() if key not in handled}
 
     # -------------------------------------------------------------------------------------------- made again
 
     def remember(self) -> None:
         """Looks up the names that the modules of the definitions and handlers have for it."""
         present = self.remade[-1] if self.remade else self
-        own = [definition.cls for table in self._classes() for definition in table.values()]
-        own += [handler.function for table in self._handlers() for handler in table.values()]
-        own += [handler.function for _, handler in self.policies.values()]
+        own = [definition.cls for table in self.classes().values() for definition in table.values()]
+        own += self.functions()
         modules = [sys.modules.get(name) for name in dict.fromkeys(getattr(one, "__module__", "") for one in own)]
         self._names = [(vars(module), name) for module in modules if isinstance(module, ModuleType)
                        for name, value in list(vars(module).items())    # a cell may run meanwhile
@@ -85,7 +97,7 @@ class Definitions:
     def _succeed(self) -> None:
         for one in [space.get(name) for space, name in self._names]:
             if isinstance(one, type(self)) and one.key == self.key and one.version:
-                tables: list[Any] = [*self._classes(), *self._handlers(), self.policies]
+                tables: list[Any] = [*self.classes().values(), *self.handlers().values(), self.policies]
                 self._before = [table.copy() for table in tables]
                 self.remade, self._taken = (*self.remade, one), 0
                 return
@@ -93,14 +105,14 @@ class Definitions:
     def _take(self, later: Definitions) -> None:
         self._taken = later.version     # first: what is registered meanwhile is taken the next time
         before = self._before
-        again = {place_of(definition.cls) for table in later._classes() for definition in table.values()}
+        again = {place_of(definition.cls) for table in later.classes().values() for definition in table.values()}
         self.resources, self.commands, self.events, self.responses = (
             _over(old, new, lambda definition: place_of(definition.cls) in again)
-            for old, new in zip(before[:4], later._classes(), strict=True))
-        anew = {handler.place for table in later._handlers() for handler in table.values()}
+            for old, new in zip(before[:4], later.classes().values(), strict=True))
+        anew = {handler.place for table in later.handlers().values() for handler in table.values()}
         self.command_handlers, self.event_handlers, self.response_handlers = (
             _over(old, new, lambda handler: handler.place in anew)
-            for old, new in zip(before[4:7], later._handlers(), strict=True))
+            for old, new in zip(before[4:7], later.handlers().values(), strict=True))
         # By the event: a policy that goes by another name now is not to react beside the one it was.
         answered = {place_of(event) for events, _ in later.policies.values() for event in events}
         self.policies = _over(before[7], later.policies,

@@ -13,7 +13,7 @@ from workbench.domain.convert import shown
 
 def help_of(cls: Any) -> str:
     """A datadef as text: its name and docstring, then its fields, one a line: type, whether required, doc, choices."""
-    fields = {name: field for name, field in cls._fields.items() if not name.startswith("_")}
+    fields = cls._public
     width = max(map(len, fields), default=0)
     lines = [f"    {name:{width}}  {_words(field)}" for name, field in fields.items()]
     rules = [f"    it holds that {(rule.__doc__ or name.replace('_', ' ')).strip().rstrip('.')}"
@@ -30,7 +30,7 @@ def _words(field: Any) -> str:
     if field.required:
         words.append("required")
     else:
-        words.append(f"initially {shown(field.kind.dump(field.initial))}" if not field._made else "made anew for each")
+        words.append("made anew for each" if field.generates else f"initially {shown(field.kind.dump(field.initial))}")
     if field.choices is not None:
         words.append(f"one of {', '.join(str(field.kind.dump(choice)) for choice in field.choices)}")
     if field.limits is not None:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from workbench.domain.definitions import Definition, Definitions
 from workbench.domain.entity import Command, Entity, Event, Response
-from workbench.domain.handler import Handler, place_of, source_of
+from workbench.domain.handler import Handler
+from workbench.domain.place import place_of, source_of
 from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, UnknownName
 
 if TYPE_CHECKING:
-    from workbench.domain.lint import Findings
+    from workbench.domain.findings import Findings
 
 C = TypeVar("C", bound=type[Any])
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +51,13 @@ class Domain(Definitions):
         """Registers a Resource; its key is the class's name in kebab-case unless given.
 
         ``model`` is the gino model it stands on; without one, a model and a table named ``<domain>_<key>`` (or
-        ``table``) are derived from the fields."""
+        ``table``) are derived from the fields.
+
+            @bank.resource
+            class Account(Resource): owner = field(str)
+
+        Raises DefinitionError for what is no Resource class, for a key that cannot stand in an address, and where
+        another class has the key already; so do ``command``, ``event`` and ``response``."""
         return self._register(cls, Resource, self.resources, key=key, model=model, table=table)
 
     @overload
@@ -58,7 +65,12 @@ class Domain(Definitions):
     @overload
     def command(self, /, *, key: str = ..., on: type[Resource] | None = ...) -> Callable[[C], C]: ...
     def command(self, cls: Any = None, /, *, key: str = "", on: type[Resource] | None = None) -> Any:
-        """Registers a Command; ``on=Account`` says what it is issued on: a missing identifier then means a new item."""
+        """Registers a Command; ``on=Account`` says what it is issued on: a missing identifier then means a new item.
+
+            @bank.command(on=Account)
+            class OpenAccount(Command): owner = field(str)
+
+        Raises DefinitionError, also where ``on`` is no Resource class."""
         if on is not None and not (isinstance(on, type) and issubclass(on, Resource)):
             raise DefinitionError(f"on= takes a Resource class, as in @{self.key}.command(on=Account), not {on!r}")
         return self._register(cls, Command, self.commands, key=key, on=on)
@@ -68,7 +80,12 @@ class Domain(Definitions):
     @overload
     def event(self, /, *, key: str = ...) -> Callable[[C], C]: ...
     def event(self, cls: Any = None, /, *, key: str = "") -> Any:
-        """Registers an Event."""
+        """Registers an Event.
+
+            @bank.event
+            class AccountOpened(Event): owner = field(str)
+
+        Raises DefinitionError."""
         return self._register(cls, Event, self.events, key=key)
 
     @overload
@@ -76,7 +93,12 @@ class Domain(Definitions):
     @overload
     def response(self, /, *, key: str = ...) -> Callable[[C], C]: ...
     def response(self, cls: Any = None, /, *, key: str = "") -> Any:
-        """Registers a Response with fields of its own; ``context.respond(…)`` needs none."""
+        """Registers a Response with fields of its own; ``context.respond(…)`` needs none.
+
+            @bank.response
+            class Statement(Response): balance = field(Decimal)
+
+        Raises DefinitionError."""
         return self._register(cls, Response, self.responses, key=key)
 
     def _register(self, cls: Any, base: type[Any], known: dict[str, Definition], *, key: str, **extra: Any) -> Any:
@@ -92,34 +114,56 @@ class Domain(Definitions):
                 f'the {kind} "{key}" of {self.key} is already {source_of(earlier.cls)}, and {source_of(cls)} is '
                 f'another class; give one of them a key of its own (@{self.key}.{kind}(key="…")), '
                 f"or {self.key}.forget({earlier.cls.__name__}) first")
-        for classes in self._classes():
+        for classes in self.classes().values():
             for other in [other for other, it in classes.items() if place_of(it.cls) == place_of(cls)]:
                 if classes is not known or other != key:
                     del classes[other]      # the cell ran again, with another key or as another kind
         known[key] = Definition(key, cls, **extra)
-        known[key].cls._registered_in = self      # tells which of two Domains of one key it is of
+        known[key].cls._homes[self.key] = self
         self.version += 1
         return cls
 
     # -------------------------------------------------------------------------------------------- handlers
 
     def command_handler(self, *commands: type[Command]) -> Callable[[F], F]:
-        """Registers the handler of one or several commands: ``async def open_account(command, context)``."""
+        """Registers the handler of one or several commands; it yields Events and Responses.
+
+            @bank.command_handler(OpenAccount)
+            async def open_account(command, context):
+                yield AccountOpened(owner=command.owner).on(context.target)
+
+        Raises DefinitionError for a class that is no command of this domain, or that has another handler already; so
+        do ``event_handler`` and ``response_handler``, with their own."""
         return self._handles(commands, Command, self.commands, self.command_handlers)
 
     def event_handler(self, *events: type[Event]) -> Callable[[F], F]:
-        """Registers the handler of one or several events; it yields Mutations."""
+        """Registers the handler of one or several events; it yields Mutations.
+
+            @bank.event_handler(AccountOpened)
+            async def account_opened(event, context): yield Insert(event.target, owner=event.owner)
+
+        Raises DefinitionError."""
         return self._handles(events, Event, self.events, self.event_handlers)
 
     def response_handler(self, *responses: type[Response]) -> Callable[[F], F]:
-        """Registers what turns a response into JSON, a table, a file …: it returns the output."""
+        """Registers what turns a response into JSON, a table, a file …: it returns the output.
+
+            @bank.response_handler(Statement)
+            async def statement(response, context): return {"balance": str(response.balance)}
+
+        Raises DefinitionError."""
         return self._handles(responses, Response, self.responses, self.response_handlers)
 
     def policy(self, *events: type[Event]) -> Callable[[F], F]:
         """Registers a reaction to events, of this or another domain: it yields the Commands to issue.
 
         It runs after the event's mutations, in the same unit; several policies, of different names, may react to one
-        event."""
+        event.
+
+            @shop.policy(AccountOpened)
+            async def greet(event, context): yield SendGift(to=event.owner)
+
+        Raises DefinitionError for what is no Event class."""
         self._all_of(events, Event)
 
         def register(function: F) -> F:
@@ -179,43 +223,35 @@ class Domain(Definitions):
 
         Raises UnknownName when it is not registered here."""
         place, found = place_of(definition), False
-        for classes in self._classes():
+        for classes in self.classes().values():
             for key in [key for key, known in classes.items() if place_of(known.cls) == place]:
                 del classes[key]
                 found = True
-        for handlers in self._handlers():
+        for handlers in self.handlers().values():
             for key in [key for key, known in handlers.items() if known.place == place]:
                 del handlers[key]
                 found = True
         found = self.policies.pop(place, None) is not None or found
         if not found:
-            known = [d.cls.__name__ for table in (self.resources, self.commands, self.events, self.responses)
-                     for d in table.values()]
+            known = [it.cls.__name__ for classes in self.classes().values() for it in classes.values()]
             raise UnknownName("definition", getattr(definition, "__name__", repr(definition)), known, where=self.key)
         self.version += 1
 
     def check(self) -> Findings:
         """What looks wrong or forgotten here, each with its reason to care; a look at the code, nothing is refused."""
-        from workbench.domain.lint import check  # asked for seldom, and not at the import of all
+        from workbench.domain.findings import check  # asked for seldom, and not at the import of all
 
         return check(self)
 
     def faults(self) -> list[str]:
         """All that is missing within this domain, a sentence each; empty when it is whole."""
-        missing = [
-            f'the command "{key}" ({known.cls.__name__}) has no handler; write one with '
-            f"@{self.key}.command_handler({known.cls.__name__})"
-            for key, known in self.commands.items() if key not in self.command_handlers]
-        missing += [
-            f'the event "{key}" ({known.cls.__name__}) has no handler; write one with '
-            f"@{self.key}.event_handler({known.cls.__name__})"
-            for key, known in self.events.items() if key not in self.event_handlers]
-        for handlers, classes, kind in ((self.command_handlers, self.commands, "command"),
-                                        (self.event_handlers, self.events, "event"),
-                                        (self.response_handlers, self.responses, "response")):
+        missing = [f'the {kind} "{key}" ({known.cls.__name__}) has no handler; write one with '
+                   f"@{self.key}.{kind}_handler({known.cls.__name__})"
+                   for kind in ("command", "event") for key, known in self.unhandled(kind).items()]
+        for kind, handlers in self.handlers().items():
             missing += [f'the handler {handler.name} is for the {kind} "{key}", which is no longer registered; '
                         f"{self.key}.forget({handler.name})"
-                        for key, handler in handlers.items() if key not in classes]
+                        for key, handler in handlers.items() if key not in self.classes()[kind]]
         return missing
 
 

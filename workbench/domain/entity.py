@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
-from workbench.domain.compiled import putter
+from workbench.domain.compiled import putter_of
 from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
-from workbench.domain.function_text import is_plain, plain
+from workbench.domain.function_text import is_replaceable, replaceable
 from workbench.domain.resource import Resource, Target
 
 
@@ -20,13 +20,13 @@ class EntityMeta(DatadefMeta):
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         cls: Any = super().__new__(mcs, name, bases, namespace)
-        written = [on for base in cls.__mro__ if (on := vars(base).get("on")) is not None and not is_plain(on)]
+        written = [on for base in cls.__mro__ if (on := vars(base).get("on")) is not None and not is_replaceable(on)]
         if written:
             cls.on = written[0]     # not hidden by what was compiled for a base before it
-        elif (put := putter(cls, "_target")) is not None:
+        elif (put := putter_of(cls, "_target")) is not None:
             put.__name__, put.__qualname__, put.__module__ = "on", f"{cls.__qualname__}.on", cls.__module__
             put.__doc__ = cls.on.__doc__
-            cls.on = plain(put)
+            cls.on = replaceable(put)
         return cls
 
 
@@ -35,7 +35,7 @@ class Entity(Datadef, metaclass=EntityMeta):
 
     _target: Any = field(object, initial=None, hidden=True)
 
-    @plain
+    @replaceable
     def on(self, target: Target | Resource) -> Self:
         """The same message on one item, given as a Target or as the item itself."""
         on: Self = self.set(_target=target)

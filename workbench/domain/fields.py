@@ -22,7 +22,7 @@ _ORDERED = (int, float, Decimal, date, time, datetime)
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 
 
-def asked(rule: Any, what: str) -> None:
+def check_is_function(rule: Any, what: str) -> None:
     """Raises DefinitionError for what gives no answer when it is called: a coroutine or a generator is never false."""
     for one in (rule, getattr(type(rule), "__call__", None)):  # noqa: B004  # what is called is meant
         if inspect.iscoroutinefunction(one) or inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
@@ -55,22 +55,22 @@ class Limits:
         """A check that asks these limits first."""
         least, most, outside = self.least, self.most, (False, f"only {self.words} will do")
 
-        def within(value: Any) -> Any:
+        def limited(value: Any) -> Any:
             try:
                 inside = (least is None or value >= least) and (most is None or value <= most)
             except ArithmeticError:     # a Decimal that is no number
                 inside = False
             return outside if not inside else True if check is None else check(value)
 
-        within.__name__ = getattr(check, "__name__", "<lambda>")
-        return within
+        limited.__name__ = getattr(check, "__name__", "<lambda>")
+        return limited
 
 
 def _limits(kind: Kind, least: Any, most: Any) -> Limits | None:
     """The limits as the kind has its values; raises DefinitionError."""
     if least is None and most is None:
         return None
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    inner = kind.bare
     if inner.annotation not in _ORDERED:
         raise DefinitionError(f"least and most are for numbers, days and times, not for {kind.name}; use check=")
     try:
@@ -87,15 +87,17 @@ def _limits(kind: Kind, least: Any, most: Any) -> Limits | None:
 
 
 class Field:
-    """What ``field`` declares: the kind of the values and what else is asked of them."""
+    """What ``field`` declares: the kind of the values and what else is asked of them.
+
+    It ``generates`` its initial value where that is a function, which is called for each record."""
 
     __slots__ = (
-        "_made",
         "accept",
         "check",
         "choices",
         "doc",
         "factory",
+        "generates",
         "hidden",
         "initial",
         "kind",
@@ -106,20 +108,20 @@ class Field:
     )
 
     def __init__(
-        self, kind: Kind, *, initial: Any, check: Callable[[Any], Any] | None, factory: Callable[[Any], Any] | None,
-        choices: Iterable[Any] | None, doc: str, hidden: bool, references: Any, unique: bool, least: Any = None,
-        most: Any = None,
+        self, kind: Kind, *, initial: Any = MISSING, check: Callable[[Any], Any] | None = None,
+        factory: Callable[[Any], Any] | None = None, choices: Iterable[Any] | None = None, doc: str = "",
+        hidden: bool = False, references: Any = None, unique: bool = False, least: Any = None, most: Any = None,
     ) -> None:
         self.name = ""      # set by the class that holds it
         if check is not None:
-            asked(check, "a check")
+            check_is_function(check, "a check")
         kind = kind if references is None else reference(kind, references)
         self.limits = _limits(kind, least, most)
         check = check if self.limits is None else self.limits.before(check)
         self.kind, self.check, self.factory, self.doc, self.hidden = kind, check, factory, doc, hidden
         self.references, self.unique = references, unique
         self.initial: Any = None if initial is MISSING and isinstance(kind, OptionalKind) else initial
-        self._made = callable(self.initial) and self.initial is not MISSING
+        self.generates = callable(self.initial) and self.initial is not MISSING
         if choices is not None and not isinstance(choices, Iterable):
             raise DefinitionError(f"choices are several values, such as [1, 2], not {shown(choices)}")
         try:
@@ -128,7 +130,7 @@ class Field:
             raise DefinitionError(f"a choice does not fit the field's own type: {refusal}") from refusal
         plain = check is None and factory is None and self.choices is None
         self.accept: Callable[[Any], Any] = kind.convert if plain else self._accept
-        if self.initial is not MISSING and not self._made:
+        if self.initial is not MISSING and not self.generates:
             try:
                 self.initial = self.accept(self.initial)
             except (Refused, Invalid) as refusal:
@@ -138,6 +140,11 @@ class Field:
     def required(self) -> bool:
         """Whether a value must be given: there is no initial one and None is not admitted."""
         return self.initial is MISSING
+
+    @property
+    def has_initial(self) -> bool:
+        """Whether there is a value to begin with, the same for each record, that is not None."""
+        return self.initial is not MISSING and self.initial is not None and not self.generates
 
     def _accept(self, value: Any) -> Any:
         if self.factory is not None:
@@ -186,7 +193,7 @@ class Field:
 
     def first(self) -> Any:
         """The initial value, checked like any other."""
-        return self.accept(self.initial()) if self._made else self.initial
+        return self.accept(self.initial()) if self.generates else self.initial
 
     def pclass_field(self) -> Any:
         """This field as pyrsistent declares one, for all that PClass offers beside building."""

@@ -44,14 +44,15 @@ _KNOWN = {"UUID": UUID, "Decimal": Decimal, "datetime": datetime, "date": date, 
           "new": object.__new__}
 
 
-def plain(method: T) -> T:
-    """Marks a method of Datadef that compiled ones may stand for, as long as no class has one of its own."""
-    method.__dict__["_plain"] = True
+def replaceable(method: T) -> T:
+    """Marks a default method that a compiled one may replace; a subclass's own is kept."""
+    method.__dict__["_replaceable"] = True
     return method
 
 
-def is_plain(method: Any) -> bool:
-    return getattr(method, "_plain", False)
+def is_replaceable(method: Any) -> bool:
+    """Whether a method is a default one, or was compiled in its place."""
+    return getattr(method, "_replaceable", False)
 
 
 class FunctionText:
@@ -75,9 +76,9 @@ class FunctionText:
         self.names[f"convert{place}"] = declared.kind.convert
         optional = isinstance(declared.kind, OptionalKind)
         lines = [] if amiss == "False" else [f"if {amiss.format(v=v)}: {v} = convert{place}({v})"]
-        if (declared.kind.inner if optional else declared.kind).annotation is dict:     # as its ``convert`` begins
+        if declared.kind.bare.annotation is dict:     # as its ``convert`` begins
             flat = self._flat.format(v=v)
-            lines = [f"if type({v}) is dict and {flat}: {v} = FrozenDict({v})", "else:", *within(1, lines)]
+            lines = [f"if type({v}) is dict and {flat}: {v} = FrozenDict({v})", "else:", *indented(1, lines)]
         if declared.choices is not None:
             self.names[f"choices{place}"] = declared.choices
             lines.append(f"if {f'{v} is not None and ' if optional else ''}{v} not in choices{place}: "
@@ -131,19 +132,23 @@ class FunctionText:
             co_names=tuple(self._attributes.get(name, name) for name in made.__code__.co_names))
         return made
 
-    def method(self, name: str, of: str, star: str, begin: Sequence[str], lines: Sequence[str], end: str) -> Any:
-        """A method of this name and the values by theirs, which does the lines; ``end`` is done where they raise.
+    def method(
+        self, name: str, *, first: str, star: str, begin: Sequence[str], lines: Sequence[str], end: str,
+    ) -> Any:
+        """A method of this name: it begins with ``begin``, then does the lines, and ``end`` where they raise.
 
-        In the lines the values are ``f0``, ``f1`` …; it is called with the names of the fields."""
+        ``first`` names its first parameter; ``star`` stands before the values, which are given by name: "*", or "*pair"
+        to take others by their place. In the lines the values are ``f0``, ``f1`` …; it is called with the names of the
+        fields."""
         values = [f"f{place}" for place in range(len(self.layout))]
-        parameters = [of, "/", *([star] if values or star != "*" else ()), *(f"{value}=absent" for value in values)]
+        parameters = [first, "/", *([star] if values or star != "*" else ()), *(f"{value}=absent" for value in values)]
         made = self.function([
             f"def made({', '.join(parameters)}, **more):",
-            *within(1, [*begin, "trouble = None", "try:", *within(1, lines)]),
+            *indented(1, [*begin, "trouble = None", "try:", *indented(1, lines)]),
             # Out of the handler: the error of the slow way does not come from this one, nor is to keep it alive.
-            *within(1, ["except Exception as error: trouble = error", f"try: {end}", "finally: trouble = None"])])
+            *indented(1, ["except Exception as error: trouble = error", f"try: {end}", "finally: trouble = None"])])
         names = dict(zip(values, self._cls._fields, strict=True))
-        for own in (of, "pair", "more"):
+        for own in (first, "pair", "more"):
             names[own] = own
             while names[own] in self._cls._fields:      # a field may have any name
                 names[own] += "_"
@@ -151,7 +156,7 @@ class FunctionText:
         made.__kwdefaults__ = dict.fromkeys(self._cls._fields, ABSENT)
         made.__name__, made.__qualname__ = name, f"{self._cls.__qualname__}.{name}"
         made.__module__, made.__doc__ = self._cls.__module__, getattr(self._cls, name).__doc__
-        return plain(made)
+        return replaceable(made)
 
 
 def _plainly(answer: Any) -> bool:
@@ -164,7 +169,8 @@ def _plainly(answer: Any) -> bool:
         return False
 
 
-def within(depth: int, lines: Sequence[str]) -> list[str]:
+def indented(depth: int, lines: Sequence[str]) -> list[str]:
+    """The lines so many levels deeper."""
     return [" " * 4 * depth + line for line in lines]
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Any
 
+from workbench.domain.place import place_of
 from workbench.errors import HandlerFault
 
 
@@ -60,20 +61,3 @@ class Handler:
     def fault(self, value: Any, allowed: str) -> HandlerFault:
         """The error for a result that this kind of handler may not give."""
         return HandlerFault(f"the handler {self.name} of {self.domain}", value, allowed)
-
-
-def place_of(definition: Any) -> tuple[str, str]:
-    """Module and qualified name: a cell that runs twice makes the same place again.
-
-    Lambdas of one module share a name; they are told apart by their line."""
-    name = getattr(definition, "__qualname__", repr(definition))
-    if name.endswith("<lambda>"):
-        name = f"{name}:{definition.__code__.co_firstlineno}"
-    return getattr(definition, "__module__", ""), name
-
-
-def source_of(definition: Any) -> str:
-    """Where a function or class was written, for a message: its place, and file and line where they are known."""
-    code = getattr(definition, "__code__", None)
-    where = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
-    return f"{'.'.join(place_of(definition))}{where}"

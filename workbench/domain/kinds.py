@@ -38,6 +38,7 @@ from workbench.domain.convert import (
 )
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.json_values import to_json_dict, to_json_list
+from workbench.domain.place import place_of
 from workbench.errors import DefinitionError, Invalid, Problem
 
 
@@ -60,6 +61,11 @@ class Kind:
         self.convert = convert
         self.python = python or (annotation,)
 
+    @property
+    def bare(self) -> Kind:
+        """The kind of everything but None: of an OptionalKind its ``inner`` one, else this one."""
+        return self
+
     def __repr__(self) -> str:
         return f"<kind: {self.name}>"
 
@@ -76,6 +82,10 @@ class OptionalKind(Kind):
             lambda value: None if value is None else convert(value),
             dump=lambda value: None if value is None else dump(value), python=(*inner.python, type(None)))
         self.inner = inner
+
+    @property
+    def bare(self) -> Kind:
+        return self.inner
 
 
 class ListKind(Kind):
@@ -135,7 +145,7 @@ class EnumKind(Kind):
             if isinstance(value, Enum):
                 # A cell that ran twice made a second class of the same name: its members are meant. A Flag made of
                 # several members is none of them.
-                if (type(value) is enum or _same_place(type(value), enum)) and value.name in enum.__members__:
+                if (type(value) is enum or place_of(type(value)) == place_of(enum)) and value.name in enum.__members__:
                     return enum[value.name]
             elif isinstance(value, str) and value in members:
                 return members[value]
@@ -168,7 +178,7 @@ class RecordKind(Kind):
                               f"give a {record.__name__}")
             if isinstance(value, Mapping):
                 return record(**_keyed(value))
-            if hasattr(type(value), "_fields") and _same_place(type(value), record):
+            if hasattr(type(value), "_fields") and place_of(type(value)) == place_of(record):
                 # Made by an earlier run of the cell that defines it.
                 return record(**{field: getattr(value, field) for field in value._fields})
             raise Refused(f"{shown(value)} is not {name}")
@@ -178,12 +188,7 @@ class RecordKind(Kind):
 
 def dumped(record: Any) -> dict[str, Any]:
     """The public fields of a Datadef as JSON values, by field name in the order of definition."""
-    return {name: field.kind.dump(getattr(record, name))
-            for name, field in record._fields.items() if not name.startswith("_")}
-
-
-def _same_place(one: type[Any], other: type[Any]) -> bool:
-    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+    return {name: field.kind.dump(getattr(record, name)) for name, field in record._public.items()}
 
 
 def _keyed(value: Mapping[Any, Any]) -> dict[str, Any]:

@@ -51,9 +51,9 @@ class Mutation:
         return moved
 
     def share(self, item: Resource, known: Names) -> None:
-        """Takes its values from the item that it made from now on, where that has the very same objects.
+        """Drops its own dict and reads its values from the item it made, if they are the same objects.
 
-        ``known`` are the names of others that do so."""
+        ``known``: tuples of names to reuse."""
         values = self._values
         for name, value in values.items():
             if getattr(item, name) is not value:

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.convert import Refused, shown
-from workbench.domain.handler import place_of
 from workbench.domain.kinds import Kind, OptionalKind
+from workbench.domain.place import place_of
 from workbench.errors import DefinitionError
 
 _IDENTIFIERS = (UUID, str, int)
@@ -47,24 +47,25 @@ def _carried(value: Any, references: Any) -> Any:
     carrier: Any = value if hasattr(value, "identifier") else getattr(value, "target", None)
     if not hasattr(carrier, "identifier"):
         return value
-    given, wanted = _kindred(carrier), _kindred(references)
-    if given and wanted and (given[1] != wanted[1] or wanted[0] not in ("", given[0])):
-        raise Refused(f"{shown(value)} is of {':'.join(given)}, and this field references "
-                      f"{':'.join(filter(None, wanted))}")
+    given, wanted = _kindreds(carrier), _kindreds(references)
+    if given and wanted and not any(one[1] == other[1] and other[0] in ("", one[0])
+                                    for one in given for other in wanted):
+        raise Refused(f"{shown(value)} is of {':'.join(given[-1])}, and this field references "
+                      f"{':'.join(filter(None, wanted[-1]))}")
     return carrier.identifier
 
 
-def _kindred(resource: Any) -> tuple[str, str] | None:
+def _kindreds(resource: Any) -> list[tuple[str, str]]:
     """The keys of domain and resource of an item, a Target, a class or a text; the domain's is "" where it is not said.
 
-    None where they are not known here: of "self", and of a class that no Domain has."""
+    Several for a class that several Domains have, and none where they are not known here: of "self", and of a class
+    that no Domain has."""
     if isinstance(resource, str):
         domain, _, key = resource.rpartition(":")
-        return None if key == "self" else (domain, key)
-    cls = resource if isinstance(resource, type) else type(resource)
+        return [] if key == "self" else [(domain, key)]
+    cls: Any = resource if isinstance(resource, type) else type(resource)
     if not isinstance(getattr(cls, "_fields", None), Mapping):     # a Target: a record may have fields of any name
-        place = getattr(resource, "domain", None), getattr(resource, "resource", None)
-        return (place[0], place[1]) if isinstance(place[0], str) and isinstance(place[1], str) else None
-    home = vars(cls).get("_registered_in")
-    return next(((home.key, key) for key, known in home.resources.items() if place_of(known.cls) == place_of(cls)),
-                None) if home is not None else None
+        keys = getattr(resource, "domain", None), getattr(resource, "resource", None)
+        return [(keys[0], keys[1])] if isinstance(keys[0], str) and isinstance(keys[1], str) else []
+    return [(home.key, key) for home in cls._homes.values() for key, known in home.resources.items()
+            if place_of(known.cls) == place_of(cls)]

@@ -10,15 +10,17 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+from workbench.domain.address import call_of, command_named, domain_named, written
 from workbench.domain.convert import shown
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event, Response
-from workbench.domain.handler import Handler, place_of
+from workbench.domain.handler import Handler
 from workbench.domain.kinds import dumped
-from workbench.domain.known import Kindred as Kindred
-from workbench.domain.known import Known as Known
-from workbench.domain.known import Route
+from workbench.domain.place import place_of
+from workbench.domain.registration import Kindred as Kindred
+from workbench.domain.registration import Known as Known
+from workbench.domain.registration import Route
 from workbench.domain.resource import KINDRED, Resource, Target, identify, refit
 from workbench.errors import DefinitionError, Invalid, NotGranted, Problem, UnknownName
 
@@ -49,7 +51,7 @@ class Registry:
         twice = []
         for domain in self.domains.values():
             domain.remember()
-            for table in (domain.resources, domain.commands, domain.events, domain.responses):
+            for table in domain.classes().values():
                 for definition in table.values():
                     known, place = Known.of(domain.key, definition), place_of(definition.cls)
                     if place in self._by_place:
@@ -131,11 +133,12 @@ class Registry:
                            hint=f". To register it, put @{home}.{kinds[0]} above its class" if kinds else "")
 
     def _check_same(self, cls: type[Any], mine: Domain) -> None:
-        """Raises DefinitionError for a class that another Domain registered at the place of one of ``mine``."""
-        other = vars(cls).get("_registered_in", mine)
-        if other is not mine and other not in mine.remade:
+        """Raises DefinitionError for a class that only other Domains registered, at the place of one of ``mine``."""
+        homes = getattr(cls, "_homes", {})
+        if homes and {mine, *mine.remade}.isdisjoint(homes.values()):
+            *_, other = homes
             raise DefinitionError(
-                f'{cls.__name__} is of another Domain "{other.key}" by now than the "{mine.key}" that is open here, '
+                f'{cls.__name__} is of another Domain "{other}" by now than the "{mine.key}" that is open here, '
                 "under another name or key: what was defined there is not seen here. Open a session on it, or give "
                 f'it the name and key that it had, as in {mine.key.replace("-", "_")} = Domain("{mine.key}"), and run '
                 "the cells below it again")
@@ -144,9 +147,9 @@ class Registry:
         """The error for what was to be issued and is no command, with one of these domains as an example."""
         if isinstance(given, type) and issubclass(given, Command):
             return Invalid("issue", [Problem(None, given, (
-                f"{given.__name__} is the class of a command; give one of it: {_call(given)}"))])
+                f"{given.__name__} is the class of a command; give one of it: {call_of(given)}"))])
         known = [definition for domain in self.domains.values() for definition in domain.commands.values()]
-        example = f" such as {_call(known[0].cls)}" if known else ""
+        example = f" such as {call_of(known[0].cls)}" if known else ""
         return Invalid("issue", [Problem(None, given, (
             f"{shown(given)} is no command; give one{example}, or its address"))])
 
@@ -172,7 +175,7 @@ class Registry:
             known = self.known(cls)
             declared = known.definition.on
             found = Route(known, self.domains[known.domain], None if declared is None else self.kindred(declared),
-                          self._granted[known.domain], self.policies(cls))
+                          self.granted(known.domain), self.policies(cls))
             if cls is known.cls:
                 self._routes[cls] = found
         return found
@@ -181,7 +184,7 @@ class Registry:
         """The Resource class under two keys; raises UnknownName."""
         definition = self.resources.get(kindred)
         if definition is None:
-            domain = self._domain(kindred[0])
+            domain = domain_named(self.domains, kindred[0])
             raise UnknownName("resource", kindred[1], domain.resources, where=domain.key)
         cls: type[Resource] = definition.cls
         return cls
@@ -246,7 +249,11 @@ class Registry:
             return list(named)      # as the first lines of ``target`` have it, of all in C
         return [self.target(one) for one in named]
 
-    def grant(self, domain: str, kindred: Kindred) -> None:
+    def granted(self, domain: str) -> frozenset[Kindred]:
+        """The resources that a domain may touch: its own, and those that others grant it."""
+        return self._granted[domain]
+
+    def check_granted(self, domain: str, kindred: Kindred) -> None:
         """Raises NotGranted unless the domain may touch the resource."""
         if kindred not in self._granted[domain]:
             cls = self.resource(kindred)
@@ -254,30 +261,20 @@ class Registry:
 
     # -------------------------------------------------------------------------------------------- addresses
 
-    def _domain(self, key: str) -> Domain:
-        if key not in self.domains:
-            raise UnknownName("domain", key, self.domains)
-        return self.domains[key]
+    def command_named(self, name: str) -> tuple[Domain, Definition]:
+        """The command that an address begins with, ``bank:deposit`` or ``deposit``, and its domain.
+
+        The domain may be left out where only one has the command. Raises UnknownName."""
+        return command_named(self.domains, name)
 
     def command_at(self, address: str, data: Mapping[str, Any]) -> tuple[Command, str | None]:
         """The command at an address with its data, and the rest of the address: what it is on.
 
-        ``bank:deposit/account/<id>``; the domain may be left out where only one has the command.
-        Raises UnknownName, Invalid."""
-        head, _, rest = address.partition("/")
-        domain_key, colon, command_key = head.rpartition(":")
-        if not colon:
-            holders = [domain.key for domain in self.domains.values() if command_key in domain.commands]
-            if len(holders) != 1 and len(self.domains) > 1:
-                raise UnknownName("command", command_key,
-                                  [f"{d.key}:{key}" for d in self.domains.values() for key in d.commands])
-            domain_key = holders[0] if holders else next(iter(self.domains))
-        domain = self._domain(domain_key)
-        definition = domain.commands.get(command_key)
-        if definition is None:
-            raise UnknownName("command", command_key, domain.commands, where=domain.key)
-        hidden = [Problem(name, value, "is set by the workbench alone; leave it out")
-                  for name, value in data.items() if name.startswith("_")]
+        ``bank:deposit/account/<id>``; raises as ``command_named`` does, and Invalid."""
+        name, _, rest = address.partition("/")
+        _, definition = self.command_named(name)
+        hidden = [Problem(field, value, "is set by the workbench alone; leave it out")
+                  for field, value in data.items() if field.startswith("_")]
         if hidden:
             raise Invalid(definition.cls.__name__, hidden)
         return definition.cls(**data), rest or None
@@ -289,16 +286,3 @@ class Registry:
     def command_line(self, command: Command, target: Target | None) -> tuple[str, dict[str, Any]]:
         """The address of a command and its data as JSON values: all that is needed to issue it again."""
         return self.address(command, target), dumped(command)
-
-
-def _call(command: type[Any]) -> str:
-    """How a command is made: ``AddBook(title=…)``, with the fields that must be given."""
-    return f"{command.__name__}({', '.join(f'{name}=…' for name, one in command._fields.items() if one.required)})"
-
-
-def written(domain: str, command: str, target: Target | None) -> str:
-    """The address of a command, given by its two keys, on a target; the domain is said once."""
-    if target is None:
-        return f"{domain}:{command}"
-    resource = target.resource if target.domain == domain else f"{target.domain}:{target.resource}"
-    return f"{domain}:{command}/{resource}/{target.identifier}"

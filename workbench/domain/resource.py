@@ -25,7 +25,7 @@ from uuid import UUID
 
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import Datadef, DatadefMeta, field, restored, values_of
-from workbench.errors import DefinitionError, Invalid, Problem
+from workbench.errors import DefinitionError, Invalid, Problem, UnknownName
 
 Identifier = UUID | str | int
 _STAMPS = {"_id": (UUID, str, int), "_created": (datetime | None,), "_updated": (datetime | None,),
@@ -108,6 +108,17 @@ class Resource(Datadef, metaclass=ResourceMeta):
 def is_deleted(item: Resource | None) -> bool:
     """Whether an item is gone: there is none, or it carries the moment of its soft delete."""
     return item is None or getattr(item, "_deleted", None) is not None
+
+
+def label_of(resource: type[Resource]) -> str | None:
+    """The field that items are called by; None where there is no text to call them by.
+
+    Raises UnknownName where the Resource names one that it does not have."""
+    fields, declared = resource._public, getattr(resource, "_label", None)
+    if declared is not None and declared not in fields:
+        raise UnknownName("field", declared, fields, where=f"{resource.__name__}._label")
+    texts = [name for name, it in fields.items() if it.references is None and it.kind.bare.annotation is str]
+    return declared or next(iter(texts), None)
 
 
 def identify(resource: type[Resource], identifier: Any) -> Identifier:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from html import escape
 from typing import Any
 
-from workbench.domain.lint import Findings
+from workbench.domain.findings import Findings
 from workbench.errors import Conflict
 from workbench.notebook.html.box import LIMIT as LIMIT
 from workbench.notebook.html.box import STYLE as STYLE

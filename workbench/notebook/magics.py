@@ -15,7 +15,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from workbench.domain.kinds import ListKind, OptionalKind, RecordKind
+from workbench.domain.kinds import ListKind, RecordKind
 from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
 from workbench.notebook.completion import Completion
 from workbench.notebook.display import register
@@ -144,16 +144,15 @@ def _with_json(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str,
     """The fields of a line, those read as JSON that hold a list, an object or a record, as in ``authors='["Ada"]'``."""
     registry = wb.session.registry
     registry.refresh()
-    domain, _, key = address.partition("/")[0].rpartition(":")
-    found = [one.commands[key].cls for one in registry.domains.values()
-             if key in one.commands and domain in ("", one.key)]
-    if len(found) != 1:     # which issue tells
+    try:
+        _, command = registry.command_named(address.partition("/")[0])
+    except UnknownName:     # which issue tells
         return fields
     read = dict(fields)
     for name, text in fields.items():
-        if name in found[0]._fields and isinstance(text, str) and text.lstrip().startswith(("[", "{")):
-            kind = found[0]._fields[name].kind
-            inner = kind.inner if isinstance(kind, OptionalKind) else kind
+        if name in command.cls._fields and isinstance(text, str) and text.lstrip().startswith(("[", "{")):
+            kind = command.cls._fields[name].kind
+            inner = kind.bare
             if isinstance(inner, ListKind | RecordKind) or inner.annotation is dict:
                 try:
                     read[name] = json.loads(text)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from workbench.domain.kinds import EnumKind, OptionalKind
+from workbench.domain.kinds import EnumKind
 from workbench.domain.registry import Registry
-from workbench.errors import WorkbenchError
-from workbench.notebook.forms.finder import label_of, present
+from workbench.domain.resource import label_of
+from workbench.notebook.forms.finder import present
 from workbench.notebook.workbench import Workbench
 
 IDENTIFIERS = 50        # at most, of one resource
@@ -63,11 +63,11 @@ def addresses(wb: Workbench, typed: str) -> list[Offer]:
         keys = [key for _, key in whole]
         bare = [key for key in keys if head and keys.count(key) == 1]
         return [Offer(text, "command") for text in [*(f"{domain}:{key}" for domain, key in whole), *bare]]
-    home, command = _command(registry, head)
+    home, command = registry.command_named(head)
     if command.on is None or "/" in rest:
-        return [Offer(f"{head}/{one.text}", one.kind) for one in targets(wb, rest, home)]
+        return [Offer(f"{head}/{one.text}", one.kind) for one in targets(wb, rest, home.key)]
     domain, key = registry.kindred(command.on)
-    return [Offer(f"{head}/{key if domain == home else f'{domain}:{key}'}/", "resource")]
+    return [Offer(f"{head}/{key if domain == home.key else f'{domain}:{key}'}/", "resource")]
 
 
 def names(wb: Workbench, address: str) -> list[Offer]:
@@ -78,14 +78,14 @@ def names(wb: Workbench, address: str) -> list[Offer]:
 def values(wb: Workbench, address: str, name: str, typed: str) -> list[Offer]:
     """The values that are known of a field, as text: choices, members, truth, identifiers; for ``on`` the items."""
     fields = _fields(wb, address)
-    home, command = _command(wb.session.registry, address)
+    home, command = wb.session.registry.command_named(address.partition("/")[0])
     if name not in fields:
         if name != "on":
             return []
-        on = command.on and "{}:{}".format(*wb.session.registry.kindred(command.on))
-        return [one for one in targets(wb, typed, home) if on is None or _is_of(wb, one.text, on, home)]
+        on = None if command.on is None else ":".join(wb.session.registry.kindred(command.on))
+        return [one for one in targets(wb, typed, home.key) if on is None or _is_of(wb, one.text, on, home.key)]
     field = fields[name]
-    kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
+    kind = field.kind.bare
     if field.choices is not None:
         return [Offer(str(kind.dump(choice)), "choice") for choice in field.choices if choice is not None]
     if isinstance(kind, EnumKind):
@@ -101,14 +101,5 @@ def _is_of(wb: Workbench, target: str, resource: str, home: str) -> bool:
 
 def _fields(wb: Workbench, address: str) -> dict[str, Any]:
     wb.session.registry.refresh()
-    _, definition = _command(wb.session.registry, address)
+    _, definition = wb.session.registry.command_named(address.partition("/")[0])
     return {name: field for name, field in definition.cls._fields.items() if not name.startswith("_")}
-
-
-def _command(registry: Registry, address: str) -> tuple[str, Any]:
-    """The domain's key and the definition of the command that an address begins with."""
-    domain, colon, key = address.partition("/")[0].rpartition(":")
-    for known in registry.domains.values():
-        if (not colon or known.key == domain) and key in known.commands:
-            return known.key, known.commands[key]
-    raise WorkbenchError(f'there is no command "{address}"')

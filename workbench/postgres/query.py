@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from workbench.domain.compiled import loader
+from workbench.domain.compiled import loader_of
 from workbench.domain.datadef import restored
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
@@ -106,7 +106,7 @@ class PostgresReader:
         maker = self._makers.get(kindred)
         if maker is None or maker.cls is not cls or maker.table is not table:
             fields = [column.field for column in table.columns]
-            maker = self._makers[kindred] = _Maker(cls, table, fields, loader(cls, fields))
+            maker = self._makers[kindred] = _Maker(cls, table, fields, loader_of(cls, fields))
         return maker
 
 

@@ -47,10 +47,12 @@ class Context:
 
     @property
     def user(self) -> str | None:
+        """Who issued the command; None where no one was named."""
         return self._items.user
 
     @property
     def now(self) -> datetime:
+        """When the command was issued: aware, UTC, the same throughout one command."""
         return self._items.now
 
     @property
@@ -74,7 +76,8 @@ class Context:
     async def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, of an item, or of a Resource and an identifier; a list for several at once.
 
-        Several are one query. Raises NotFound, also for what was deleted in this session.
+        Several are one query. Raises NotFound, also for what was deleted in this session, NotGranted for a resource of
+        another domain that is not in ``uses=``, UnknownName, and Invalid.
 
             account = await context.fetch(context.target)
             both = await context.fetch(Account, [first, second])
@@ -107,14 +110,16 @@ class Context:
     async def find(self, resource: type[R], /, **equals: Any) -> list[R]:
         """The items whose fields equal these values: the database's, overlaid with what is pending.
 
-        Ordered by ``_created``, then identifier. Raises Invalid for a name that is no field.
+        Ordered by ``_created``, then identifier. Raises Invalid for a name that is no field, NotGranted, UnknownName.
 
             (account,) = await context.find(Account, owner="Ada")
         """
         return await self._items.find(self._domain, resource, equals)   # type: ignore[return-value]  # items of it
 
     def new(self, resource: type[Resource], identifier: Identifier | None = None) -> Target:
-        """The Target of an item of a resource; with a fresh identifier when none is given."""
+        """The Target of an item of a resource; with a fresh identifier when none is given.
+
+        Raises UnknownName, and Invalid for an identifier that does not fit, or for none where it is no UUID."""
         return self._items.new(self._domain, resource, identifier)
 
     def respond(self, **values: Any) -> Answer:

@@ -71,7 +71,7 @@ class Unit(View):
         target = self.target_of(command, on, home=home if policy is None else policy.domain)
         if target is not None:
             if target[:2] not in route.granted:
-                registry.grant(home, target[:2])
+                registry.check_granted(home, target[:2])
             if command._target is not target:
                 command = command.on(target)
         handler = route.home.command_handlers.get(key)
@@ -160,7 +160,7 @@ class Unit(View):
     async def _sought(self, mutation: Mutation, domain: str) -> tuple[Target, Resource | None]:
         """What a mutation is on, and the present item there, of which an Insert needs none."""
         target = self.registry.target(mutation.on, home=domain)
-        self.registry.grant(domain, target[:2])
+        self.registry.check_granted(domain, target[:2])
         _check_stamps(mutation, target)
         if isinstance(mutation, Insert):
             return target, None

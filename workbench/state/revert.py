@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from workbench.domain.datadef import field, same
+from workbench.domain.datadef import field, same, values_of
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
@@ -97,12 +97,12 @@ def _inverse(
         if before is None:
             return None
         if present is None:
-            return Insert(target, **_public(before))
+            return Insert(target, **values_of(before))
         raise _Clash
     if present is None:
         raise _Clash
     if before is None:
-        if not all(same(value, getattr(present, name)) for name, value in _public(after).items()):
+        if not all(same(value, getattr(present, name)) for name, value in values_of(after).items()):
             raise _Clash
         return Delete(target)
     values: dict[str, Any] = {}
@@ -134,7 +134,3 @@ def _again(
 
 def _alive(cls: type[Resource]) -> dict[str, None]:
     return {"_deleted": None} if "_deleted" in cls._fields else {}
-
-
-def _public(item: Resource) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in type(item)._fields if not name.startswith("_")}

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from workbench.domain.address import written
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
-from workbench.domain.registry import written
 from workbench.domain.resource import Target
 
 

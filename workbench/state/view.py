@@ -157,7 +157,7 @@ class View(Draft):
     async def fetch_one(self, domain: str, what: Any) -> Resource:
         """The present item of what names one."""
         target = self.registry.target(what, home=domain)
-        self.registry.grant(domain, target[:2])
+        self.registry.check_granted(domain, target[:2])
         if (item := self._present(target)) is None and (item := await self.there(target)) is None:
             raise NotFound(target, deleted=target in self.changed)
         self.look_at(target, item, domain)
@@ -167,7 +167,7 @@ class View(Draft):
         """The present items of what a domain names, in their order; those not cached are one query per resource."""
         targets = [self.registry.target(one, home=domain) for one in what]
         for kindred in dict.fromkeys(map(KINDRED, targets)):
-            self.registry.grant(domain, kindred)
+            self.registry.check_granted(domain, kindred)
         items = await self.fetch_all(targets)
         if len(items) == 1:
             self.look_at(targets[0], items[0], domain)
@@ -264,7 +264,7 @@ class View(Draft):
         """Items by equality of fields: stored ones overlaid with what is pending and with what this unit has read
         already, in the order of ``in_order``."""
         kindred = self.registry.kindred(resource, home=domain)
-        self.registry.grant(domain, kindred)
+        self.registry.check_granted(domain, kindred)
         cls = self.registry.resource(kindred)
         wanted, faults = {}, unknown(cls, equals)
         for name, value in equals.items():

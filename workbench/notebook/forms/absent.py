@@ -33,7 +33,7 @@ class Absent:
         self._empty = self.within.draft()
         self.head, self.widget = self.within.head, self.within.widget
         self.head.children = [*self.head.children, self.tick]
-        if field.initial is not MISSING and field.initial is not None and not field._made:
+        if field.has_initial:
             self.set(field.initial)
         self._show()
         self.tick.observe(lambda _: desk.run(self._ticked), "value")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.domain.datadef import MISSING, Field
+from workbench.domain.datadef import Field
 from workbench.domain.kinds import ListKind, OptionalKind, RecordKind
 from workbench.domain.registry import Kindred
 from workbench.errors import UnknownName
@@ -28,7 +28,7 @@ from workbench.notebook.forms.rows import Rows
 
 def control_of(field: Field, desk: Desk) -> Control:
     """The control of a field, as a Desk makes it."""
-    kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
+    kind = field.kind.bare
     kindred = _referenced(field, desk)
     if isinstance(kind, RecordKind):
         return _may_be_absent(field, desk, lambda within, desk: Nested(within, desk, kind.annotation))
@@ -42,16 +42,15 @@ def control_of(field: Field, desk: Desk) -> Control:
 
 
 def _may_be_absent(field: Field, desk: Desk, make: Callable[[Field, Desk], Control]) -> Control:
-    if isinstance(field.kind, OptionalKind) or field._made:
+    if isinstance(field.kind, OptionalKind) or field.generates:
         return Absent(field, desk, lambda desk: make(_within(field), desk))
     return make(field, desk)
 
 
 def _within(field: Field) -> Field:
     """The field of a value that is there."""
-    kind = field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind
-    within = Field(kind, initial=MISSING, check=field.check, factory=field.factory, choices=field.choices,
-                   doc=field.doc, hidden=False, references=field.references, unique=False)
+    within = Field(field.kind.bare, check=field.check, factory=field.factory, choices=field.choices, doc=field.doc,
+                   references=field.references)
     within.name, within.limits = field.name, field.limits       # which its check asks already
     return within
 

@@ -15,10 +15,9 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted
-from workbench.errors import Invalid, UnknownName
+from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted, label_of
+from workbench.errors import Invalid
 from workbench.postgres.labels import labelled
 from workbench.state.manager import StateManager
 
@@ -108,19 +107,6 @@ def is_called(found: Found, text: str) -> bool:
 def _finds(found: list[Found], text: str, more: bool) -> Finds:
     """As many as can be offered, with those whose identifier the text is before the others."""
     return Finds(sorted(found, key=lambda one: not is_called(one, text))[:OFFERED], more)
-
-
-def label_of(resource: type[Resource]) -> str | None:
-    """The field that items are called by; None where there is no text to call them by.
-
-    Raises UnknownName where the Resource names one that it does not have."""
-    fields = {name: field for name, field in resource._fields.items() if not name.startswith("_")}
-    declared = getattr(resource, "_label", None)
-    if declared is not None and declared not in fields:
-        raise UnknownName("field", declared, fields, where=f"{resource.__name__}._label")
-    texts = [name for name, field in fields.items() if field.references is None and
-             (field.kind.inner if isinstance(field.kind, OptionalKind) else field.kind).annotation is str]
-    return declared or next(iter(texts), None)
 
 
 def present(

@@ -8,7 +8,6 @@ ipywidgets: here it is shown, and kept in ``last_error``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from html import escape
 from keyword import iskeyword
 from threading import Lock
@@ -22,7 +21,7 @@ from workbench.domain.convert import Refused
 from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
-from workbench.errors import Invalid, NotGranted, Problem, UnknownName
+from workbench.errors import Invalid, Problem, UnknownName
 from workbench.notebook.arrival import Arrival
 from workbench.notebook.closing import close, show
 from workbench.notebook.display import after_cells, called
@@ -253,22 +252,12 @@ def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:
     """The present class of a command, given as a class or by its address, and its address; raises UnknownName."""
     registry.refresh()
     if isinstance(command, str):
-        domain, _, key = command.partition(":")
-        if domain not in registry.domains:
-            raise UnknownName("domain", domain, registry.domains)
-        commands = registry.domains[domain].commands
-        if key not in commands:
-            raise UnknownName("command", key, commands, where=domain)
-        return commands[key].cls, command
+        domain, definition = registry.command_named(command)
+        return definition.cls, f"{domain.key}:{definition.key}"
     known = registry.known(command)
     return known.cls, f"{known.domain}:{known.key}"
 
 
 def touchable(registry: Registry, domain: str) -> list[Kindred]:
     """The resources that a domain may touch."""
-    granted = []
-    for kindred in registry.resources:
-        with suppress(NotGranted):
-            registry.grant(domain, kindred)
-            granted.append(kindred)
-    return granted
+    return [kindred for kindred in registry.resources if kindred in registry.granted(domain)]

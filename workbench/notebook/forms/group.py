@@ -119,7 +119,7 @@ class Nested:
         self.head = widgets.HBox([self.title]).add_class("wb-title")
         self.body = widgets.VBox([*hint_of(field), self.group.widget, self.beneath.widget]).add_class("wb-nested")
         self.widget = widgets.VBox([self.head, self.body]).add_class(f"wb-field-{field.name}")
-        if field.initial is not MISSING and field.initial is not None and not field._made:
+        if field.has_initial:
             self.set(field.initial)
 
     @property

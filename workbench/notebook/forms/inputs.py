@@ -106,7 +106,7 @@ def input_of(field: Field, *, empty: bool = False, lines: bool = False) -> Input
 
 def _input(field: Field, empty: bool, lines: bool) -> Input:
     kind, optional = field.kind, isinstance(field.kind, OptionalKind)
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    inner = kind.bare
     if field.choices is not None:
         return _choices({str(kind.dump(choice)): choice for choice in field.choices if choice is not None})
     if isinstance(inner, EnumKind):
@@ -123,13 +123,13 @@ def _input(field: Field, empty: bool, lines: bool) -> Input:
         return _picked(widgets.TimePicker(), time)
     if inner.annotation is datetime:
         return _moment()
-    empty = empty or (inner.annotation is str and not (field.required or field._made or optional))
+    empty = empty or (inner.annotation is str and not (field.required or field.generates or optional))
     return _text(field, inner, empty, widgets.Textarea(rows=4) if lines else widgets.Text())
 
 
 def _text(field: Field, kind: Kind, empty: bool, line: Any) -> Input:
     """A text in one line or in several; empty is nothing filled in, except where it is an empty text."""
-    line.placeholder = "made anew if left empty" if field._made else _EXAMPLES.get(kind.annotation, "")
+    line.placeholder = "made anew if left empty" if field.generates else _EXAMPLES.get(kind.annotation, "")
 
     def read() -> Any:
         return line.value if line.value or empty else MISSING

@@ -30,7 +30,7 @@ class Line:
         self.rename(name_of(field), NAMES)
         # An optional one that was emptied is None where leaving it out would be another value.
         self._empty = None if isinstance(field.kind, OptionalKind) and field.initial is not None else MISSING
-        if field.initial is not MISSING and not field._made:
+        if field.initial is not MISSING and not field.generates:
             self._made.write(field.initial)
         self.beneath = Beneath()
         self.problem = ""

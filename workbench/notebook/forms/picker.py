@@ -20,10 +20,10 @@ from workbench.domain.convert import Refused, shown
 from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Identifier, Target, identify
+from workbench.domain.resource import Identifier, Target, identify, label_of
 from workbench.errors import Invalid, WorkbenchError
 from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
-from workbench.notebook.forms.finder import OFFERED, Finds, Found, in_line, is_called, label_of
+from workbench.notebook.forms.finder import OFFERED, Finds, Found, in_line, is_called
 
 NAMED = 3       # of those that are found, how many an error names
 CHOOSING = 0.3  # seconds within which Enter is the one that chose from the list: not all browsers keep it to themselves
@@ -212,7 +212,7 @@ class Reference(Picker):
         super().__init__([kindred], desk, name_of(field), hint_of(field), f"a part of its {label or 'identifier'}")
         self.input.tooltip = field.doc or f"the {kindred[1]}"
         self.widget.add_class(f"wb-field-{field.name}")
-        if field.initial is not MISSING and field.initial is not None and not field._made:
+        if field.has_initial:
             self.set(field.initial)
 
     @property

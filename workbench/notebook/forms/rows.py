@@ -38,7 +38,7 @@ class Rows:
         self.head = widgets.HBox([self.title]).add_class("wb-title")
         self.body = widgets.VBox([*hint_of(field), self.within, self.adder, self.beneath.widget]).add_class("wb-nested")
         self.widget = widgets.VBox([self.head, self.body]).add_class(f"wb-field-{field.name}")
-        if field.initial is not MISSING and field.initial is not None and not field._made:
+        if field.has_initial:
             self.set(field.initial)
 
     @property
@@ -103,9 +103,7 @@ class Rows:
         self._place()
 
     def _row(self) -> _Row:
-        member = Field(self._kind, initial=MISSING, check=None, factory=None, choices=None, doc="", hidden=False,
-                       references=self.field.references, unique=False)
-        row = _Row(self._around.control(member))
+        row = _Row(self._around.control(Field(self._kind, references=self.field.references)))
         row.up.on_click(lambda _: self._desk.run(lambda: self._moved(row, -1, row.up)))
         row.down.on_click(lambda _: self._desk.run(lambda: self._moved(row, 1, row.down)))
         row.remove.on_click(lambda _: self._desk.run(lambda: self._removed(row)))

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from workbench.domain.entity import Command
-from workbench.domain.kinds import OptionalKind
 from workbench.errors import Invalid, Problem
 from workbench.notebook.frames.state import frame_of, is_frame
 from workbench.state.batch import Batch
@@ -47,7 +46,7 @@ def _is_whole(of: type[Command] | None, name: Any) -> bool:
     declared = of._fields.get(name) if isinstance(of, type) and issubclass(of, Command) else None
     if declared is None:
         return False
-    kind = declared.kind.inner if isinstance(declared.kind, OptionalKind) else declared.kind
+    kind = declared.kind.bare
     return kind.annotation is int
 
 

@@ -37,7 +37,7 @@ def framed(
 def column(values: Sequence[Any], kind: Kind) -> Any:
     """The values of one field as an array of its dtype."""
     optional = isinstance(kind, OptionalKind)
-    annotation = kind.inner.annotation if isinstance(kind, OptionalKind) else kind.annotation
+    annotation = kind.bare.annotation
     if annotation is str:
         return pd.array(values, dtype="str")
     if annotation is int:

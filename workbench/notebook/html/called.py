@@ -10,9 +10,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from workbench.domain.resource import Identifier, Resource, Target
+from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
-from workbench.notebook.forms.finder import label_of
 from workbench.notebook.html.box import identifier_html, value_html
 from workbench.state.manager import StateManager
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.domain.lint import Finding, Findings, Weight
+from workbench.domain.findings import Finding, Findings, Weight
 from workbench.notebook.html.box import box
 
 _SIGNS: dict[Weight, tuple[str, str]] = {      # the sign, and the class of its colour

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workbench.domain.handler import Handler, place_of
+from workbench.domain.handler import Handler
+from workbench.domain.mentions import mentions
+from workbench.domain.place import place_of
 from workbench.domain.registry import Known, Registry
-from workbench.domain.wiring import mentions
 from workbench.errors import UnknownName
 from workbench.notebook.pictures.diagram import Kind
 

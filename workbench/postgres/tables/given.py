@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.domain.definitions import Definition
-from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind
+from workbench.domain.kinds import EnumKind, Kind, ListKind
 from workbench.domain.registry import Kindred
 from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
@@ -97,9 +97,9 @@ def _misfit(kind: Kind, sql_type: Any) -> str:
     wanted, name = column_type(kind), type_name(sql_type)
     if wanted is None:
         return "no column can hold that; give the field a type, or dict for JSON"
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    inner = kind.bare
     member = inner.inner if isinstance(inner, ListKind) else inner
-    member = member.inner if isinstance(member, OptionalKind) else member
+    member = member.bare
     labels = sql_type.item_type if isinstance(sql_type, sa.ARRAY) else sql_type
     if isinstance(member, EnumKind) and isinstance(labels, sa.Enum):
         if wanted[1].endswith("[]") == isinstance(sql_type, sa.ARRAY) and set(labels.enums) == set(member.members):

@@ -164,7 +164,7 @@ class Models:
         args: list[Any] = [sa.PrimaryKeyConstraint("_id", name=constraint_name(table.name, "pkey"))]
         for column in table.columns:
             info: dict[str, Any] = {}
-            inner = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
+            inner = column.kind.bare
             if isinstance(inner, EnumKind):
                 info = {"check": constraint_name(table.name, column.field, "check"), "choices": tuple(inner.members)}
                 admitted = sa.column(column.name, sa.Text()).in_(list(inner.members))

@@ -207,7 +207,7 @@ def column_of(table: Table, field: str) -> Column:
 
 def encoder(kind: Kind) -> Callable[[Any], Any] | None:
     """What makes a field's value one that asyncpg takes; None where it takes it as it is."""
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    inner = kind.bare
     if any(isinstance(part, EnumKind | RecordKind) for part in _parts(inner)) or _is_nested(inner):
         return kind.dump
     return None
@@ -215,7 +215,7 @@ def encoder(kind: Kind) -> Callable[[Any], Any] | None:
 
 def _is_list(kind: Kind) -> bool:
     """Whether values are lists: asyncpg takes a list of those for an array of more dimensions, jsonb or not."""
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
+    inner = kind.bare
     return isinstance(inner, ListKind) or inner.annotation is list
 
 

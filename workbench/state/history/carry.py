@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
-from workbench.domain.datadef import same
+from workbench.domain.datadef import same, values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.state.draft import Draft
-from workbench.state.history.comparison import public
 from workbench.state.planning.part import touched, without
 from workbench.state.state import Entry, State
 from workbench.state.step import Step
@@ -98,7 +97,7 @@ def _stored(entry: Entry) -> Resource | None:
     origin, current = entry.origin, entry.current
     if origin is None or current is None or is_deleted(origin) or is_deleted(current):
         return current
-    was, became = public(origin), public(current)
+    was, became = values_of(origin), values_of(current)
     return origin if was.keys() == became.keys() and all(same(was[name], became[name]) for name in was) else current
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from workbench.domain.convert import told
-from workbench.domain.datadef import MISSING, same
+from workbench.domain.datadef import MISSING, same, values_of
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.state.planning.part import touched
@@ -79,7 +79,7 @@ def compare(
     """Where two States differ, in the order of ``str(target)``; stamps are left out."""
     found = []
     for target, sides in three_sides(left, right, registry, cache).items():
-        base, one, other = (None if item is None else public(item) for item in sides)
+        base, one, other = (None if item is None else values_of(item) for item in sides)
         columns = tuple(name for name in dict.fromkeys([*(one or {}), *(other or {})])
                         if one is None or other is None or not same(one[name], other[name]))
         if columns or (one is None) != (other is None):
@@ -122,8 +122,3 @@ def own(left: State, right: State) -> list[tuple[State, Step]]:
 
 def _current(entry: Entry | None, target: Target, cache: Cache) -> Resource | None:
     return cache.items.get(target) if entry is None else entry.current
-
-
-def public(item: Resource) -> dict[str, Any]:
-    """The fields of an item without its stamps."""
-    return {name: getattr(item, name) for name in type(item)._fields if not name.startswith("_")}

@@ -11,7 +11,7 @@ from operator import attrgetter, itemgetter, ne
 from typing import Any
 from uuid import UUID
 
-from workbench.domain.compiled import comparer
+from workbench.domain.compiled import comparer_of
 from workbench.domain.datadef import same
 from workbench.domain.frozen import FrozenDict
 from workbench.domain.registry import Kindred, Registry
@@ -100,7 +100,7 @@ class Differ:
         if (known := self._shape_of(kind, afters[0])) is not None:
             return [known] * len(afters)
         # Column by column; most have the very same object before and after everywhere.
-        names, marks = list(compress(self._names, comparer(self._cls)(befores, afters))), []
+        names, marks = list(compress(self._names, comparer_of(self._cls)(befores, afters))), []
         for value in map(attrgetter, names):
             olds, news = list(map(value, befores)), list(map(value, afters))
             marks.append(map(ne if _PLAIN.issuperset(map(type, olds)) else _unequal, olds, news))

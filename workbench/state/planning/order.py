@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.state.planning.block import Rank
@@ -230,7 +229,7 @@ class _Ordering:
 def _spares(column: Column, target: Target) -> Iterator[Any]:
     """Values that fit into a column and are unlike those in use, made of an item's identifier; none for kinds that have
     too few."""
-    kind = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
+    kind = column.kind.bare
     for attempt in range(_ATTEMPTS):
         unlikely = uuid5(UUID(int=attempt), str(target))
         if kind.annotation is str:

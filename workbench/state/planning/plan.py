@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from workbench.domain.convert import shown, told
 from workbench.domain.datadef import values_of
-from workbench.domain.handler import place_of
 from workbench.domain.mutation import Delete
+from workbench.domain.place import place_of
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName

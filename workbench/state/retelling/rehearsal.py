@@ -16,7 +16,6 @@ from workbench.domain.mutation import Delete, Insert, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import WorkbenchError
-from workbench.state.history.comparison import public
 from workbench.state.refused import RefusedCommand
 from workbench.state.retelling.source import is_plain
 from workbench.state.retelling.trial import Trial, to_its_end
@@ -118,7 +117,7 @@ def differences(changes: Iterable[tuple[Target, Resource | None, Resource | None
     """What became of items from what they were, as a mutation of each that is otherwise."""
     found: dict[Target, Became] = {}
     for target, was, became in changes:
-        old, new = (None if item is None or is_deleted(item) else public(item) for item in (was, became))
+        old, new = (None if item is None or is_deleted(item) else values_of(item) for item in (was, became))
         if new is None:
             if old is not None:
                 found[target] = (Delete, {})

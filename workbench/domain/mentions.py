@@ -15,7 +15,7 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from workbench.domain.datadef import Datadef
-from workbench.domain.handler import place_of
+from workbench.domain.place import place_of
 
 
 class Mentions(NamedTuple):

@@ -1,4 +1,4 @@
-"""Known: a class as a registry knows it, and the way that its messages go.
+"""Registration: a class as a registry has it (Known), and the way that its messages go (Route).
 
 Both are what a Registry found when it last looked at its domains; it makes them anew when one of them has changed.
 """

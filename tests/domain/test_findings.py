@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from workbench import Command, Domain, Event, Resource, Response, Update, field
-from workbench.domain.lint import in_past_tense
+from workbench.domain.findings import in_past_tense
 from workbench.examples.bank import bank
 
 

@@ -11,8 +11,8 @@ from inspect import get_annotations
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from workbench.domain.handler import place_of
-from workbench.domain.wiring import Mentions, mentions
+from workbench.domain.mentions import Mentions, mentions
+from workbench.domain.place import place_of
 
 if TYPE_CHECKING:
     from workbench.domain.definitions import Definition
@@ -57,19 +57,16 @@ class Findings(list[Finding]):
 
 def check(domain: Domain) -> Findings:
     """All there is to find in a domain: types that are no fields, then commands, events, responses and resources."""
-    handlers = [handler.function for table in (domain.command_handlers, domain.event_handlers, domain.response_handlers)
-                for handler in table.values()]
-    handlers += [handler.function for _, handler in domain.policies.values()]
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
     return Findings([*_bare_types(domain), *_commands(domain), *_events(domain, yielding),
-                     *_responses(domain, yielding), *_resources(domain, mentions(handlers))])
+                     *_responses(domain, yielding), *_resources(domain, mentions(domain.functions()))])
 
 
 def _bare_types(domain: Domain) -> list[Finding]:
     found = []
-    for kind, table in (("command", domain.commands), ("event", domain.events), ("response", domain.responses),
-                        ("resource", domain.resources)):
-        for key, known in table.items():
+    tables = domain.classes()
+    for kind in ("command", "event", "response", "resource"):
+        for key, known in tables[kind].items():
             found += [Finding(f'{kind} "{key}"', f"{name}{sign}{text} is no field",
                               f"nobody can give it a value; {name} = field({text}) was probably meant")
                       for name, sign, text in _bare(known.cls)]
@@ -93,10 +90,10 @@ def _commands(domain: Domain) -> list[Finding]:
     granted = {place_of(resource) for used in domain.uses
                for resource in ([known.cls for known in used.resources.values()] if hasattr(used, "resources")
                                 else [used])}
-    found = []
+    found, unhandled = [], domain.unhandled("command")
     for key, known in domain.commands.items():
         where = f'command "{key}"'
-        if key not in domain.command_handlers:
+        if key in unhandled:
             found.append(Finding(where, "has no handler", "it cannot be issued; a session does not open such a domain",
                                  "fault"))
         if known.on is not None and place_of(known.on) not in own | granted:
@@ -106,10 +103,10 @@ def _commands(domain: Domain) -> list[Finding]:
 
 
 def _events(domain: Domain, yielding: Mentions) -> list[Finding]:
-    found = []
+    found, unhandled = [], domain.unhandled("event")
     for key, known in domain.events.items():
         where = f'event "{key}"'
-        if key not in domain.event_handlers:
+        if key in unhandled:
             found.append(Finding(where, "has no handler",
                                  "it would change nothing; a session does not open such a domain", "fault"))
         if not yielding.partly and not yielding.name(known.cls):
@@ -148,8 +145,8 @@ def _resources(domain: Domain, all_named: Mentions) -> list[Finding]:
 
 
 def _unguarded(known: Definition) -> bool:
-    fields = [field for name, field in known.cls._fields.items() if not name.startswith("_")]
-    guarded = any(field.check is not None or field.choices is not None for field in fields)
+    fields = known.cls._public
+    guarded = any(field.check is not None or field.choices is not None for field in fields.values())
     return bool(fields) and not guarded and not known.cls._rules and not known.cls._pclass_invariants
 
 
