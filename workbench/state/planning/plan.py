@@ -37,10 +37,9 @@ class Plan:
     """What a commit would do, one ``Change`` an item.
 
     ``ranks`` groups them by what must be written before what, the parts that open rings included; ``changes`` are all
-    in that order. ``idle`` are
-    items that mutations touched but whose values are as they were. ``reads`` are the items that the steps read and do
-    not change, with the etag each had; and one that they change, where a step read an earlier version of it. ``state``
-    is what the plan was made from."""
+    in that order. ``idle`` are items that mutations touched but whose values are as they were. ``reads`` are the items
+    that the steps read and do not change, with the etag each had; and one that they change, where a step read an
+    earlier version of it. ``state`` is what the plan was made from."""
 
     def __init__(
         self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],

@@ -147,11 +147,6 @@ class SavedPlan:
         return _text(self.document.get("hash"))
 
     @property
-    def hash_ok(self) -> bool:
-        """Whether it is as it was saved."""
-        return not self.faults
-
-    @property
     def user(self) -> str | None:
         """Who saved it."""
         user = _mapping(self.document.get("made")).get("user")
