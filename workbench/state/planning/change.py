@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from workbench.domain.convert import told
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
+from workbench.state.planning.telling import told_change, told_fields
 from workbench.state.state import Entry
 
 SIGNS = {"insert": "+", "update": "~", "delete": "-"}
@@ -71,9 +71,7 @@ class Change:
             name: getattr(self.after, name) for name in self._told()}
 
     def _told(self) -> list[str]:
-        if self.kind == "delete":
-            return [name for name in type(self.before)._fields if not name.startswith("_")] if self.before else []
-        return [name for name in self.columns if not name.startswith("_")]
+        return told_fields(self.kind, self.columns, () if self.before is None else type(self.before)._fields)
 
     def park(self, parked: Mapping[str, Any]) -> tuple[Change, Change]:
         """The part before this change that puts other values into some columns (the etag stays), and this change,
@@ -94,11 +92,7 @@ class Change:
         return steps_of(self.entry)
 
     def __repr__(self) -> str:
-        if self.kind == "update":
-            inner = ", ".join(f"{name}: {told(old)} -> {told(self.new[name])}" for name, old in self.old.items())
-        else:
-            inner = ", ".join(f"{name}={told(value)}" for name, value in (self.new or self.old).items())
-        return f"{self.sign} {self.target}{f'  {inner}' if inner else ''}"
+        return told_change(self)
 
 
 def steps_of(entry: Entry) -> list[int]:

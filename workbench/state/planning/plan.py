@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from workbench.domain.convert import shown, told
+from workbench.domain.convert import shown
 from workbench.domain.datadef import values_of
 from workbench.domain.handler import place_of
 from workbench.domain.mutation import Delete
@@ -26,6 +26,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
+from workbench.state.planning.telling import is_called, summary_of, told_cause
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
@@ -79,8 +80,7 @@ class Plan:
     @property
     def summary(self) -> str:
         """``3 to add, 1 to change, 0 to delete``."""
-        counts = self.counts
-        return f"{counts['insert']} to add, {counts['update']} to change, {counts['delete']} to delete"
+        return summary_of(self.counts)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
         """Writes the plan to a file, to be read by others and applied later, once, by whatever session: see SavedPlan.
@@ -122,7 +122,7 @@ class Plan:
     def _is(self, item: Any, target: Target) -> bool:
         """Whether an item, a Target, a text, or what has a target, as a Step, is meant for a target."""
         if isinstance(item, str):
-            return item in (str(target), f"{target.resource}/{target.identifier}")
+            return is_called(target, item)
         if not isinstance(item, Resource):
             return bool(item == target or getattr(item, "target", None) == target)
         entry = self.state.changed.get(target)      # another resource may have an item of the same identifier
@@ -138,11 +138,9 @@ class Plan:
         lines = [repr(change)]
         for cause in change.entry.causes():
             step = steps[cause.step]
-            cell = f", cell {step.cell}" if step.cell is not None else ""
-            who = f" by {step.user}" if step.user else ""
-            lines.append(f"  step {step.number}: {step.address}{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}")
-            lines.append(f"    event {_words(type(cause.event).__name__, values_of(cause.event))}")
-            lines.append(f"    {_words(cause.mutation.verb, cause.mutation.values)}")
+            lines += told_cause(
+                f"step {step.number}: {step.address}", step.user, f"{step.at:%Y-%m-%d %H:%M:%S}", step.cell,
+                type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values)
         for place, waiting in enumerate(self.order.changes):
             if waiting.target == change.target:
                 lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]
@@ -151,10 +149,6 @@ class Plan:
 
 def _made_now() -> Made:
     return Made(uuid4(), datetime.now(UTC))
-
-
-def _words(name: str, values: Mapping[str, Any]) -> str:
-    return f"{name} {', '.join(f'{field}={told(value)}' for field, value in values.items())}".rstrip()
 
 
 def plan_of(

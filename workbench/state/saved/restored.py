@@ -26,8 +26,9 @@ from workbench.state.planning.differ import change_of
 from workbench.state.planning.order import ordered
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table
+from workbench.state.saved.change import target_of
 from workbench.state.saved.document import definition_of, retyped, spelled
-from workbench.state.saved.plan import SavedPlan, target_of
+from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Entry, State
 from workbench.state.step import Handling, Occurrence, Step
 
