@@ -5,7 +5,7 @@ A plan is a value; it executes nothing. Committing it is the Postgres room's wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -163,6 +163,12 @@ def plan_of(
         del pairs       # as a whole: where each went in another order, hardly any of their memory would be given back
         order = ordered(Rank(blocks), tables)
     steps = tuple(state.pending())
+    return Plan(state, order, tuple(idle), _reads_of(steps, blocks), steps, tables, made)
+
+
+def _reads_of(steps: Iterable[Step], blocks: Iterable[Block]) -> dict[Target, str | None]:
+    """The items that steps read, with the etag each had; of those that the blocks change only the ones that were read
+    in another version than is changed."""
     reads: dict[Target, str | None] = {}
     for step in steps:
         if isinstance(step.command, ResolveConflict):       # looked at again, and taken as it was then: there, or gone
@@ -182,7 +188,7 @@ def plan_of(
             if read != expected:        # another version than was changed: the commit must see it
                 reads |= {target: etag for target, etag, known in zip(block.targets, read, expected, strict=True)
                           if etag != known}
-    return Plan(state, order, tuple(idle), reads, steps, tables, made)
+    return reads
 
 
 def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
