@@ -9,21 +9,15 @@ parent up before (it is *parked*). A ring that cannot be opened is kept as ``tan
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID, uuid5
 
-from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Target
 from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.dependencies import Reason, reasons
+from workbench.state.planning.spares import spares
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
-
-_ATTEMPTS = 64      # at a value that is not in use
 
 
 class Order(NamedTuple):
@@ -198,7 +192,7 @@ class _Ordering:
                 getattr(item, field) for side in sides for one, item in zip(targets, side, strict=True)
                 if item is not None and one[:2] == target[:2]}
         used = self._used[target[:2], field]
-        spare = next((one for one in _spares(self._column(node, field), target) if one not in used), None)
+        spare = next((one for one in spares(self._column(node, field), target) if one not in used), None)
         used.add(spare)
         return spare
 
@@ -225,27 +219,3 @@ class _Ordering:
 
     def _nullable(self, node: int, fields: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(field for field in fields if self._column(node, field).nullable)
-
-
-def _spares(column: Column, target: Target) -> Iterator[Any]:
-    """Values that fit into a column and are unlike those in use, made of an item's identifier; none for kinds that have
-    too few."""
-    kind = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
-    for attempt in range(_ATTEMPTS):
-        unlikely = uuid5(UUID(int=attempt), str(target))
-        if kind.annotation is str:
-            text = f"parked {unlikely}"
-            yield text if column.length is None or len(text) <= column.length else f"~{unlikely.hex}"[:column.length]
-        elif kind.annotation is UUID:
-            yield unlikely
-        elif kind.annotation is int and column.type in ("bigint", "integer"):
-            yield -(unlikely.int % 2**(62 if column.type == "bigint" else 30)) - 1
-        elif kind.annotation is datetime:
-            yield datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=unlikely.int % 10**15)
-        elif kind.annotation is Decimal and column.digits is not None:
-            digits, scale = column.digits
-            yield Decimal(-(unlikely.int % (10**min(digits, 12) - 1)) - 1).scaleb(-scale)
-        elif kind.annotation is Decimal:
-            yield Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
-        elif kind.annotation is date:
-            yield date.fromordinal(1 + unlikely.int % 300_000)
