@@ -43,6 +43,8 @@ from linecache import getline
 from types import FrameType
 from typing import Any, NamedTuple
 
+from workbench.wording import counted, listed, nearest
+
 # Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
 _MACHINERY = re.compile(
     r"(workbench(?!\.examples)|IPython|ipykernel|ipywidgets|traitlets|asyncio|concurrent|threading|nest_asyncio)(\.|$)")
@@ -97,25 +99,6 @@ class Problem(NamedTuple):
         return f"{self.field}: {self.reason}" if self.field else self.reason
 
 
-def listed(headline: str, lines: Iterable[object]) -> str:
-    """A headline and its indented lines, the form of every error that says several things at once."""
-    return "\n".join([headline, *(f"  {line}" for line in lines)])
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"?`` when something is near, and always what there is."""
-    known = sorted(known)
-    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
-
-
-def meant(name: str, known: Sequence[str]) -> str:
-    """``did you mean "deposit"? `` when something is near, else nothing."""
-    from difflib import get_close_matches  # not at the import of all, which must be light
-
-    close = get_close_matches(name, known, n=1)
-    return f'did you mean "{close[0]}"? ' if close else ""
-
-
 class DefinitionError(WorkbenchError):
     """A definition does not hold together; ``problems`` says everything at once."""
 
@@ -129,8 +112,7 @@ class Invalid(WorkbenchError):
 
     def __init__(self, what: str, problems: Sequence[Problem]) -> None:
         self.what, self.problems = what, tuple(problems)
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__(listed(f"{what} was refused: {count}", problems))
+        super().__init__(listed(f"{what} was refused: {counted(len(problems), 'problem')}", problems))
 
 
 class Rejected(WorkbenchError):
@@ -301,10 +283,9 @@ class Conflict(WorkbenchError):
 
     def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
         self.items, self.branch = tuple(items), branch
-        count = "1 item" if len(items) == 1 else f"{len(items)} items"
         told = "nothing was written, everything pending is kept" if branch is None else (
             f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
-        super().__init__(listed(f"conflict on {count}: {told}", items))
+        super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}", items))
 
 
 class DatabaseError(WorkbenchError):
@@ -332,7 +313,7 @@ class Busy(DatabaseError):
     def __init__(self, why: str, wait: float, attempts: int) -> None:
         self.why, self.wait, self.attempts = why, wait, attempts
         super().__init__(
-            f"the commit was given up after {wait:g} s and {attempts} attempt{'' if attempts == 1 else 's'}: {why}; "
+            f"the commit was given up after {wait:g} s and {counted(attempts, 'attempt')}: {why}; "
             "nothing was written, everything pending is kept. Try again, or with a longer wait=")
 
 

@@ -21,6 +21,7 @@ from workbench.errors import Invalid, LogError, Problem, WorkbenchError
 from workbench.state.merge import Decision
 from workbench.state.saved.file import write
 from workbench.state.step import Step
+from workbench.wording import counted
 
 FORMAT, VERSION = "workbench log", 1
 
@@ -68,8 +69,7 @@ class CommandLog:
         return iter(self.commands)
 
     def __repr__(self) -> str:
-        count = "1 command" if len(self) == 1 else f"{len(self)} commands"
-        lines = [f"log: {count}", *(f"  {one.number}: {one.address}" for one in self.commands)]
+        lines = [f"log: {counted(len(self), 'command')}", *(f"  {one.number}: {one.address}" for one in self.commands)]
         return "\n".join([*lines, *(f"  {note} (a decision, which is not issued again)" for note in self.notes)])
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:

@@ -21,6 +21,7 @@ from workbench.state.retelling.rehearsal import Became, Played, Rehearsal, Scene
 from workbench.state.retelling.source import Source, comment, is_plain
 from workbench.state.state import Cache
 from workbench.state.step import Handling, Step
+from workbench.wording import counted
 
 _MORE = "in the session it saw what this test does not give"
 
@@ -49,9 +50,9 @@ def recorded_test(
         decision, *later = steps[len(told):]
         lines.append(comment(f"step {decision.number}: {decision.address}: a decision, which no command can repeat"))
         lines += [comment(f"step {step.number}: {step.address}: left out, as it came after it") for step in later]
-    count = "1 command" if len(told) == 1 else f"{len(told)} commands"
     constants = source.constants()
-    head = [f'"""A session of {count}, as it was recorded."""', "", *source.imports(), *([""] if constants else [])]
+    head = [f'"""A session of {counted(len(told), "command")}, as it was recorded."""', "", *source.imports(),
+            *([""] if constants else [])]
     test = [f"def test_{name}() -> None:",
             '    """What was issued comes to the events, responses, refusals and the plan that it came to."""',
             *(f"    {line}" for line in lines)]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from workbench.errors import SavedPlanError
 from workbench.state.saved.document import Made
 from workbench.state.state import State
+from workbench.wording import counted
 
 
 class SavedStates:
@@ -45,6 +46,6 @@ class SavedStates:
             walk, later = walk.parent, later + 1
         if later and self.nonce(walk) == nonce and not walk.root:
             raise SavedPlanError(
-                f"the steps of the saved plan {nonce} are pending here, with {later} later "
-                f"step{'' if later == 1 else 's'} on top: nothing was written. commit() writes them all; or "
-                f"undo({later}), apply the plan, and issue the later ones again")
+                f"the steps of the saved plan {nonce} are pending here, with {counted(later, 'later step')} on "
+                f"top: nothing was written. commit() writes them all; or undo({later}), apply the plan, and issue the "
+                "later ones again")
