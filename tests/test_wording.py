@@ -1,8 +1,8 @@
-"""Lists, counts and names that are not known, in words."""
+"""Lists, counts, errors and names that are not known, in words."""
 
 from __future__ import annotations
 
-from workbench.wording import counted, listed, meant, nearest
+from workbench.wording import counted, error_words, listed, meant, nearest
 
 
 def test_a_count() -> None:
@@ -15,6 +15,11 @@ def test_a_list() -> None:
     """A headline stands alone, or over its lines."""
     assert listed("nothing", []) == "nothing"
     assert listed("two", [1, "b"]) == "two\n  1\n  b"
+
+
+def test_an_error() -> None:
+    """Its class stands before its words."""
+    assert error_words(ValueError("no number")) == "ValueError: no number"
 
 
 def test_a_name_that_is_not_known() -> None:

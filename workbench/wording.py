@@ -1,4 +1,4 @@
-"""Wording: how a list, a count and a name that is not known are put into words, in errors and everywhere else."""
+"""Wording: how a list, a count, an error and a name that is not known are put into words, wherever they are told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def listed(headline: str, lines: Iterable[object]) -> str:
 def counted(count: int, noun: str, form: str = "") -> str:
     """``1 row``, ``2 rows``; with the form ``","`` also ``12,000 rows``."""
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
+
+
+def error_words(error: BaseException) -> str:
+    """``NotFound: bank:account/1 was not found …``: an error as Python ends a traceback."""
+    return f"{type(error).__name__}: {error}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
