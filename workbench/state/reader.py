@@ -15,7 +15,7 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Resource, Target, is_deleted
 from workbench.state.progress import Progress
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC)      # before all that happened
 
 
 class Reader(Protocol):
@@ -57,11 +57,11 @@ def matches(item: Resource, equals: Mapping[str, Any]) -> bool:
 
 def in_order(items: Iterable[Resource]) -> list[Resource]:
     """Items as they are always shown: by ``_created`` (none first), then by identifier."""
-    return sorted(items, key=place)
+    return sorted(items, key=sort_key)
 
 
-def place(item: Resource) -> tuple[datetime, Identifier]:
+def sort_key(item: Resource) -> tuple[datetime, Identifier]:
     """What the items of one resource are put in order by."""
     identifier = item._id
     # UUIDs by their number, which is the order of their text: their own comparison is ten times as slow.
-    return item._created or _NEVER, identifier.int if isinstance(identifier, UUID) else identifier
+    return item._created or NEVER, identifier.int if isinstance(identifier, UUID) else identifier
