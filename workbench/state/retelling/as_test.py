@@ -1,4 +1,4 @@
-"""Recorded: a session as a pytest module: given / when / then, with all that came of each command.
+"""As a test: a session as a pytest module: given / when / then, with all that came of each command.
 
 The same identifiers are made as were made in the session, so that events, responses and the plan can be expected as
 they were. The test is to be read, kept, and changed by people; as it is written it passes: it was rehearsed, and what

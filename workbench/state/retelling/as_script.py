@@ -1,4 +1,4 @@
-"""Retold: a session as the cells of a notebook that does it again, written from the log.
+"""As a script: a session as the cells of a notebook that does it again, written from the log.
 
 New identifiers are made where the session made some; what was made gets a name, and is spoken of by it afterwards.
 """
