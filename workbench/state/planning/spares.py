@@ -16,8 +16,8 @@ _ATTEMPTS = 64      # at a value that is not in use
 
 
 def spares(column: Column, target: Target) -> Iterator[Any]:
-    """Values that fit into a column and are unlike those in use, made of an item's identifier; none for kinds that have
-    too few."""
+    """Values that fit into a column and that most likely no row has, made of an item's identifier; none for a kind of
+    field that has too few values."""
     kind = column.kind.inner if isinstance(column.kind, OptionalKind) else column.kind
     for attempt in range(_ATTEMPTS):
         unlikely = uuid5(UUID(int=attempt), str(target))

@@ -1,8 +1,8 @@
 """SavedPlan: a plan as it was saved, to look at, to hand on, and to apply in another session.
 
-It is made of a plan by ``plan.save("x.plan.json")``, or read by ``SavedPlan.load``. Looking at it always works: also
-where the domain is not defined, when it was changed by hand (it says so, loudly), and as far as this workbench can read
-it when a later one wrote it. Applying is the session's work; ``check`` is what it asks first.
+It is made of a plan by ``plan.save("x.plan.json")``, or read by ``SavedPlan.load``. It can always be looked at: where
+the domain is not defined, when it was changed by hand (it says so, loudly), and, as far as this workbench can read it,
+when a later one wrote it. The session applies it, and calls ``check`` first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from workbench.state.saved.file import VERSION, hash_of, parsed, text_of, write
 
 
 class SavedPlan:
-    """A saved plan; ``document`` is what stands in its file. Two are equal when their documents are."""
+    """A saved plan; ``document`` is what its file holds, ``faults`` tells how it was changed since, a line each.
+
+    Two are equal when their documents are."""
 
     def __init__(self, document: Mapping[str, Any], faults: Sequence[str] = ()) -> None:
         self.document = dict(document)
@@ -34,7 +36,7 @@ class SavedPlan:
 
     @classmethod
     def load(cls, path: str | Path) -> SavedPlan:
-        """The plan in a file. Raises UnreadablePlan for a file that is not there or holds no plan."""
+        """The plan in a file. Raises UnreadablePlan for a file that does not exist or holds no plan."""
         path = Path(path)
         try:
             raw = path.read_bytes()
@@ -49,7 +51,7 @@ class SavedPlan:
         return cls(*parsed(text))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
-        """Writes it to a file, all or nothing; returns it.
+        """Writes the plan to a file, all of it or nothing; returns the plan.
 
         Raises SavedPlanError where there is a file that holds anything else than this plan, unless ``overwrite``, and
         where the file cannot be written."""
@@ -71,7 +73,7 @@ class SavedPlan:
 
     @property
     def text(self) -> str:
-        """What a file of it holds."""
+        """The plan as it is written to a file."""
         return text_of(self.document)
 
     # -------------------------------------------------------------------------------------------- what it says
@@ -105,23 +107,23 @@ class SavedPlan:
 
     @property
     def reads(self) -> dict[Target, str | None]:
-        """The items that the steps read and do not change, with the etag each had; identifiers as text."""
+        """The items that the steps read and do not change, with the etag of each; identifiers are text."""
         reads = map(as_mapping, as_list(self.document.get("reads")))
         return {target_of(as_text(read.get("item"))): read.get("etag") for read in reads}
 
     @property
     def idle(self) -> tuple[Target, ...]:
-        """The items that were touched but are as they were; identifiers as text."""
+        """The items that were touched but whose values are as they were; identifiers are text."""
         return tuple(target_of(as_text(item)) for item in as_list(self.document.get("idle")))
 
     @property
     def commands(self) -> list[Mapping[str, Any]]:
-        """The log of commands, one a step: step, command, address, on, data, events, user, at, cell."""
+        """The commands, one a step, as mappings of step, command, address, on, data, events, user, at and cell."""
         return [as_mapping(command) for command in as_list(self.document.get("commands"))]
 
     @property
     def definitions(self) -> Mapping[str, Mapping[str, str]]:
-        """The fields of each resource when it was saved, and their types in words."""
+        """The fields of each resource when the plan was saved, with their types in words."""
         return {name: as_mapping(fields) for name, fields in as_mapping(self.document.get("definitions")).items()}
 
     @property
@@ -137,7 +139,7 @@ class SavedPlan:
 
     @property
     def warnings(self) -> list[str]:
-        """What must be known before it is believed, a sentence each; empty for a plan as it was saved."""
+        """Why the plan should not be trusted, a sentence each; empty for a plan that is as it was saved."""
         found = []
         if self.faults:
             found.append(f"TAMPERED: it was changed after it was saved ({'; '.join(self.faults)}); it is not applied")
@@ -146,9 +148,9 @@ class SavedPlan:
         return found
 
     def why(self, item: SavedChange | Target | str) -> str:
-        """In words, what led to a change: each mutation, of which event, command and step; or why there is none.
+        """In words, what led to a change: each mutation with its event, command and step; or why there is no change.
 
-        The item may be given as text, ``"account/<id>"``. Raises UnknownName."""
+        The item may also be given as text, ``"account/<id>"``. Raises UnknownName."""
         if isinstance(item, SavedChange):
             return self._told(item)
         changes = self.changes
@@ -171,7 +173,7 @@ class SavedPlan:
                 cause.mutation, cause.values)
         return "\n".join(lines)
 
-    # -------------------------------------------------------------------------------------------- whether to believe
+    # -------------------------------------------------------------------------------------------- whether to trust it
 
     @property
     def _is_readable(self) -> bool:
@@ -184,7 +186,7 @@ class SavedPlan:
                 f"version {VERSION}")
 
     def check(self) -> None:
-        """Raises UnreadablePlan for another version of the format, TamperedPlan for a plan changed by hand."""
+        """Raises UnreadablePlan for another version of the format, TamperedPlan for a plan that was changed by hand."""
         if not self._is_readable:
             raise UnreadablePlan(f"the saved plan {self.nonce} is not applied: {self._version_words}; install the "
                                  "workbench that wrote it, or issue its commands again here")
