@@ -43,6 +43,8 @@ from linecache import getline
 from types import FrameType
 from typing import Any, NamedTuple
 
+from workbench.wording import counted, listed, nearest
+
 # Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
 _MACHINERY = re.compile(
     r"(workbench(?!\.examples)|IPython|ipykernel|ipywidgets|traitlets|asyncio|concurrent|threading|nest_asyncio)(\.|$)")
@@ -87,7 +89,8 @@ def _restored(cls: type[WorkbenchError], args: tuple[Any, ...], facts: dict[str,
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: the field (None for the whole), the value given, why, and what would do."""
+    """One thing that is wrong: the ``field`` (None for the whole), the ``value`` that was given, and the ``reason``,
+    which also says what would do."""
 
     field: str | None
     value: Any
@@ -97,27 +100,8 @@ class Problem(NamedTuple):
         return f"{self.field}: {self.reason}" if self.field else self.reason
 
 
-def listed(headline: str, lines: Iterable[object]) -> str:
-    """A headline and its indented lines, the form of every error that says several things at once."""
-    return "\n".join([headline, *(f"  {line}" for line in lines)])
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"?`` when something is near, and always what there is."""
-    known = sorted(known)
-    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
-
-
-def meant(name: str, known: Sequence[str]) -> str:
-    """``did you mean "deposit"? `` when something is near, else nothing."""
-    from difflib import get_close_matches  # not at the import of all, which must be light
-
-    close = get_close_matches(name, known, n=1)
-    return f'did you mean "{close[0]}"? ' if close else ""
-
-
 class DefinitionError(WorkbenchError):
-    """A definition does not hold together; ``problems`` says everything at once."""
+    """A definition is wrong; ``problems`` lists everything that is, at once."""
 
     def __init__(self, headline: str, problems: Sequence[str] = ()) -> None:
         self.headline, self.problems = headline, tuple(problems)
@@ -125,18 +109,17 @@ class DefinitionError(WorkbenchError):
 
 
 class Invalid(WorkbenchError):
-    """Input was refused before anything ran; ``problems`` has one entry per field and fault."""
+    """Input was refused before anything ran; ``problems`` has one Problem for each field and fault."""
 
     def __init__(self, what: str, problems: Sequence[Problem]) -> None:
         self.what, self.problems = what, tuple(problems)
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__(listed(f"{what} was refused: {count}", problems))
+        super().__init__(listed(f"{what} was refused: {counted(len(problems), 'problem')}", problems))
 
 
 class Rejected(WorkbenchError):
     """A handler says no for a reason of the business: ``raise Rejected("the account is closed")``.
 
-    Keyword facts stay on ``facts``, for a form or a test to read."""
+    Keyword arguments are kept in ``facts``, for a form or a test to read."""
 
     def __init__(self, reason: str, **facts: Any) -> None:
         self.reason, self.facts = reason, facts
@@ -166,7 +149,7 @@ class NotFound(WorkbenchError):
             super().__init__(listed(f"{len(targets)} items were not found: they are {why}", targets))
 
     def meant_new(self, command: str) -> None:
-        """Adds that the target was made up for a command that was issued on nothing."""
+        """Adds to the words that the target was made up, as the command was issued without one."""
         self.args = (f"{self}. {command} was issued without on=, so a new {self.target.resource} was meant, and this "
                      f"identifier made up for it; for one that is there: issue({command}(…), on=…)",)
 
@@ -180,7 +163,7 @@ class AlreadyExists(WorkbenchError):
 
 
 class NotGranted(WorkbenchError):
-    """A domain reached for a resource it was not given; ``domain`` and ``resource`` name both."""
+    """A domain used a resource that is not its own and was not granted to it; ``domain``, ``resource`` name both."""
 
     def __init__(self, domain: str, resource: str, how: str) -> None:
         self.domain, self.resource = domain, resource
@@ -188,7 +171,7 @@ class NotGranted(WorkbenchError):
 
 
 class HandlerFault(WorkbenchError):
-    """A handler yielded something its kind may not yield; ``handler`` and ``value`` tell which."""
+    """A handler yielded something that handlers of its kind may not yield; ``handler`` and ``value`` tell both."""
 
     def __init__(self, handler: str, value: Any, allowed: str) -> None:
         self.handler, self.value = handler, value
@@ -196,7 +179,7 @@ class HandlerFault(WorkbenchError):
 
 
 class PolicyLoop(WorkbenchError):
-    """Policies issued commands deeper than allowed; ``chain`` is the way it went."""
+    """Policies issued commands that led to further ones, deeper than allowed; ``chain`` names them in order."""
 
     def __init__(self, chain: Sequence[str], depth: int) -> None:
         self.chain, self.depth = tuple(chain), depth
@@ -205,7 +188,7 @@ class PolicyLoop(WorkbenchError):
 
 
 class NothingTo(WorkbenchError):
-    """There is nothing to undo, redo or the like; ``verb`` names the deed."""
+    """There is nothing to undo, redo or the like; ``verb`` names what was asked."""
 
     def __init__(self, verb: str, words: str = "") -> None:
         self.verb = verb
@@ -213,7 +196,7 @@ class NothingTo(WorkbenchError):
 
 
 class StalePlan(WorkbenchError):
-    """A plan is no longer what is to be done; ``moved`` says what happened since it was made by the verb ``again``."""
+    """A plan is out of date; ``moved`` says what happened since it was made, ``again`` which verb makes it anew."""
 
     def __init__(self, moved: Sequence[str], *, again: str = "plan()") -> None:
         self.moved = tuple(moved)
@@ -222,7 +205,7 @@ class StalePlan(WorkbenchError):
 
 
 class NotClosed(WorkbenchError):
-    """A part of what is pending depends on more; ``wanted`` was asked for, ``missing`` must come along."""
+    """A part of what is pending depends on more; ``wanted`` was asked for, ``missing`` must be committed with it."""
 
     def __init__(self, wanted: Sequence[Any], missing: Sequence[Any]) -> None:
         self.wanted, self.missing = tuple(wanted), tuple(missing)
@@ -231,7 +214,7 @@ class NotClosed(WorkbenchError):
 
 
 class CannotOrder(WorkbenchError):
-    """Changes wait for each other in a ring that cannot be opened; ``tangles`` tells each ring."""
+    """Changes wait for each other in a ring that cannot be opened; ``tangles`` has a line for each ring."""
 
     def __init__(self, tangles: Sequence[str]) -> None:
         self.tangles = tuple(tangles)
@@ -245,7 +228,7 @@ class SavedPlanError(WorkbenchError):
 
 
 class UnreadablePlan(SavedPlanError):
-    """A file or text holds no plan that this workbench can read; ``path`` is where it was looked for, if in a file."""
+    """A file or text holds no plan that this workbench can read; ``path`` is that of the file, if it is one."""
 
     def __init__(self, reason: str, *, path: Any = None) -> None:
         self.reason, self.path = reason, path
@@ -253,7 +236,7 @@ class UnreadablePlan(SavedPlanError):
 
 
 class TamperedPlan(SavedPlanError):
-    """A saved plan was changed after it was saved; ``faults`` has what is known of how, a line each."""
+    """A saved plan was changed after it was saved; ``faults`` says how, as far as that is known, a line each."""
 
     def __init__(self, nonce: str, faults: Sequence[str]) -> None:
         self.nonce, self.faults = nonce, tuple(faults)
@@ -263,7 +246,7 @@ class TamperedPlan(SavedPlanError):
 
 
 class OtherDefinition(SavedPlanError):
-    """A saved plan was made for other definitions than those of this session; ``differences`` has a line for each."""
+    """A saved plan was made for other definitions than this session's; ``differences`` has a line for each."""
 
     def __init__(self, nonce: str, differences: Sequence[str]) -> None:
         self.nonce, self.differences = nonce, tuple(differences)
@@ -273,7 +256,7 @@ class OtherDefinition(SavedPlanError):
 
 
 class AlreadyApplied(SavedPlanError):
-    """What a saved plan holds has been written: ``nonce`` names it, ``at`` and ``by`` say when and by whom."""
+    """What a saved plan holds was written before: ``nonce`` names the plan, ``at`` and ``by`` say when and by whom."""
 
     def __init__(self, nonce: str, at: Any, by: str | None) -> None:
         self.nonce, self.at, self.by = nonce, at, by
@@ -285,7 +268,7 @@ class AlreadyApplied(SavedPlanError):
 
 
 class LogError(WorkbenchError):
-    """A file is no log of commands, or not one that can be used here; ``faults`` has a line for each of its lines."""
+    """A log of commands cannot be written, read or issued again; ``faults`` has a line for each line that is wrong."""
 
     def __init__(self, path: Any, reason: str, faults: Sequence[str] = ()) -> None:
         self.path, self.reason, self.faults = path, reason, tuple(faults)
@@ -293,18 +276,17 @@ class LogError(WorkbenchError):
 
 
 class Conflict(WorkbenchError):
-    """The database moved since the items were read. Nothing was written, nothing pending is lost.
+    """The database was changed since the items were read. Nothing was written, nothing pending is lost.
 
-    ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs``
-    (mappings of columns to values; None where there is no such item). ``branch`` is the one that was merged, where it
-    is with that and not with the database."""
+    ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs`` (mappings of
+    columns to values; None where there is no such item). ``branch`` names the branch whose merge caused the conflict;
+    None where the conflict is with the database."""
 
     def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
         self.items, self.branch = tuple(items), branch
-        count = "1 item" if len(items) == 1 else f"{len(items)} items"
         told = "nothing was written, everything pending is kept" if branch is None else (
             f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
-        super().__init__(listed(f"conflict on {count}: {told}", items))
+        super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}", items))
 
 
 class DatabaseError(WorkbenchError):
@@ -327,17 +309,17 @@ class ConstraintViolated(DatabaseError):
 
 
 class Busy(DatabaseError):
-    """Other transactions were in the way until ``wait`` seconds were over, at ``attempts`` attempts."""
+    """Other transactions were in the way for ``wait`` seconds, in which ``attempts`` attempts were made."""
 
     def __init__(self, why: str, wait: float, attempts: int) -> None:
         self.why, self.wait, self.attempts = why, wait, attempts
         super().__init__(
-            f"the commit was given up after {wait:g} s and {attempts} attempt{'' if attempts == 1 else 's'}: {why}; "
+            f"the commit was given up after {wait:g} s and {counted(attempts, 'attempt')}: {why}; "
             "nothing was written, everything pending is kept. Try again, or with a longer wait=")
 
 
 class ConnectionLost(DatabaseError):
-    """The connection to the database went; ``committed`` is False, True, or None where it is not known."""
+    """The connection to the database was lost; ``committed`` says whether a commit was done (None: it is not known)."""
 
     def __init__(self, doing: str, *, committed: bool | None = False) -> None:
         self.committed = committed
@@ -369,7 +351,7 @@ class EmbeddedError(WorkbenchError):
 
 
 class Cancelled(WorkbenchError):
-    """A long verb was cancelled by its button; ``done`` of ``total`` says how far it was."""
+    """A long verb was cancelled by its button; ``done`` of ``total`` says how far it had come."""
 
     def __init__(self, verb: str, done: int, total: int) -> None:
         self.verb, self.done, self.total = verb, done, total
@@ -378,7 +360,7 @@ class Cancelled(WorkbenchError):
 
 
 class LoopError(WorkbenchError):
-    """Something was called from an event loop (or a thread) where it cannot work; the text says what to do."""
+    """Something was called from an event loop or a thread where it cannot work; the text says what to do."""
 
 
 class ItemsLeftOut(WorkbenchError, UserWarning):

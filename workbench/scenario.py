@@ -32,6 +32,7 @@ from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
 from workbench.state.planning.change import Change
 from workbench.state.retelling.trial import Place, Trial, to_its_end
 from workbench.state.step import Step
+from workbench.wording import error_words
 
 
 def given(
@@ -86,7 +87,7 @@ class Given:
             try:
                 await trial.manager.issue(earlier)
             except WorkbenchError as error:
-                raise AssertionError(f"given {earlier!r}, which was refused: {_told(error)}") from error
+                raise AssertionError(f"given {earlier!r}, which was refused: {error_words(error)}") from error
         _store(trial)
         return await _issued(trial, trial.place, command, on, made, user, at)
 
@@ -154,7 +155,7 @@ class Outcome:
         if refused is not None:
             faults += self._refused(refused)
         elif self.error is not None:
-            raise AssertionError(f"{self.command!r} was refused: {_told(self.error)}") from self.error
+            raise AssertionError(f"{self.command!r} was refused: {error_words(self.error)}") from self.error
         if events is not None:
             faults += _differing("events", list(events), [] if self.step is None else list(self.step.events),
                                  _same_event, _event_line, ordered=True)
@@ -171,22 +172,18 @@ class Outcome:
 
     def __repr__(self) -> str:
         if self.error is not None:
-            return f"{self.command!r} was refused: {_told(self.error)}"
+            return f"{self.command!r} was refused: {error_words(self.error)}"
         return f"{self.step!r}\n{self.plan!r}"
 
     def _refused(self, refused: type[Exception] | str | Exception) -> list[str]:
         expected = refused if isinstance(refused, str) else (
-            refused.__name__ if isinstance(refused, type) else _told(refused))
+            refused.__name__ if isinstance(refused, type) else error_words(refused))
         if self.error is None:
             return ["refusal", f"  - {expected}", "  + it was not refused"]
         fits = (isinstance(self.error, refused) if isinstance(refused, type) else
                 refused in str(self.error) if isinstance(refused, str) else
                 type(self.error) is type(refused) and str(self.error) == str(refused))
-        return [] if fits else ["refusal", f"  - {expected}", f"  + {_told(self.error)}"]
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+        return [] if fits else ["refusal", f"  - {expected}", f"  + {error_words(self.error)}"]
 
 
 # ------------------------------------------------------------------------------------------------ comparing

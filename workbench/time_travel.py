@@ -14,9 +14,9 @@ from workbench.opening import Opening
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
 from workbench.state.replay import Rebased
+from workbench.state.retelling.as_script import script_of
+from workbench.state.retelling.as_test import recorded_test
 from workbench.state.retelling.command_log import CommandLog, LoggedCommand
-from workbench.state.retelling.recorded import recorded_test
-from workbench.state.retelling.retold import script_of
 from workbench.state.step import Step
 
 

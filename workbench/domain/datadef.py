@@ -25,7 +25,8 @@ from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.function_text import is_replaceable, replaceable
 from workbench.domain.kinds import within
 from workbench.domain.layout import Lean, blank_of, is_blank, slot_of
-from workbench.errors import DefinitionError, Invalid, Problem, meant
+from workbench.errors import DefinitionError, Invalid, Problem
+from workbench.wording import meant
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from workbench.domain.convert import Refused, shown
 from workbench.domain.frozen import thawed
 from workbench.domain.kinds import Kind, OptionalKind, kind_of
 from workbench.domain.reference import reference
-from workbench.errors import DefinitionError, Invalid, meant
+from workbench.errors import DefinitionError, Invalid
+from workbench.wording import meant
 
 T = TypeVar("T")
 _ORDERED = (int, float, Decimal, date, time, datetime)

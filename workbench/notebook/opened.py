@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
-from workbench.errors import Conflict, WorkbenchError, nearest
+from workbench.errors import Conflict, WorkbenchError
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
 from workbench.notebook.loop import Bridge
@@ -37,6 +37,7 @@ from workbench.state.manager import now
 from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
+from workbench.wording import nearest
 
 T = TypeVar("T")
 

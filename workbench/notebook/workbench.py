@@ -39,6 +39,7 @@ from workbench.state.replay import Rebased
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import differences
 from workbench.state.step import Step
+from workbench.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -271,6 +272,5 @@ class Workbench(Travelling):
         if self.closed:
             return f"<workbench on {domains}: closed>"
         state, user = self.session.manager.state, f"; user {self.session.user}" if self.session.user else ""
-        steps, items = len(state.pending()), len(state.changed)
-        return (f"<workbench on {domains}: {steps} step{'' if steps == 1 else 's'} pending, "
-                f"{items} item{'' if items == 1 else 's'} changed{user}>")
+        steps, items = counted(len(state.pending()), "step"), counted(len(state.changed), "item")
+        return f"<workbench on {domains}: {steps} pending, {items} changed{user}>"

@@ -27,6 +27,7 @@ from workbench.state.manager import StateManager
 from workbench.state.progress import Progress
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
+from workbench.wording import counted
 
 SLICE = 0.02        # seconds at work before the loop has its turn: so long does a cancellation wait
 FAULTS = 20         # rows that cannot be read, told one by one
@@ -87,7 +88,7 @@ class Batch:
 
     def __repr__(self) -> str:
         total = len(self.steps) + len(self.refusals)
-        lines = [f"{len(self.steps):,} of {total:,} command{'' if total == 1 else 's'} issued"
+        lines = [f"{len(self.steps):,} of {counted(total, 'command', ',')} issued"
                  f"{f', {len(self.refusals):,} refused' if self.refusals else ''}"]
         for cause in self.causes:
             first = f"first number {cause.first.place}: {' '.join(cause.first.message.split())}"

@@ -19,7 +19,7 @@ from workbench.domain.resource import Resource, Target, refit
 from workbench.errors import Invalid
 from workbench.state.planning.differ import Differ
 from workbench.state.planning.plan import entries
-from workbench.state.reader import place
+from workbench.state.reader import sort_key
 from workbench.state.state import Cache, Entry, State
 from workbench.state.uncollected import uncollected
 
@@ -49,7 +49,7 @@ def items_of(
                 rows.append(_shown(target, entry, differ))
         made = [item._created for _, _, item in rows]
         if None in made or not all(map(lt, made, islice(made, 1, None))):     # else they are in order already
-            rows.sort(key=lambda row: place(row[2]))
+            rows.sort(key=lambda row: sort_key(row[2]))
     return rows
 
 

@@ -41,7 +41,7 @@ from workbench.state.planning.plan import Plan, plan_of
 from workbench.state.planning.table import Table
 from workbench.state.process import Unit
 from workbench.state.progress import Progress
-from workbench.state.reader import Reader
+from workbench.state.reader import NEVER, Reader
 from workbench.state.refused import RefusedCommand
 from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.revert import reverted
@@ -52,8 +52,6 @@ from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn, Turns
 from workbench.state.uncollected import uncollected
 from workbench.state.view import Means
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def now() -> datetime:
@@ -165,7 +163,7 @@ class StateManager:
         self, state: State, user: str | None, *, reading: bool = False, again: Sequence[Target] = (),
     ) -> Unit:
         """A unit on a State; ``again`` are targets to be made up, ``reading`` does not look at the clock."""
-        now = _NEVER if reading else self.clock()       # looking does not make a lesson's clock tick
+        now = NEVER if reading else self.clock()        # looking does not make a lesson's clock tick
         return Unit(state, self._means, now=now, user=user, again=again)
 
     def clock(self) -> datetime:

@@ -1,6 +1,6 @@
-"""Reader: the one way from the State to stored rows, and a Reader over plain items, for a domain without a database.
+"""Reader: how the State gets at stored items, and MemoryReader, which reads plain items where there is no database.
 
-Whatever implements ``load`` and ``find`` can stand under a State: the Postgres room does, and ``MemoryReader`` here.
+Whatever has ``load`` and ``find`` is a Reader; the other one is that of the Postgres room.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Resource, Target, is_deleted
 from workbench.state.progress import Progress
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC)      # before all that happened
 
 
 class Reader(Protocol):
@@ -24,8 +24,9 @@ class Reader(Protocol):
     async def load(
         self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
     ) -> list[Resource]:
-        """The items of these identifiers that exist, in any order, as they were at one moment; ``progress(done,
-        total)`` may be called now and then."""
+        """The existing items among those with these identifiers, in any order, all as they were at one moment.
+
+        ``progress(done, total)`` may be called now and then."""
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
         """The items whose fields equal all these values (None equals None), in any order."""
@@ -57,11 +58,11 @@ def matches(item: Resource, equals: Mapping[str, Any]) -> bool:
 
 def in_order(items: Iterable[Resource]) -> list[Resource]:
     """Items as they are always shown: by ``_created`` (none first), then by identifier."""
-    return sorted(items, key=place)
+    return sorted(items, key=sort_key)
 
 
-def place(item: Resource) -> tuple[datetime, Identifier]:
-    """What the items of one resource are put in order by."""
+def sort_key(item: Resource) -> tuple[datetime, Identifier]:
+    """The key by which ``in_order`` sorts the items of one resource."""
     identifier = item._id
     # UUIDs by their number, which is the order of their text: their own comparison is ten times as slow.
-    return item._created or _NEVER, identifier.int if isinstance(identifier, UUID) else identifier
+    return item._created or NEVER, identifier.int if isinstance(identifier, UUID) else identifier

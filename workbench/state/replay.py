@@ -13,6 +13,7 @@ from workbench.state.planning.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
+from workbench.wording import error_words
 
 
 class Issued(Protocol):
@@ -41,7 +42,7 @@ class Refusal(NamedTuple):
     error: Exception
 
     def __str__(self) -> str:
-        return f"step {self.step.number}, {self.step.address}: {type(self.error).__name__}: {self.error}"
+        return f"step {self.step.number}, {self.step.address}: {error_words(self.error)}"
 
 
 class Rebased(NamedTuple):

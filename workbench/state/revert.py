@@ -1,8 +1,8 @@
-"""Revert: the inverse of a committed plan, as one pending step. Pure; nothing is asked or written here.
+"""Revert: the inverse of a committed plan, as one pending step. Pure; nothing is read or written here.
 
-What was added is deleted, what was deleted is added again as it was, and what was changed gets its old values: exactly
-the columns that the commit changed, on top of whatever else changed since. Where the same column was changed again, or
-the item is gone, nothing is reverted: that is a Conflict to be decided by people.
+What was added is deleted, what was deleted is added again as it was, and what was changed gets its old values: only in
+the columns that the commit changed; other changes since then stay. Where the same column was changed again, or the item
+was deleted, nothing is reverted: that is a Conflict, which people decide.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from workbench.state.step import Handling, Occurrence, Step
 
 
 class RevertCommit(Decision):
-    """The pseudo-command of a revert; ``number`` counts the commits of the session from 1."""
+    """The command of the step that a revert is; ``number`` counts the commits of the session from 1."""
 
     lost: ClassVar[str] = "a revert speaks of items as they were, and is not issued again; call revert() anew"
     number = field(int)
@@ -38,7 +38,7 @@ class CommitReverted(Event):
 
 
 class _Clash(Exception):
-    """The item moved on; caught where all of them are collected."""
+    """The item was changed since the commit; caught by ``reverted``, which collects all of them."""
 
 
 def reverted(
@@ -47,8 +47,8 @@ def reverted(
 ) -> State:
     """The State after the inverse of some changes; ``stored`` has their items as they are in the database now.
 
-    Raises Conflict with all items that moved on, Invalid where an old value is no longer admitted, NothingTo where all
-    is as it was before the commit. All or nothing."""
+    Raises Conflict with all items that were changed since, Invalid where an old value is no longer valid, NothingTo
+    where all is as it was before the commit. All or nothing."""
     clashes, occurrences = [], []
     leaned = {change.target for change in changes if change.target in state.changed}
     for change in changes:
@@ -92,7 +92,7 @@ def reverted(
 def _inverse(
     target: Target, change: Change, before: Resource | None, after: Resource | None, present: Resource | None,
 ) -> Mutation | None:
-    """The mutation that takes a change back; None where it is taken back already. Raises _Clash."""
+    """The mutation that undoes a change; None where the item is already as it was before. Raises _Clash."""
     if after is None:
         if before is None:
             return None
@@ -120,7 +120,7 @@ def _again(
     draft: Draft, mutation: Insert, target: Target, cls: type[Resource], event: Event, origin: Resource | None,
     before: Resource | None,
 ) -> None:
-    """Adds an item that was deleted: it is the same one again, made when and by whom it was made."""
+    """Adds an item that was deleted; it keeps when and by whom it was created."""
     if origin is not None and target not in draft.changed:      # a soft delete: its row is there
         made = before.set(**_alive(cls), **draft.stamps(cls, before))    # type: ignore[union-attr]  # it was there
         draft.record(target, origin, made, mutation, event, None)

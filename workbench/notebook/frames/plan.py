@@ -11,7 +11,7 @@ from workbench.notebook.frames.state import frame_of_columns
 from workbench.state.planning.block import Block, as_touched
 from workbench.state.planning.change import Change, steps_of
 from workbench.state.planning.plan import Plan
-from workbench.state.saved.plan import SavedChange
+from workbench.state.saved.change import SavedChange
 from workbench.state.uncollected import uncollected
 
 if TYPE_CHECKING:

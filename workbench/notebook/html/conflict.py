@@ -10,6 +10,7 @@ from workbench.domain.datadef import MISSING, same
 from workbench.notebook.html.box import LIMIT, box
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.clash import Clash
+from workbench.wording import counted
 
 
 def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None) -> str:
@@ -24,7 +25,7 @@ def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None) -> str
 
 def conflict_head(count: int, branch: str | None) -> str:
     """What the conflict is with, and that nothing was lost by it."""
-    items = f"{count} item{'' if count == 1 else 's'}"
+    items = counted(count, "item")
     if branch is None:
         return f"<b>Conflict on {items}; nothing was written, everything pending is kept</b>"
     told = "mine is what it is here, theirs what it is on that branch"

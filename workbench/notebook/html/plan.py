@@ -17,6 +17,7 @@ from workbench.postgres.trial.violation import Checked, Violation
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
+from workbench.wording import counted
 
 CAUSES = 90     # lines of what led to a change that are folded under it: about thirty mutations
 RANGES = 12     # of steps that are named beside a change
@@ -65,7 +66,7 @@ def plan_html(
 def _facts(statements: Sequence[str], checked: Checked | None, ago: float) -> str:
     """``; 2 statements; checked 12 s ago: 1 violation``."""
     count = len(statements)
-    facts = f'<span class="dim">; {count} statement{"" if count == 1 else "s"}</span>' if count else ""
+    facts = f'<span class="dim">; {counted(count, "statement")}</span>' if count else ""
     if checked is not None:
         found = len(checked.violations)
         sign, kind = ("✓", "insert") if checked.ok else ("✗", "delete")

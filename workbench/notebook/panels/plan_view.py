@@ -15,6 +15,7 @@ from workbench.notebook.html.box import box, scrolled
 from workbench.notebook.panels.status_view import StatusView, button
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.postgres.writing.commit import Commit
+from workbench.wording import counted
 
 
 class Committing(Protocol):
@@ -61,8 +62,7 @@ class PlanView:
             found = plan.check().violations
             self._show(plan)
             if found:
-                count = f"{len(found)} violation{'' if len(found) == 1 else 's'}"
-                self._status.warn(f"the check found {count}; see the plan")
+                self._status.warn(f"the check found {counted(len(found), 'violation')}; see the plan")
                 return None
             return "checked: nothing is in the way of a commit"
 
@@ -74,10 +74,9 @@ class PlanView:
             last = plan.checked
             told = ("It was not checked." if last is None else "The check found nothing in its way." if last.ok
                     else f"The check found violations: {len(last.violations)}.")
-            count = len(plan.statements)
             self.question.value = box(
-                f"<div><b>Write this to the database?</b> {escape(plan.summary)}; {count} "
-                f"statement{'' if count == 1 else 's'}, in one transaction. {told}</div>")
+                f"<div><b>Write this to the database?</b> {escape(plan.summary)}; "
+                f"{counted(len(plan.statements), 'statement')}, in one transaction. {told}</div>")
             self.asking.layout.display = ""
             self.confirm.focus()
             self._status.warn("nothing is written yet; confirm it, or not now")

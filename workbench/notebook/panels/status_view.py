@@ -15,6 +15,7 @@ import ipywidgets as widgets
 from workbench.errors import Conflict, WorkbenchError
 from workbench.notebook.html.box import box
 from workbench.notebook.progress_widget import shown_in
+from workbench.wording import error_words
 
 KEPT = "; nothing was written, everything pending is kept"
 
@@ -49,14 +50,14 @@ class StatusView:
         if isinstance(error, Conflict):     # its items stand below, with their ways out
             self._show("delete", "✗", f"Conflict: {str(error).splitlines()[0]}", "alert")
         elif isinstance(error, WorkbenchError):
-            self._show("delete", "✗", f"{type(error).__name__}: {error}", "alert")
+            self._show("delete", "✗", error_words(error), "alert")
         elif isinstance(error, KeyboardInterrupt):
             late = " ".join(getattr(error, "__notes__", ()))
             self._show("delete", "✗", f"interrupted{f'. {late}' if late else KEPT}", "alert")
         else:
             lines = escape("".join(format_exception(error)))
             trace = f"<details><summary>traceback</summary><pre>{lines}</pre></details>"
-            self._show("delete", "✗", f"{type(error).__name__}: {error}", "alert", trace)
+            self._show("delete", "✗", error_words(error), "alert", trace)
 
     def warn(self, text: str) -> None:
         """Says what is to be looked at, though nothing failed."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from workbench.errors import WorkbenchError
+from workbench.wording import counted
 
 Kind = Literal["command", "event", "policy", "resource", "response", "branch"]
 Mark = Literal["", "unhandled", "unreachable"]
@@ -93,7 +94,7 @@ class Diagram:
         return Diagram(
             self.title, [node for node in self.nodes if node.key in kept],
             [edge for edge in self.edges if edge.source in kept and edge.target in kept],
-            [*self.remarks, f"{left} more node{'' if left == 1 else 's'} of {len(self.nodes)} are not drawn: "
+            [*self.remarks, f"{counted(left, 'more node')} of {len(self.nodes)} are not drawn: "
                             f"a picture of more than {limit} cannot be read"])
 
     def walk(self) -> Iterator[Node]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from workbench.notebook.pictures.diagram import LIMIT, Diagram, Edge, Node
 from workbench.state.history.branch import Branch
 from workbench.state.step import Step
+from workbench.wording import counted
 
 
 def timeline_of(branches: Iterable[Branch], here: Branch) -> Diagram:
@@ -50,6 +51,5 @@ def _note(step: Step, undone: bool) -> str:
 
 def _told(branch: Branch) -> str:
     """What hovering tells of a branch."""
-    pending = len(branch.state.pending())
     origin = "" if branch.forked_from is None else f"forked from {branch.forked_from}, "
-    return f"{origin}{pending} step{'' if pending == 1 else 's'} pending"
+    return f"{origin}{counted(len(branch.state.pending()), 'step')} pending"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import listed
 from workbench.notebook.frames.state import frame_of
 from workbench.notebook.html.box import LIMIT, box, safely
 from workbench.notebook.html.sql import sql_html
 from workbench.postgres.tables.alteration import Alteration
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, told
+from workbench.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd

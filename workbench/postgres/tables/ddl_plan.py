@@ -14,9 +14,9 @@ from typing import Any
 
 import asyncpg
 
-from workbench.errors import DatabaseError, Invalid, NothingTo, StalePlan, WorkbenchError, listed
+from workbench.errors import DatabaseError, Invalid, NothingTo, StalePlan, WorkbenchError
 from workbench.postgres.engine import Engine
-from workbench.postgres.tables.alteration import Alteration, Wish, counted, judged
+from workbench.postgres.tables.alteration import Alteration, Wish, judged
 from workbench.postgres.tables.catalogue import labels_of, read
 from workbench.postgres.tables.column_changes import column_wishes, label_wishes
 from workbench.postgres.tables.constraint_changes import constraint_wishes
@@ -24,6 +24,7 @@ from workbench.postgres.tables.ddl import Phase, created, enums_of, in_order
 from workbench.postgres.tables.fit import Fit, Fits, fits_of, keys_of
 from workbench.postgres.tables.model import Models
 from workbench.postgres.tables.schema import LOCK
+from workbench.wording import counted, listed
 
 WAIT = 10.0         # seconds that apply waits for another transaction to let go of a table
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -116,7 +117,8 @@ class Altered:
     @property
     def summary(self) -> str:
         """``2 changes of tables made; 1 left``."""
-        return f"{counted(len(self.done), 'change')} of tables made" + (f"; {len(self.left)} left" if self.left else "")
+        left = f"; {len(self.left)} left" if self.left else ""
+        return f"{counted(len(self.done), 'change', ',')} of tables made{left}"
 
     def __repr__(self) -> str:
         if not self.left:
@@ -160,7 +162,7 @@ def _wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
     if fit.there.oid is None:
         parents = [key.parent.at(*(name for _, name in key.pairs)) for key in keys_of(fit, fits)
                    if key.parent is not None]
-        yield fit.wish("add", f"table with {counted(len(fit.names), 'column')}", *created(fit.table),
+        yield fit.wish("add", f"table with {counted(len(fit.names), 'column', ',')}", *created(fit.table),
                        makes=fit.at(*fit.names), needs=frozenset().union(*parents))
     elif not fit.there.is_table:
         yield fit.wish("alter", "no table but a view, an index or the like", blocked=True,

@@ -13,6 +13,7 @@ from workbench.domain.resource import Target
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.step import Step
+from workbench.wording import counted
 
 
 class Cause(NamedTuple):
@@ -94,10 +95,10 @@ class Checked(NamedTuple):
         return not self.violations
 
     def __repr__(self) -> str:
-        tried = f"{self.statements} statement{'' if self.statements == 1 else 's'} tried and rolled back"
+        tried = f"{counted(self.statements, 'statement')} tried and rolled back"
         if self.ok:
             return f"check: nothing is in the way of a commit ({tried})"
-        count = "1 violation" if len(self.violations) == 1 else f"{len(self.violations)} violations"
+        count = counted(len(self.violations), "violation")
         return "\n".join([f"check: {count} ({tried})", *(f"  {violation}" for violation in self.violations)])
 
 

@@ -20,6 +20,7 @@ from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import restored
+from workbench.wording import counted
 
 
 async def apply(
@@ -65,9 +66,9 @@ def commit_of(commit: Any, commits: Sequence[Commit]) -> tuple[int, Plan]:
     for number, done in enumerate(commits, 1):
         if done is commit or (isinstance(commit, int) and commit in (number, number - len(commits) - 1)):
             return number, done.plan
-    there = f"{len(commits)} commit{'' if len(commits) == 1 else 's'}"
     raise Invalid("revert", [Problem("commit", commit, (
-        f"{commit!r} is no commit of this session, which made {there}; give a number from 1, or the Commit itself"))])
+        f"{commit!r} is no commit of this session, which made {counted(len(commits), 'commit')}; give a number from 1, "
+        "or the Commit itself"))])
 
 
 async def stored_of(engine: Engine, reader: PostgresReader, plan: Plan) -> dict[Target, Resource | None]:

@@ -31,6 +31,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 from workbench.state.uncollected import uncollected
+from workbench.wording import counted
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
 _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
@@ -51,7 +52,7 @@ class Commit(NamedTuple):
         counts = self.plan.counts
         again = f", at attempt {self.attempts}" if self.attempts > 1 else ""
         return (f"committed: {counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted "
-                f"by {self.statements} statement{'' if self.statements == 1 else 's'}{again}")
+                f"by {counted(self.statements, 'statement')}{again}")
 
 
 async def commit(

@@ -15,6 +15,7 @@ from workbench.domain.convert import shown
 from workbench.errors import Invalid, NothingTo, Problem
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
+from workbench.wording import counted
 
 
 class Ways(Protocol):
@@ -97,8 +98,8 @@ class Branch:
             self._ways.leave(self)
 
     def __repr__(self) -> str:
-        pending = len(self.state.pending())
+        pending = counted(len(self.state.pending()), "step")
         forked = f", forked from {self.forked_from!r}" if self.forked_from is not None else ""
         undone = f", {len(self.undone)} undone" if self.undone else ""
         kind = "checkpoint" if self._ways is None else "branch"
-        return f"<{kind} {self.name!r}: {pending} step{'' if pending == 1 else 's'} pending{undone}{forked}>"
+        return f"<{kind} {self.name!r}: {pending} pending{undone}{forked}>"

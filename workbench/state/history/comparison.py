@@ -14,6 +14,7 @@ from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same, values_of
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.state.planning.change import SIGNS
 from workbench.state.planning.part import touched
 from workbench.state.state import Cache, Entry, State, parting
 from workbench.state.step import Step
@@ -64,9 +65,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         lines = [self.summary]
-        signs = {"insert": "+", "update": "~", "delete": "-"}
         for difference in self.differences:
-            lines.append(f"  {signs[difference.kind]} {difference.target}")
+            lines.append(f"  {SIGNS[difference.kind]} {difference.target}")
             for column in difference.columns:
                 base, left, right = ("none" if value is MISSING else told(value) for value in difference.sides(column))
                 lines.append(f"      {column}: base {base}, {self.left} {left}, {self.right} {right}")

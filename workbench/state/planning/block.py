@@ -1,7 +1,7 @@
 """Block: changes of one kind to items of one resource, in columns, so that a long plan needs no object for each.
 
-A Block is a sequence of Changes, which are made when somebody looks; a commit that succeeds looks at none. A ``Rank``
-is the Blocks of which any may be written before any other.
+A Block is a sequence of Changes, which are made only when somebody asks for them; a commit that succeeds asks for none.
+A ``Rank`` is Blocks whose changes may be written in any order.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from workbench.domain.resource import Resource, Target
 from workbench.state.planning.change import Change, Shape
 from workbench.state.state import Entry
 
-PIECE = 500     # changes that are looked at until others have a turn
+PIECE = 500     # so many changes are looked at before others may run
 Shapes = Callable[[str, Sequence[Any], Sequence[Any]], list[Shape]]
 
 
 class Block(Sequence[Change]):
-    """Changes of one ``kind``: the ``targets`` of their items, these as they were in ``befores`` and as they are to be
-    in ``afters`` (None where there is none), and the last mutations of them in ``entries``.
+    """Changes of one ``kind``: the ``targets`` of their items, the items as they were in ``befores`` and as they are to
+    be in ``afters`` (None where there is none), and their last mutations in ``entries``.
 
-    ``shape`` is what all have in common; None while it was not yet looked at which columns each of them sets, which
-    ``shapes`` tells of kind, befores and afters; and where they set different ones."""
+    ``shape``: the shared Shape; None until computed by ``shapes`` of kind, befores and afters, or where the changes
+    differ."""
 
     def __init__(
         self, kind: str, targets: Sequence[Target], befores: Sequence[Resource | None],
@@ -36,7 +36,7 @@ class Block(Sequence[Change]):
 
     @classmethod
     def of(cls, changes: Sequence[Change]) -> Block:
-        """Changes that are there, all of one shape."""
+        """A Block of Changes that exist already, all of one shape."""
         block = cls(changes[0].kind, [change.target for change in changes], [change.before for change in changes],
                     [change.after for change in changes], [change.entry for change in changes], changes[0].shape)
         block.changes = tuple(changes)
@@ -44,7 +44,7 @@ class Block(Sequence[Change]):
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """All of them as objects."""
+        """All of them as Change objects, which are made at the first look."""
         if self.shape is None:
             assert self._shapes is not None
             shapes: Iterable[Shape] = self._shapes(self.kind, self.befores, self.afters)
@@ -54,8 +54,8 @@ class Block(Sequence[Change]):
             self.targets, self.befores, self.afters, shapes, self.entries, strict=True)])
 
     def etags(self, some: slice = slice(None)) -> list[str | None]:
-        """The etags that the rows of some of them are expected to have: those that were fetched, if any; or, where
-        what was made before is filled in, those that it has got."""
+        """The etags that the rows of some of them must have: as they were fetched (None for an insert); where an insert
+        of the same plan is filled in, as that wrote them."""
         filled = self.shape is not None and self.shape.part == "fill"
         return [None if item is None else item._etag for item in (self.afters if filled else self.befores)[some]]
 
@@ -73,7 +73,7 @@ class Block(Sequence[Change]):
         return self.changes[place]
 
     def some(self, places: Sequence[int], shape: Shape | None = None) -> Block:
-        """Those at some places, in the order of these; ``shape`` is theirs, where that of all is not known."""
+        """A Block of those at some places, in that order; ``shape`` is the one that they share, if it is known."""
         block = Block(
             self.kind, [self.targets[place] for place in places], [self.befores[place] for place in places],
             [self.afters[place] for place in places], [self.entries[place] for place in places],
@@ -83,8 +83,8 @@ class Block(Sequence[Change]):
         return block
 
     def alike(self) -> Iterator[Block | None]:
-        """The same as Blocks that have a shape, each in the order of this one; None in between, at the latest after
-        ``PIECE`` changes, where others may have a turn."""
+        """The same changes as Blocks that have a shape, each in the order of this one; None in between, after every
+        ``PIECE`` changes that were looked at, so that the caller can let others run."""
         if self.shape is not None or self._shapes is None:
             yield self
             return
@@ -106,29 +106,29 @@ class Block(Sequence[Change]):
 
 
 def as_touched(blocks: Iterable[Block]) -> list[int]:
-    """The places of all changes of some Blocks, one Block behind the other, in the order in which their items were
+    """The places of the changes of some Blocks, counted through all of them, in the order in which their items were
     first touched."""
     places = [entry.place for block in blocks for entry in block.entries]
     return sorted(range(len(places)), key=places.__getitem__)
 
 
 class Rank(Sequence[Change]):
-    """Changes of which any may be written before any other: as ``blocks``, and as a sequence in the order in which
-    their items were first touched. It is given the ones, and makes the others when they are asked for."""
+    """Changes that may be written in any order: as ``blocks``, and as a sequence in the order in which their items were
+    first touched. It is made of the one, and makes the other when that is asked for."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = blocks
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> Rank:
-        """Changes that are there, in their order."""
+        """A Rank of Changes that exist already, in their order."""
         rank = cls.__new__(cls)
         rank.changes = tuple(changes)
         return rank
 
     @cached_property
     def blocks(self) -> Sequence[Block]:
-        """All of them in columns, each Block of one shape."""
+        """All changes in columns, each Block of one shape."""
         groups: dict[Shape, list[Change]] = {}
         for change in self.changes:
             groups.setdefault(change.shape, []).append(change)
@@ -136,14 +136,14 @@ class Rank(Sequence[Change]):
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """All of them as objects."""
+        """All changes as objects."""
         if len(self.blocks) == 1:
             return self.blocks[0].changes
         return tuple(sorted(chain.from_iterable(self.blocks), key=lambda change: change.entry.place))
 
     @property
     def columns(self) -> tuple[Sequence[Target], Sequence[Resource | None], Sequence[Resource | None]]:
-        """The targets of all, in the order of the changes, and their items before and after."""
+        """The targets of all changes, in their order, and the items before and after."""
         if "changes" in vars(self):
             return ([change.target for change in self.changes], [change.before for change in self.changes],
                     [change.after for change in self.changes])

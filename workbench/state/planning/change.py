@@ -1,6 +1,6 @@
 """Change: what a plan does to one item, however many mutations led to it.
 
-Those that can share a statement have one ``Shape``; where not all of a change is done at once, it has Parts.
+Changes that can share a statement have the same ``Shape``; a change that cannot be done at once is cut into Parts.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from workbench.domain.convert import told
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
+from workbench.state.planning.telling import told_change, told_fields
 from workbench.state.state import Entry
 
 SIGNS = {"insert": "+", "update": "~", "delete": "-"}
@@ -27,11 +27,11 @@ class Shape(NamedTuple):
 
 
 class Change:
-    """One item's way from ``before`` (None: there was none) to ``after`` (None: a row less).
+    """One item as it is ``before`` (None: there is none) and ``after`` (None: its row is deleted).
 
     ``kind`` is "insert", "update" or "delete"; a soft delete has an ``after``. ``columns`` are the fields that the
-    statement sets, in the order of definition, stamps included. ``entry`` is the last mutation of it, and leads back
-    to all. ``part`` and ``parked`` are those of a Part."""
+    statement sets, in the order of definition, stamps included. ``entry`` is the last mutation of the item, and leads
+    back to all others. For ``part`` and ``parked`` see Part."""
 
     __slots__ = ("after", "before", "entry", "kind", "shape", "target")
     part: str = ""
@@ -71,20 +71,18 @@ class Change:
             name: getattr(self.after, name) for name in self._told()}
 
     def _told(self) -> list[str]:
-        if self.kind == "delete":
-            return [name for name in type(self.before)._fields if not name.startswith("_")] if self.before else []
-        return [name for name in self.columns if not name.startswith("_")]
+        return told_fields(self.kind, self.columns, () if self.before is None else type(self.before)._fields)
 
     def park(self, parked: Mapping[str, Any]) -> tuple[Change, Change]:
-        """The part before this change that puts other values into some columns (the etag stays), and this change,
-        which sets them all, also those that it would have left alone."""
+        """This change in two: first an update that puts the ``parked`` values into their columns (the etag stays), then
+        the change itself, which also sets the parked columns that it would have left alone."""
         columns = () if self.after is None else tuple(
             name for name in type(self.after)._fields if name in self.columns or name in parked)
         return (Part("update", self, tuple(parked), part="park", parked=parked),
                 Part(self.kind, self, columns, withheld=self.shape.withheld))
 
     def fill(self, fields: tuple[str, ...]) -> tuple[Change, Change]:
-        """This insert without some columns, and the part that sets them afterwards."""
+        """This insert in two: first without some columns, then an update that sets them."""
         return (Part(self.kind, self, self.columns, withheld=(*self.shape.withheld, *fields)),
                 Part("update", self, fields, part="fill"))
 
@@ -94,24 +92,20 @@ class Change:
         return steps_of(self.entry)
 
     def __repr__(self) -> str:
-        if self.kind == "update":
-            inner = ", ".join(f"{name}: {told(old)} -> {told(self.new[name])}" for name, old in self.old.items())
-        else:
-            inner = ", ".join(f"{name}={told(value)}" for name, value in (self.new or self.old).items())
-        return f"{self.sign} {self.target}{f'  {inner}' if inner else ''}"
+        return told_change(self)
 
 
 def steps_of(entry: Entry) -> list[int]:
-    """The numbers of the steps that led to an entry, ascending."""
+    """The numbers of the steps whose mutations led to an entry, ascending."""
     return [entry.step] if entry.earlier is None else sorted({cause.step for cause in entry.causes()})
 
 
 class Part(Change):
-    """A change of which not all is done at once, so that a ring of changes that wait for each other is opened.
+    """One of two statements into which a change is cut, so that changes that wait for each other in a ring can start.
 
-    ``part`` is "park" for an update that comes before and puts ``parked`` values into some columns, "fill" for one that
-    comes after and sets the columns that its insert left NULL (its shape's ``withheld``); it is "" for the change
-    itself."""
+    ``part`` is "park" for an update that comes before the change and puts ``parked`` values into some columns, "fill"
+    for one that comes after an insert and sets the columns that this left NULL (``withheld`` in its shape); it is ""
+    for the change itself."""
 
     __slots__ = ("parked", "part")
 

@@ -1,8 +1,8 @@
-"""What a change must wait for: the reasons behind the order of a plan.
+"""Dependencies: what a change must wait for, the reasons behind the order of a plan.
 
-A ``Reason`` says that one change goes before another one: because of a foreign key (a row must be there before another
-names it as its parent, and may go only when no other names it any more), or because of a unique constraint (what frees
-a value goes before what takes it).
+A ``Reason`` says that one change is written before another: because of a foreign key (a row must exist before another
+names it as its parent, and is deleted only when no other names it any more), or because of a unique constraint (what
+frees a value comes before what takes it).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from workbench.state.planning.table import ForeignKey, Table, Unique
 
 
 class Reason(NamedTuple):
-    """Why ``before`` goes before ``after`` (places in a list of changes).
+    """Why the change at the place ``before`` in a list is written before the one at ``after``.
 
-    ``kind`` is "parent" (it makes the row that the other names), "child" (it stops naming the row that the other takes
-    away) or "value" (it frees the value that the other takes); ``rule`` is the constraint."""
+    ``kind`` says what the first does: "parent" (it makes the row that the second names), "child" (it stops naming the
+    row that the second deletes) or "value" (it frees the value that the second takes); ``rule`` is the constraint."""
 
     before: int
     after: int
@@ -32,7 +32,7 @@ class Reason(NamedTuple):
     rule: ForeignKey | Unique
 
     def told(self, changes: Sequence[Change]) -> str:
-        """The reason in words, from the side of the one that waits."""
+        """The reason in words, as said of the change that waits."""
         first = changes[self.before].target
         if self.kind == "parent":
             return f"after {first}, which makes the row that it names (foreign key {self.rule.name})"
@@ -70,14 +70,14 @@ class _Rows(NamedTuple):
     afters: list[Resource | None]
 
     def keys(self, fields: tuple[str, ...]) -> Iterator[tuple[int, Any, Any]]:
-        """The place of each with the values of some fields before and after, where these are others; None stands for
-        them where there is no row, or one of them is None."""
+        """Of each change that changes the values of some fields: its place, and these values before and after; None
+        where there is no row, or where one of the values is None."""
         for place, was, is_now in zip(self.places, *self.sides(fields), strict=True):
             if was is not is_now and was != is_now:
                 yield place, was, is_now
 
     def sides(self, fields: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
-        """The same of all, those before and those after."""
+        """The values of some fields of all changes: those before, and those after; None as in ``keys``."""
         return _keys(self.befores, fields), _keys(self.afters, fields)
 
 

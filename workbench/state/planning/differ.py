@@ -1,5 +1,6 @@
-"""Differ: tells what the entries of one resource in a State amount to, by comparing each item's origin, as it was
-fetched, with its current value. Where nothing differs but stamps there is no change: the values were equal.
+"""Differ: finds the changes of one resource in a State, by comparing each item as it was fetched with what it is now.
+
+Where nothing differs but stamps there is no change: the values are equal.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _TARGET, _ENTRY = itemgetter(0), itemgetter(1)      # zip(*…) makes an iterato
 
 
 class Differ:
-    """What all items of one resource have in common is looked up once."""
+    """Compares the items of one resource; what they have in common is looked up once."""
 
     def __init__(self, kindred: Kindred, cls: type[Resource]) -> None:
         self._kindred, self._cls = kindred, cls
@@ -36,7 +37,7 @@ class Differ:
         self._shapes: dict[tuple[str, tuple[str, ...]], Shape] = {}
 
     def found(self, entry: Entry) -> tuple[str, Resource | None, Resource | None]:
-        """The kind of change, "" where there is none, and the item before and after, of its present class."""
+        """The kind of an entry's change ("": there is none), and the item before and after, of its present class."""
         cls, before, after = self._cls, entry.origin, entry.current
         if before is not None and type(before) is not cls:
             before = refit(before, cls)
@@ -60,7 +61,7 @@ class Differ:
         return Change(kind, target, before, after, self.shapes(kind, [before], [after])[0], entry) if kind else None
 
     def blocks(self, new: Sequence[Pair], old: Iterable[Pair]) -> tuple[list[Block], list[Target]]:
-        """What entries amount to, those without an origin given apart, and the items whose values are equal."""
+        """The changes of some entries, and the targets whose values are equal; ``new`` are those without an origin."""
         found: dict[str, list[tuple[Any, ...]]] = {"": [], "insert": [], "update": [], "delete": [], "gone": []}
         blocks = []
         if new and self._is_plain(new):
@@ -85,18 +86,18 @@ class Differ:
         return blocks, idle
 
     def _is_plain(self, new: Sequence[Pair]) -> bool:
-        """Whether new items are all there and of their present class, as nearly always."""
+        """Whether all new items still exist and are of their present class, as nearly always."""
         items = [entry.current for _, entry in new]
         return set(map(type, items)) == {self._cls} and not (self._soft and any(map(is_deleted, items)))
 
     def _shape_of(self, kind: str, after: Any) -> Shape | None:
-        """The shape of all changes of a kind; None where they must be looked at: where rows are changed."""
+        """The shape that all changes of a kind have; None for updates, which must be looked at one by one."""
         if kind == "insert" or after is None:
             return self._shape(*(("delete", ()) if after is None else (kind, self._names)))
         return None
 
     def shapes(self, kind: str, befores: Sequence[Any], afters: Sequence[Any]) -> list[Shape]:
-        """The shapes of changes of one kind, given as items before and after; equal ones are the very same object."""
+        """The shapes of changes of one kind, given as items before and after; equal shapes are the same object."""
         if (known := self._shape_of(kind, afters[0])) is not None:
             return [known] * len(afters)
         # Column by column; most have the very same object before and after everywhere.
@@ -126,6 +127,6 @@ def _differ(before: Resource, after: Resource, names: Iterable[str]) -> bool:
 
 
 def change_of(target: Target, entry: Entry, registry: Registry) -> Change | None:
-    """The change that an entry of a State amounts to; None when the values are equal."""
+    """The change of one item in a State; None when the values are equal."""
     kindred = target[:2]
     return Differ(kindred, registry.resource(kindred)).change(target, entry)

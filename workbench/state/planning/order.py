@@ -1,35 +1,31 @@
-"""The order of a plan's changes: by what depends on what, not by a fixed insert-update-delete.
+"""Order: the order in which the changes of a plan are written; it follows from what depends on what, not from kinds.
 
 ``ordered`` gives every change the lowest rank that respects all its reasons, so that the changes of one rank may share
-statements. A ring, in which each waits for the next, is opened where that can be done: its deferrable constraints are
-deferred; else a row is inserted with NULL for its parent and filled in afterwards; else a row gives its value or its
-parent up before (it is *parked*). A ring that cannot be opened is kept as ``tangles``, in words.
+statements. A ring of changes, in which each waits for the next, is opened where possible: its deferrable constraints
+are deferred; else a row is inserted with NULL for its parent, which is filled in afterwards; else a row gives up its
+value or its parent beforehand (it is *parked*). A ring that cannot be opened is told in ``tangles``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID, uuid5
 
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Target
 from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.dependencies import Reason, reasons
+from workbench.state.planning.spares import spares
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
-
-_ATTEMPTS = 64      # at a value that is not in use
 
 
 class Order(NamedTuple):
-    """Ranks of changes and parts of changes: all of one rank may run in any order, each rank after those before it.
+    """The ``changes``, and the ``ranks`` in which they or their parts are written: those of one rank in any order, each
+    rank after the ones before it.
 
-    ``reasons`` has those of each change that waits, in words; ``deferred`` the names of the constraints that must be
-    deferred; ``tangles`` what cannot be ordered, in words (its changes are in the last rank)."""
+    ``reasons`` are those for which a change waits, by its place in ``changes``; ``deferred`` the names of constraints
+    that must be deferred; ``tangles`` tells the rings that cannot be opened (their changes are in the last rank)."""
 
     ranks: Sequence[Rank]
     reasons: Mapping[int, list[Reason]]
@@ -47,7 +43,7 @@ def ordered(changes: Rank, tables: Mapping[Kindred, Table]) -> Order:
 
 
 class _Ordering:
-    """The work on one order: nodes are changes and parts, edges are reasons and the ties between the parts."""
+    """Makes one order: nodes are changes and parts; edges are reasons, or tie the parts of one change."""
 
     def __init__(self, changes: Rank, tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
         self._given, self._tables = changes, tables
@@ -146,7 +142,7 @@ class _Ordering:
         return any(ways[reason.kind](node, after, reason) for node, after, reason in inside)
 
     def _fill_later(self, parent: int, child: int, reason: Reason) -> bool:
-        """The child is inserted without its parent, or keeps the old one, and is given the new one at the end."""
+        """The child is inserted with NULL for its parent, which is filled in at the end; False where it cannot be."""
         assert isinstance(reason.rule, ForeignKey)
         fields = self._nullable(child, reason.rule.fields)
         change = self.nodes[child]
@@ -158,7 +154,7 @@ class _Ordering:
         return True
 
     def _park_parent(self, child: int, parent: int, reason: Reason) -> bool:
-        """The child gives its parent up before."""
+        """The child sets its parent to NULL beforehand; False where it cannot."""
         assert isinstance(reason.rule, ForeignKey)
         fields = self._nullable(child, reason.rule.fields)
         if not fields:
@@ -169,7 +165,8 @@ class _Ordering:
         return True
 
     def _park_value(self, freer: int, taker: int, reason: Reason) -> bool:
-        """The one that has the value gives it up before, for NULL or for one that nobody has."""
+        """The row that has the value gives it up beforehand, for NULL or for a value that no row has; False where it
+        cannot."""
         assert isinstance(reason.rule, Unique)
         fields = self._nullable(freer, reason.rule.fields)[:1]
         parked: dict[str, Any] = dict.fromkeys(fields)
@@ -189,7 +186,7 @@ class _Ordering:
         return True
 
     def _spare(self, node: int, field: str) -> Any:
-        """A value that no row of the plan has, nor likely any other; None where there is none."""
+        """A value that no row of the plan has, and most likely no other row either; None where none is found."""
         target = self.nodes[node].target
         if (target[:2], field) not in self._used:
             targets, *sides = self._given.columns
@@ -197,7 +194,7 @@ class _Ordering:
                 getattr(item, field) for side in sides for one, item in zip(targets, side, strict=True)
                 if item is not None and one[:2] == target[:2]}
         used = self._used[target[:2], field]
-        spare = next((one for one in _spares(self._column(node, field), target) if one not in used), None)
+        spare = next((one for one in spares(self._column(node, field), target) if one not in used), None)
         used.add(spare)
         return spare
 
@@ -224,27 +221,3 @@ class _Ordering:
 
     def _nullable(self, node: int, fields: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(field for field in fields if self._column(node, field).nullable)
-
-
-def _spares(column: Column, target: Target) -> Iterator[Any]:
-    """Values that fit into a column and are unlike those in use, made of an item's identifier; none for kinds that have
-    too few."""
-    kind = column.kind.bare
-    for attempt in range(_ATTEMPTS):
-        unlikely = uuid5(UUID(int=attempt), str(target))
-        if kind.annotation is str:
-            text = f"parked {unlikely}"
-            yield text if column.length is None or len(text) <= column.length else f"~{unlikely.hex}"[:column.length]
-        elif kind.annotation is UUID:
-            yield unlikely
-        elif kind.annotation is int and column.type in ("bigint", "integer"):
-            yield -(unlikely.int % 2**(62 if column.type == "bigint" else 30)) - 1
-        elif kind.annotation is datetime:
-            yield datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=unlikely.int % 10**15)
-        elif kind.annotation is Decimal and column.digits is not None:
-            digits, scale = column.digits
-            yield Decimal(-(unlikely.int % (10**min(digits, 12) - 1)) - 1).scaleb(-scale)
-        elif kind.annotation is Decimal:
-            yield Decimal(-(unlikely.int % 10**12)) - Decimal("0.5")
-        elif kind.annotation is date:
-            yield date.fromordinal(1 + unlikely.int % 300_000)

@@ -1,6 +1,6 @@
-"""Part: a plan's part that can be committed alone, because nothing in it depends on the rest.
+"""Part: the part of a plan that can be committed alone, because nothing in it depends on the rest.
 
-A step is never torn apart: what one command did is committed together. So a part takes with it all items that its steps
+A step is never divided: what one command did is committed together. So a part includes all items that its steps
 changed, all steps that changed these, and the steps whose pending results its steps have read.
 """
 
@@ -17,9 +17,9 @@ from workbench.state.step import Step
 
 
 def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[Step]]:
-    """The pending steps that the items stand on, and the rest; both the oldest first.
+    """The pending steps that led to some items, and the other ones; both the oldest first.
 
-    Raises NotClosed, naming what else must come along."""
+    Raises NotClosed, naming what else must be committed with them."""
     pending = state.pending()
     wanted = set(wanted)
     by_target: dict[Target, list[Step]] = defaultdict(list)
@@ -43,7 +43,7 @@ def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[St
 
 
 def touched(step: Step) -> set[Target]:
-    """The items that a step's mutations are on, or that it resolved, though it be by giving a change up."""
+    """The items that a step changed or resolved, also where resolving dropped the change."""
     found = {mutation.on for mutation in step.mutations if isinstance(mutation.on, Target)}
     if isinstance(step.command, ResolveConflict):
         found |= {event._target for event in step.events if event._target is not None}
@@ -51,8 +51,9 @@ def touched(step: Step) -> set[Target]:
 
 
 def without(state: State, base: State, kept: Iterable[Step]) -> State:
-    """The State in which only some of the pending steps happened, on another base; their items are independent of the
-    steps that are left out, so that no handler runs again."""
+    """The State in which only the ``kept`` ones of the pending steps happened, on another base.
+
+    No handler runs again: what the kept steps did must not depend on the steps that are left out."""
     states: dict[int, State] = {}
     walk: State | None = state
     while walk is not None and not walk.root:

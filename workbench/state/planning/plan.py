@@ -1,11 +1,11 @@
-"""Plan: the difference between origins and current values, in the order in which it can be written.
+"""Plan: the difference between the items as they were fetched and as they are now, in the order in which it is written.
 
-A plan is a value; it executes nothing. Committing it is the Postgres room's work, showing it the notebook's.
+A plan is a value; it executes nothing. The Postgres room commits it, the notebook shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from workbench.domain.convert import shown, told
+from workbench.domain.convert import shown
 from workbench.domain.datadef import values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.place import place_of
@@ -26,6 +26,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
+from workbench.state.planning.telling import is_called, summary_of, told_cause
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
@@ -36,11 +37,10 @@ from workbench.state.uncollected import uncollected
 class Plan:
     """What a commit would do, one ``Change`` an item.
 
-    ``ranks`` groups them by what must be written before what, the parts that open rings included; ``changes`` are all
-    in that order. ``idle`` are
-    items that mutations touched but whose values are as they were. ``reads`` are the items that the steps read and do
-    not change, with the etag each had; and one that they change, where a step read an earlier version of it. ``state``
-    is what the plan was made from."""
+    ``ranks`` groups the changes by what must be written before what, and has parts for those that are done in two;
+    ``changes`` are all of them in that order. ``idle`` are items that were touched but whose values are as they were.
+    ``reads`` are the items that the steps read and do not change, with the etag of each; and those that they change,
+    where a step read an earlier version. ``state`` is what the plan was made from."""
 
     def __init__(
         self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def blocks(self) -> Sequence[Block]:
-        """The changes in columns, none of them in parts."""
+        """The changes in columns, each as a whole, without parts."""
         return self.order.changes.blocks
 
     @cached_property
@@ -80,13 +80,12 @@ class Plan:
     @property
     def summary(self) -> str:
         """``3 to add, 1 to change, 0 to delete``."""
-        counts = self.counts
-        return f"{counts['insert']} to add, {counts['update']} to change, {counts['delete']} to delete"
+        return summary_of(self.counts)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
-        """Writes the plan to a file, to be read by others and applied later, once, by whatever session: see SavedPlan.
+        """Writes the plan to a file, to be read by others and applied later, once, by any session: see SavedPlan.
 
-        A plan that is saved twice, and not moved on meanwhile, is the same plan. Raises SavedPlanError where there is a
+        A plan that is saved twice while nothing more is issued is the same plan. Raises SavedPlanError where there is a
         file that holds anything else, unless ``overwrite``."""
         return self.saved().save(path, overwrite=overwrite)
 
@@ -104,8 +103,8 @@ class Plan:
         return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
 
     def why(self, item: Change | Target | Resource | Step | str) -> str:
-        """In words, what led to a change: each mutation, of which event, command and step, and why it has its place in
-        the order; or why there is none. The item may be given as text, ``"account/<id>"``, or as a Step that is on it.
+        """In words, what led to a change: each mutation with its event, command and step, and what the change must wait
+        for; or why there is no change. The item may also be given as text, ``"account/<id>"``, or as a Step on it.
 
         Raises UnknownName for an item that no pending step touched."""
         for change in self.changes:
@@ -121,9 +120,9 @@ class Plan:
         raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
 
     def _is(self, item: Any, target: Target) -> bool:
-        """Whether an item, a Target, a text, or what has a target, as a Step, is meant for a target."""
+        """Whether what ``why`` was given (an item, a Target, a text, a Step) means a target."""
         if isinstance(item, str):
-            return item in (str(target), f"{target.resource}/{target.identifier}")
+            return is_called(target, item)
         if not isinstance(item, Resource):
             return bool(item == target or getattr(item, "target", None) == target)
         entry = self.state.changed.get(target)      # another resource may have an item of the same identifier
@@ -139,11 +138,9 @@ class Plan:
         lines = [repr(change)]
         for cause in change.entry.causes():
             step = steps[cause.step]
-            cell = f", cell {step.cell}" if step.cell is not None else ""
-            who = f" by {step.user}" if step.user else ""
-            lines.append(f"  step {step.number}: {step.address}{who} at {step.at:%Y-%m-%d %H:%M:%S} UTC{cell}")
-            lines.append(f"    event {_words(type(cause.event).__name__, values_of(cause.event))}")
-            lines.append(f"    {_words(cause.mutation.verb, cause.mutation.values)}")
+            lines += told_cause(
+                f"step {step.number}: {step.address}", step.user, f"{step.at:%Y-%m-%d %H:%M:%S}", step.cell,
+                type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values)
         for place, waiting in enumerate(self.order.changes):
             if waiting.target == change.target:
                 lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]
@@ -154,22 +151,24 @@ def _made_now() -> Made:
     return Made(uuid4(), datetime.now(UTC))
 
 
-def _words(name: str, values: Mapping[str, Any]) -> str:
-    return f"{name} {', '.join(f'{field}={told(value)}' for field, value in values.items())}".rstrip()
-
-
 def plan_of(
     state: State, registry: Registry, tables: Mapping[Kindred, Table], made: Callable[[], Made] | None = None,
 ) -> Plan:
-    """The plan of all that is pending in a State, ordered by the foreign keys of the tables.
+    """The plan of all that is pending in a State, ordered by the constraints of the tables.
 
-    ``made`` is asked for the nonce when the plan is saved."""
+    ``made`` is called when the plan is saved, and gives its nonce."""
     with uncollected(len(state.changed)):
         pairs = entries(state.changed)
         blocks, idle = _blocks(pairs, registry)
         del pairs       # as a whole: where each went in another order, hardly any of their memory would be given back
         order = ordered(Rank(blocks), tables)
     steps = tuple(state.pending())
+    return Plan(state, order, tuple(idle), _reads_of(steps, blocks), steps, tables, made)
+
+
+def _reads_of(steps: Iterable[Step], blocks: Iterable[Block]) -> dict[Target, str | None]:
+    """The items that steps read, with the etag each had; of the items that the blocks change only those that were read
+    in another version than the one that is changed."""
     reads: dict[Target, str | None] = {}
     for step in steps:
         if isinstance(step.command, ResolveConflict):       # looked at again, and taken as it was then: there, or gone
@@ -189,11 +188,11 @@ def plan_of(
             if read != expected:        # another version than was changed: the commit must see it
                 reads |= {target: etag for target, etag, known in zip(block.targets, read, expected, strict=True)
                           if etag != known}
-    return Plan(state, order, tuple(idle), reads, steps, tables, made)
+    return reads
 
 
 def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
-    """The changes, in the order in which their items were first touched, and the items whose values are equal."""
+    """The changes, in the order in which their items were first touched, and the targets whose values are equal."""
     domain, key, found = "", "", dict[Kindred, tuple[list[Pair], list[Pair]]]()
     for pair in _as_touched(pairs):
         target, entry = pair
@@ -210,9 +209,10 @@ def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], lis
 
 
 def _as_touched(pairs: Sequence[Pair]) -> Sequence[Pair]:
-    """Items of a map in the order in which they were first touched.
+    """The items of a map in the order in which they were first touched.
 
-    Mostly their places are all different, and few between them are free: then each is put at its own."""
+    Mostly their places are all different and leave few gaps: then each is put at its place, which is faster than to
+    sort."""
     places = [entry.place for _, entry in pairs]
     first = min(places, default=0)
     span = max(places, default=0) - first + 1
@@ -227,14 +227,14 @@ def _as_touched(pairs: Sequence[Pair]) -> Sequence[Pair]:
 
 
 def entries(changed: Changed) -> list[tuple[Target, Entry]]:
-    """The items of a map at once: rpds' own iterator takes each out of a copy of the map, ten times as slow as what it
-    gives to pickle."""
+    """All items of a map, taken from what rpds gives to pickle: its own iterator, which removes one after the other
+    from a copy of the map, takes ten times as long."""
     pairs = cast(tuple[Any, ...], changed.__reduce__())[1][0]
     return pairs if isinstance(pairs, list) else list(changed.items())
 
 
 def moved_since(plan: Plan, state: State) -> list[str]:
-    """What happened to the pending steps between the State a plan was made from and another one, a line each."""
+    """What happened to the pending steps since a plan was made, a line each; ``state`` is the State now."""
     then, present = plan.state.steps(), state.steps()
     same = 0
     while same < min(len(then), len(present)) and then[same] is present[same]:

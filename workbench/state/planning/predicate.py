@@ -1,7 +1,7 @@
-"""Whether the condition of a partial unique index holds for an item, where it is simple enough to be told here.
+"""Predicate: whether the condition of a partial unique index holds for an item, where it is simple enough to tell.
 
-Postgres prints such a condition in a normal form. Read are columns, literals, casts, comparisons with literals and with
-lists of them, IS [NOT] NULL / TRUE / FALSE, NOT, AND and OR, with SQL's NULL; of anything else nothing is known.
+Postgres prints such a condition in a normal form. What is understood: columns, literals, casts, comparisons with
+literals and with lists of them, IS [NOT] NULL / TRUE / FALSE, NOT, AND and OR, with SQL's NULL; nothing else.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _KEEP: dict[type, frozenset[str]] = {
 
 
 class _Unknown(Exception):
-    """Something that is not read here."""
+    """Something in a condition that is not understood here."""
 
 
 def holds(where: str, item: Resource, table: Table) -> bool | None:
-    """Whether the condition holds for an item; None when it cannot be told."""
+    """Whether a condition (``where``, as Postgres prints it) holds for an item; None when it is not understood."""
     try:
         condition = _Condition(where, item, table)
         answer = condition.either()
@@ -43,7 +43,7 @@ def holds(where: str, item: Resource, table: Table) -> bool | None:
 
 
 class _Condition:
-    """One condition, read from left to right and evaluated on the way; None is SQL's NULL."""
+    """One condition, evaluated for one item while it is read from left to right; None is SQL's NULL."""
 
     def __init__(self, where: str, item: Resource, table: Table) -> None:
         self._item, self._columns = item, {column.name: column for column in table.columns}
@@ -62,7 +62,7 @@ class _Condition:
         return self._tokens[-1] if self._tokens else None
 
     def _take(self, *wanted: str) -> bool:
-        """Whether these words follow; takes them if so."""
+        """Whether these words come next; if so, goes on behind them."""
         if [token.upper() for token in self._tokens[:-len(wanted) - 1:-1]] != list(wanted):
             return False
         del self._tokens[-len(wanted):]
@@ -111,7 +111,7 @@ class _Condition:
         return _compared(sign, value, self._operand())
 
     def _several(self) -> list[Any]:
-        """The values of a list, be it written as ``ARRAY[…]`` or as a plain ``'{a,b}'``."""
+        """The values of a list, written as ``ARRAY[…]`` or as ``'{a,b}'``."""
         found = self._operand()
         if isinstance(found, str) and re.fullmatch(r'\{[^{}"\\]*\}', found):
             found = [None if one.upper() == "NULL" else one for one in found[1:-1].split(",")]
@@ -167,7 +167,9 @@ class _Condition:
 
 
 def _compared(sign: str, value: Any, other: Any) -> bool | None:
-    """A column's value compared with a literal, which may be quoted whatever it is; NULL with anything is NULL."""
+    """Whether a comparison of a column's value with a literal holds; None if one of them is NULL.
+
+    The literal may be a quoted text, whatever the type of the column."""
     if value is None or other is None:
         return None
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""Table: what the State and the Plan must know of the table under a Resource; plain values, no driver.
+"""Table: what the State and the Plan must know of the table of a Resource; plain values, no driver.
 
-The Postgres room reads them off the gino models; fields are named as the Resource names them.
+The Postgres room makes them from the gino models; fields are named as the Resource names them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from workbench.domain.registry import Kindred
 class Column(NamedTuple):
     """One field and its column: ``type`` as Postgres writes it (``"timestamp with time zone"``, ``"uuid[]"``).
 
-    Where the database limits them, ``length`` is that of a text, and ``digits`` are those of a number: all of them, and
-    those after the point."""
+    Where the database limits them: ``length`` is how long a text may be, ``digits`` how many digits a number may have,
+    in all and after the point."""
 
     field: str
     name: str
@@ -27,9 +27,9 @@ class Column(NamedTuple):
 
 
 class ForeignKey(NamedTuple):
-    """Fields of a child that name a parent: they must equal the parent's ``parent_fields``, or one of them be None.
+    """Fields of a child that name a parent: they equal the parent's ``parent_fields``, or one of them is None.
 
-    ``cascades`` says whether the database itself changes or deletes the child when its parent goes or changes."""
+    ``cascades`` says whether the database itself changes or deletes the child when its parent is changed or deleted."""
 
     name: str
     fields: tuple[str, ...]
@@ -40,9 +40,9 @@ class ForeignKey(NamedTuple):
 
 
 class Unique(NamedTuple):
-    """Fields whose values together may stand in one row only; among the rows where ``where`` holds, if it says any.
+    """Fields whose values together may occur in one row only.
 
-    ``where`` is SQL as Postgres prints it, with the columns' names."""
+    ``where`` limits this to the rows for which it holds: SQL as Postgres prints it, with the names of columns."""
 
     name: str
     fields: tuple[str, ...]
@@ -53,10 +53,11 @@ class Unique(NamedTuple):
 class Table(NamedTuple):
     """The table of one resource; ``name`` may be qualified by its schema.
 
-    ``triggers`` says whether the database has any, which may do anything when rows are written; ``alters`` whether it
-    may store other values in the rows of this table than those that are sent: a trigger or a rule of its own, a column
-    that rounds or pads; ``guarded`` whether policies of row-level security hold for us. ``stiff`` are the names of
-    constraints that can be deferred, but not by their names: another one of the schema has the same, and cannot."""
+    ``triggers`` says whether the database has any triggers, which may do anything when rows are written; ``alters``
+    whether it may store other values in this table than those that are sent, by a trigger or a rule of the table or a
+    column that rounds or pads; ``guarded`` whether policies of row-level security apply to us. ``stiff`` are the names
+    of constraints that are deferrable but cannot be deferred by name, as another one of the schema that is not
+    deferrable has the same name."""
 
     kindred: Kindred
     name: str

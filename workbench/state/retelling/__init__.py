@@ -1,1 +1,1 @@
-"""Retelling: a session as a log of commands, as a notebook, as a test."""
+"""Retelling: a session written down as a log of commands, as the cells of a notebook, or as a test."""

@@ -1,8 +1,8 @@
 """CommandLog: the commands of a session as JSON lines, to be kept and issued again, here or in another session.
 
-The first line says what the file is and how much is in it; each other one is a command as it was issued: its address,
-its data as JSON has them, who, when, in which cell, and which identifiers were made up, so that a replay makes the same
-ones. Decisions (resolutions, merges, reverts) spoke of items as they were: they are noted, and not issued again.
+The first line says what the file is and how many lines follow; each other line is a command as it was issued: its
+address, its data as JSON, by whom, when, in which cell, and which identifiers were made up, so that a replay makes the
+same. Decisions (resolutions, merges, reverts) were about items as they were then: the log only notes them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from workbench.errors import Invalid, LogError, Problem, WorkbenchError
 from workbench.state.merge import Decision
 from workbench.state.saved.file import write
 from workbench.state.step import Step
+from workbench.wording import counted
 
 FORMAT, VERSION = "workbench log", 1
 
@@ -28,7 +29,7 @@ FORMAT, VERSION = "workbench log", 1
 class LoggedCommand(NamedTuple):
     """A command that can be issued again: ``on`` what, by whom; ``made`` are the targets that were made up for it.
 
-    ``number``, ``at`` (aware, UTC) and ``cell`` are those of the step that it was."""
+    ``number``, ``at`` (aware, UTC) and ``cell`` are those of its step."""
 
     number: int
     address: str
@@ -41,7 +42,7 @@ class LoggedCommand(NamedTuple):
 
 
 class CommandLog:
-    """Commands in the order in which they were issued; ``notes`` tells of the decisions in between.
+    """Commands in the order in which they were issued; ``notes`` tells the decisions among them.
 
         wb.log.save("session.jsonl")
         wb.replay("session.jsonl", on="what if")"""
@@ -68,12 +69,13 @@ class CommandLog:
         return iter(self.commands)
 
     def __repr__(self) -> str:
-        count = "1 command" if len(self) == 1 else f"{len(self)} commands"
-        lines = [f"log: {count}", *(f"  {one.number}: {one.address}" for one in self.commands)]
+        lines = [f"log: {counted(len(self), 'command')}", *(f"  {one.number}: {one.address}" for one in self.commands)]
         return "\n".join([*lines, *(f"  {note} (a decision, which is not issued again)" for note in self.notes)])
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Writes the log to a file, all of it or nothing. Raises LogError where there is one, unless ``overwrite``."""
+        """Writes the log to a file, all of it or nothing.
+
+        Raises LogError where the file exists, unless ``overwrite``, and where it cannot be written."""
         path = Path(path)
         if path.exists() and not overwrite:
             raise LogError(path, "it is there already; give another name, or overwrite=True")
@@ -93,10 +95,10 @@ class CommandLog:
                 "cell": one.cell, "made": [str(target) for target in one.made]}
 
     def load(self, path: str | Path) -> CommandLog:
-        """The log in a file, every command of it validated; this one stays as it is.
+        """The log in a file, with every command validated; this log stays as it is.
 
-        Raises LogError for a file that holds no log, or with all lines that hold no command, each with its number, and
-        how many are missing."""
+        Raises LogError for a file that holds no log; for one that holds a damaged log with a fault for each bad line,
+        by its number, and for missing ones."""
         path = Path(path)
         try:
             # Not splitlines: JSON leaves U+2028, U+2029 and U+0085 as they are within a text.
@@ -158,7 +160,7 @@ class CommandLog:
 
 
 def _missing(name: str, head: dict[str, Any], there: int) -> list[str]:
-    """How many lines are fewer than the first one says; one of an earlier workbench says nothing."""
+    """The fault that there are fewer lines than the first one says; none if it does not say, as in older logs."""
     said = head.get(name)
     if type(said) is not int or said <= there:
         return []

@@ -1,8 +1,8 @@
-"""Rehearsal: the scenes of a test, played before they are written, to see which of them come to what they came to.
+"""Rehearsal: the scenes of a test are played before they are written, to see which go as they went in the session.
 
-What a command comes to may stand on what a test does not give: an item that has moved since, what another branch had
-committed, an etag that was named. What differs is not to be expected of the test. Users and moments are told only where
-handlers look at them, that is, where something differs without.
+A command may depend on what the test does not give: an item that was changed since, what another branch had committed,
+an etag that was named. What differs for such a reason is left out of the test. Users and moments are written only if
+handlers look at them, that is, if something differs without.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ Became: TypeAlias = tuple[type[Insert] | type[Update] | type[Delete], dict[str, 
 
 
 class Played(NamedTuple):
-    """A scene and how it went: whether it ``fits``, that is, was refused or was not as it had been, and what of it
-    ``differs``: "events", "response", or the "words" of a refusal, as where they name an item that was made up."""
+    """A scene and how it went.
+
+    ``fits``: accepted or refused, as it was in the session. ``differs``: what of it is not as it was then: "events",
+    "response", or the "words" of a refusal, which may name an item that was made up."""
 
     scene: Scene
     fits: bool
@@ -35,8 +37,8 @@ class Played(NamedTuple):
 
 
 class Rehearsal(NamedTuple):
-    """The scenes as they went with their users and moments, or without; and whether the ``plan`` came to
-    the same: None where it was not asked."""
+    """The scenes as they went, with their ``users`` and ``moments`` or without, and whether the ``plan`` came to the
+    same; None where it was not compared."""
 
     users: bool
     moments: bool
@@ -45,14 +47,17 @@ class Rehearsal(NamedTuple):
 
     @property
     def faults(self) -> int:
-        """How much is otherwise than it was."""
+        """How many scenes went otherwise than in the session, and the plan if it did."""
         return (self.plan is False) + sum(not one.fits or bool(one.differs) for one in self.scenes)
 
 
 def rehearsed(
     scenes: Sequence[Scene], items: Mapping[Target, Resource], plan: Mapping[Target, Became] | None, registry: Registry,
 ) -> Rehearsal:
-    """The plainest rehearsal on some stored items of those in which the least is otherwise."""
+    """Plays the scenes without users and times, then with users, then with both; returns the first run with the
+    fewest differences.
+
+    ``items`` are those that are stored before; ``plan`` is what the scenes came to, None where it is not compared."""
     tried = []
     for users, moments in ((False, False), (True, False), (True, True)):
         tried.append(to_its_end(_played(scenes, items, plan, registry, users, moments)))
@@ -86,7 +91,7 @@ async def _played(
 
 
 def made_up(scene: Scene) -> list[Target]:
-    """The targets that are to be made up for a scene once more, but for the one that it is issued on."""
+    """The targets that a scene must make up again, without the one that it is issued on."""
     return [] if isinstance(scene, RefusedCommand) else [target for target in scene.made if target != scene.on]
 
 
@@ -114,7 +119,7 @@ def _same_plan(one: Mapping[Target, Became], other: Mapping[Target, Became]) -> 
 
 
 def differences(changes: Iterable[tuple[Target, Resource | None, Resource | None]]) -> dict[Target, Became]:
-    """What became of items from what they were, as a mutation of each that is otherwise."""
+    """The mutation that makes of each item what it became; none for an item that became what it was."""
     found: dict[Target, Became] = {}
     for target, was, became in changes:
         old, new = (None if item is None or is_deleted(item) else values_of(item) for item in (was, became))

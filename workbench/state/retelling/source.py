@@ -1,6 +1,6 @@
 """Source: values, commands and events as the Python that makes them, and the imports that this needs.
 
-A ``Source`` collects names while it writes: identifiers that were given a name are written by it.
+A ``Source`` collects imports and names while it writes: a target that was given a name is written by its name.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _PLAIN = (str, int, float, bool, Decimal, UUID, date, time, timedelta, bytes, Da
 
 
 class Source:
-    """Python source of values; ``module`` is where the classes of a notebook are to be imported from, ``names`` the
-    names of targets, ``reserved`` those of what is written around it."""
+    """Writes values as Python; ``names`` are the names of targets.
+
+    ``module`` is where to import from what is defined in a notebook; ``reserved`` are names that the surrounding text
+    uses."""
 
     def __init__(self, module: str | None = None, *, reserved: Iterable[str] = ()) -> None:
         self._module, self._reserved = module, {*_WRITTEN, *reserved}
@@ -36,17 +38,17 @@ class Source:
         self.names: dict[Target, str] = {}
 
     def name(self, target: Target) -> str:
-        """The name of a target from now on: ``account_1`` for the first account."""
+        """Gives a target its name, ``account_1`` for the first account; returns it."""
         kin = sum(target[:2] == other[:2] for other in self.names) + 1
         return self.names.setdefault(target, self._free(f"{target.resource.replace('-', '_')}_{kin}"))
 
     def _free(self, name: str) -> str:
-        """A name that nothing else has here."""
+        """The name, or with a number behind it if something else has it already."""
         taken = {*self._reserved, *self._called.values(), *self.names.values()}
         return next(one for one in chain([name], (f"{name}_{n}" for n in count(2))) if one not in taken)
 
     def _import(self, module: str, name: str) -> str:
-        """What a name of a module is called here: another name where two modules have the same."""
+        """Imports a name of a module; returns what it is called here: another name where two modules have the same."""
         if (module, name) not in self._called:
             self._called[module, name] = self._free(name)
             called = self._called[module, name]
@@ -54,7 +56,7 @@ class Source:
         return self._called[module, name]
 
     def value(self, value: Any) -> str:
-        """The Python of a value that a field can hold; of anything else its repr."""
+        """The Python that makes a value which a field can hold; of anything else its repr."""
         if isinstance(value, Enum):
             return self._enum(value)
         if isinstance(value, Target):
@@ -88,7 +90,7 @@ class Source:
         return f"{cls}.{value.name}" if value.name in type(value).__members__ else f"{cls}({value.value!r})"
 
     def record(self, record: Datadef) -> str:
-        """A Datadef as it is built; a message with what it is on, an item with its identifier."""
+        """The Python that makes a Datadef; an item with its identifier."""
         values = values_of(record)
         if isinstance(record, Resource):
             values = {"_id": record._id, **values}
@@ -96,25 +98,25 @@ class Source:
         return f"{self.imported(type(record))}({inner})"
 
     def target(self, target: Target) -> str:
-        """A Target by its name, or as it is built."""
+        """The name of a Target, or else the Python that makes it."""
         if target in self.names:
             return self.names[target]
         return f"{self.imported('Target')}({target.domain!r}, {target.resource!r}, {self._plain(target.identifier)})"
 
     def constants(self) -> list[str]:
-        """A line for each name: the target that it stands for."""
+        """A line for each name, which assigns to it the target that it stands for."""
         return [f"{name} = {self.imported('Target')}({target.domain!r}, {target.resource!r}, "
                 f"{self._plain(target.identifier)})" for target, name in self.names.items()]
 
     def imported(self, cls: type[Any] | str) -> str:
-        """The name of a class, which is imported; one of ``workbench`` by its name alone."""
+        """Imports a class, or what ``workbench`` has by this name; returns what it is called here."""
         if isinstance(cls, str):
             return self._import("workbench", cls)
         top, dot, inner = cls.__qualname__.partition(".")
         return f"{self._import(cls.__module__, top)}{dot}{inner}"
 
     def domain(self, domain: Domain) -> str:
-        """The name of a Domain in the module of its definitions; its key where it has none there."""
+        """The name that a Domain has in the module of its definitions; its key where it has none there."""
         tables = (domain.commands, domain.resources, domain.events)
         present = domain.remade[-1] if domain.remade else domain
         for module in dict.fromkeys(one.cls.__module__ for table in tables for one in table.values()):
@@ -126,7 +128,7 @@ class Source:
         return self._import(NOTEBOOK, domain.key.replace("-", "_"))
 
     def imports(self) -> list[str]:
-        """The import lines for all that was written, those of a notebook's own classes last."""
+        """The import lines for all that was written; those of what a notebook defines come last."""
         standard = [f"from {module} import {', '.join(sorted(names))}" if names != {""} else f"import {module}"
                     for module, names in sorted(self._imports.items()) if module in ("datetime", "decimal", "uuid")]
         ours = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self._imports.items())
@@ -141,7 +143,7 @@ class Source:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a response can be written as Python that makes an equal one."""
+    """Whether a response can be written as Python that makes an equal value."""
     if isinstance(value, Mapping):
         return all(is_plain(one) for pair in value.items() for one in pair)
     if isinstance(value, list | tuple):
@@ -150,5 +152,5 @@ def is_plain(value: Any) -> bool:
 
 
 def comment(text: str) -> str:
-    """A line of words, whatever line ends an identifier has in it."""
+    """A text as a comment of one line, whatever line ends it has in it."""
     return "# " + "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,7 +1,7 @@
-"""Trial: domains in memory, on items that are given, with a clock and identifiers that repeat.
+"""Trial: domains tried in memory, on given items, with a clock and identifiers that are the same each time.
 
-A ``Place`` is where a trial stands. It goes on from any place where it has been: what is issued there comes to the
-same, whatever was issued from it before.
+A ``Place`` is a point that a trial has reached. Commands can be issued from any such point, and come to the same
+whatever else was issued from it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Place(NamedTuple):
-    """Where a trial stands: its State, the looks at the clock and the identifiers made up to then."""
+    """A point that a trial has reached: its State, and how often the clock was asked and identifiers were made."""
 
     state: State
     ticks: int
@@ -34,8 +34,8 @@ class Place(NamedTuple):
 
 
 class Trial:
-    """A StateManager in memory. Its clock goes on by a second with each look, from 2000 on; its identifiers are
-    UUID(int=1), UUID(int=2) … A clock and identifiers that are given do not go back with it."""
+    """A StateManager in memory. Its clock starts in 2000 and goes on by a second each time it is asked; its identifiers
+    are UUID(int=1), UUID(int=2) … A ``clock`` and ``identifiers`` that are given do not go back to an earlier place."""
 
     def __init__(
         self, registry: Registry, stored: Mapping[Target, Resource], *, user: str | None = None,
@@ -62,15 +62,16 @@ class Trial:
 
     @property
     def place(self) -> Place:
-        """Where it stands now."""
+        """The point where the trial is now."""
         return Place(self.manager.state, self._ticks, self._made)
 
     async def issue(
         self, place: Place, command: Command, *, on: Any = None, made: Sequence[Target] = (), user: str | None = None,
         at: datetime | None = None,
     ) -> Step:
-        """Issues a command at a place, by a user and at a moment of its own where these are given; raises as the
-        manager does. It stands behind it then."""
+        """Goes to a place and issues a command there, by ``user`` and at the moment ``at`` where these are given.
+
+        Raises what StateManager.issue raises."""
         __tracebackhide__ = True
         self.manager.history.move(place.state)
         self._ticks, self._made = place.ticks, place.made
@@ -82,7 +83,7 @@ class Trial:
 
 
 def to_its_end(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end on a loop of its own in a thread of its own: in a cell, in an async test, in a script."""
+    """Runs a coroutine on a loop in a thread of its own, so that it also works in a cell and in an async test."""
     __tracebackhide__ = True
     with ThreadPoolExecutor(1, "trial") as executor:
         return executor.submit(asyncio.run, coroutine).result()

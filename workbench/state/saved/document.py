@@ -1,8 +1,9 @@
 """Document: a Plan as JSON values, and the definitions that it was made for.
 
 The document holds all that is needed to write the plan in another process, and to look at it where the domain is not
-defined: changes with both whole items, the etags they expect, what caused them, what was read, and the log of commands.
-The order of writing is not in it: it follows from the changes and the tables, and is found again when it is applied.
+defined: each change with the whole item before and after, the etag it expects and what caused it; what was read; the
+commands. The order of writing is not in it: it follows from the changes and the tables, and is found again when the
+plan is applied.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def document_of(
     made: Made, changes: Sequence[Change], reads: Mapping[Target, str | None], idle: Iterable[Target],
     steps: Iterable[Step], tables: Mapping[tuple[str, str], Table], summary: str,
 ) -> dict[str, Any]:
-    """The document of a plan, given in its parts; ``changes`` in the order in which the items were first touched."""
+    """The document of a plan; ``changes`` are in the order in which the items were first touched."""
     steps = list(steps)
     # An event may lead to very many changes; it is told once, with its command.
     places = {id(occurrence.event): place for step in steps for place, occurrence in enumerate(step.occurrences())}
@@ -117,7 +118,7 @@ def _data(message: Any) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Any:
-    """A value of a field that takes anything, to be read by people: its text where JSON has nothing for it."""
+    """A value of a field of any type as JSON, to be read by people: a text where JSON has nothing for it."""
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, Enum):
@@ -148,13 +149,14 @@ def _definitions(
 
 
 def definition_of(cls: type[Any]) -> dict[str, str]:
-    """The fields of a resource, stamps included, and their types in words."""
+    """The fields of a resource, stamps included, with their types in words."""
     return {name: spelled(declared.kind) for name, declared in cls._fields.items()}
 
 
 def spelled(kind: Kind) -> str:
-    """A type in words that change when what it admits does: ``list[int] | None``, ``Colour(red, blue)``,
-    ``Address(city: str)``."""
+    """A type in words: ``list[int] | None``, ``Colour(red, blue)``, ``Address(city: str)``.
+
+    Two types that admit other values have other words."""
     if isinstance(kind, OptionalKind):
         return f"{spelled(kind.inner)} | None"
     if isinstance(kind, ListKind):
@@ -169,7 +171,7 @@ def spelled(kind: Kind) -> str:
 
 
 def retyped(words: str, value: Any) -> Any:
-    """A JSON value as one of the type that ``spelled`` put in words, where no class is needed for that."""
+    """A JSON value as a value of the type that ``words`` spell; as it stands where that takes a class."""
     if words.endswith(" | None"):
         return None if value is None else retyped(words.removesuffix(" | None"), value)
     if words.startswith("list[") and words.endswith("]") and isinstance(value, list):

@@ -1,8 +1,8 @@
 """Plan files: how a saved plan is written down as JSON, hashed, read back and put on disk.
 
-A ``document`` is plain JSON values. Its text is laid out for people and for ``git diff``: whatever fits on a line is on
-one, the rest one member a line, in the order given. Its hash is over its values alone, so that other line ends or
-spaces do not matter; whatever else was changed by hand does.
+A ``document`` is plain JSON values. Its text is laid out for people and for ``git diff``: what fits on a line is on
+one line, of all else each member has its own, in the order given. The hash is made of the values alone, so that other
+line ends or spaces do not change it; any other change by hand does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def text_of(document: Mapping[str, Any]) -> str:
 
 
 def _laid_out(value: Any, indent: int, used: int, *, open_levels: int = 0) -> str:
-    """``open_levels`` levels have one member a line whether they would fit or not: the same in each file."""
+    """The outer ``open_levels`` levels have one member a line even where they would fit, as in every file.
+
+    ``used`` is how much of the line stands before the value."""
     if not isinstance(value, dict | list) or not value:
         return json.dumps(value, ensure_ascii=False)
     if open_levels <= 0:
@@ -45,14 +47,16 @@ def _laid_out(value: Any, indent: int, used: int, *, open_levels: int = 0) -> st
 
 
 def hash_of(document: Mapping[str, Any]) -> str:
-    """``sha256:…`` over all that the document says, but for its hash."""
+    """``sha256:…`` of all that the document says, except its hash."""
     rest = {name: value for name, value in document.items() if name != "hash"}
     canonical = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"sha256:{sha256(canonical.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def parsed(raw: bytes | str, *, path: Path | None = None) -> tuple[dict[str, Any], list[str]]:
-    """The document of a text, and what no plan that was saved has in it, a line each. Raises UnreadablePlan."""
+    """The document in a text, and its faults: what ``save`` would never have written, a line each.
+
+    Raises UnreadablePlan."""
     faults: list[str] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def parsed(raw: bytes | str, *, path: Path | None = None) -> tuple[dict[str, Any
 
 
 def write(path: Path, text: str) -> None:
-    """Puts a text into a file, all of it or nothing: a crash leaves the file as it was."""
+    """Writes a text to a file, all of it or nothing: after a crash the file is as it was."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with beside.open("x", encoding="utf-8", newline="\n") as file:

@@ -1,7 +1,7 @@
-"""Restored: a saved plan as a Plan again, in a session where its resources are defined, so that it can be written.
+"""Restored: a saved plan made into a Plan again, to be written by a session in which its resources are defined.
 
-The values become items of the classes as they are defined here, which validates them; the changes are found anew from
-the items before and after, and must be those that were saved; the order is found anew from the tables.
+The values become items of the classes defined here, which validates them. The changes are found again from the items
+before and after, and must be the ones that were saved; the order is found again from the tables.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from workbench.state.planning.differ import change_of
 from workbench.state.planning.order import ordered
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table
+from workbench.state.saved.change import target_of
 from workbench.state.saved.document import definition_of, retyped, spelled
-from workbench.state.saved.plan import SavedPlan, target_of
+from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Entry, State
 from workbench.state.step import Handling, Occurrence, Step
 
@@ -36,7 +37,7 @@ _MUTATIONS: Mapping[str, type[Mutation]] = types.MappingProxyType(
 
 
 def differences(saved: SavedPlan, registry: Registry) -> list[str]:
-    """In what the definitions that a plan was saved with differ from those of a session, a line each."""
+    """How the definitions that a plan was saved with differ from those of a session, a line each."""
     found = []
     items = [change.target for change in saved.changes] + list(saved.reads)
     for name in dict.fromkeys([*saved.definitions, *(f"{target.domain}:{target.resource}" for target in items)]):
@@ -58,9 +59,9 @@ def differences(saved: SavedPlan, registry: Registry) -> list[str]:
 
 
 def restored(saved: SavedPlan, registry: Registry, tables: Mapping[Kindred, Table]) -> Plan:
-    """The Plan that was saved, by the definitions of a registry.
+    """The Plan that was saved, its items being of the classes of a registry.
 
-    Raises UnreadablePlan, TamperedPlan and OtherDefinition; the last also for values that are no longer admitted."""
+    Raises UnreadablePlan, TamperedPlan and OtherDefinition; the last also for values that are no longer valid."""
     saved.check()
     found = differences(saved, registry)
     if found:
@@ -74,7 +75,7 @@ def restored(saved: SavedPlan, registry: Registry, tables: Mapping[Kindred, Tabl
 
 
 class _Restoring:
-    """The work on one plan."""
+    """Restores one plan; steps and events are made first, as the changes refer to them."""
 
     def __init__(self, saved: SavedPlan, registry: Registry) -> None:
         self._saved, self._registry = saved, registry
@@ -143,7 +144,7 @@ class _Restoring:
         return item
 
     def _recalled(self, base: type[Any], name: str, data: Mapping[str, Any]) -> Any:
-        """What stands for a command or an event, whose own class need not be there: to be told, not handled."""
+        """A stand-in for a command or an event, whose own class need not be defined: it is shown, but not handled."""
         shape = base, name, tuple(data)
         if shape not in self._classes:
             fields = {one: field(object) for one in data}

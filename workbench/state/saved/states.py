@@ -1,6 +1,6 @@
-"""SavedStates: of which States of a session the plan was saved, and under which nonce each is known since.
+"""SavedStates: the States of a session whose plans were saved, each with the nonce of its saved plan.
 
-A commit that writes the steps of a saved plan carries it out: then nobody may apply it again.
+A commit that writes the steps of a saved plan carries that plan out: nobody may apply it afterwards.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from collections.abc import Callable
 from workbench.errors import SavedPlanError
 from workbench.state.saved.document import Made
 from workbench.state.state import State
+from workbench.wording import counted
 
 
 class SavedStates:
-    """What the saved plans of States are known by; ``make`` makes a new nonce."""
+    """The nonces of the saved plans, by State; ``make`` makes a new one."""
 
     def __init__(self, make: Callable[[], Made]) -> None:
         self._make = make
         self._made: dict[State, Made] = {}
 
     def made(self, state: State) -> Made:
-        """What a saved plan of a State is known by: the same each time it is saved."""
+        """The nonce of a State's plan, with when and by whom it was first saved: the same each time it is saved."""
         if state not in self._made:
             self._made[state] = self._make()
         return self._made[state]
 
     def nonces(self, state: State) -> list[str]:
-        """The nonces of all saved plans that a commit of what is pending in a State carries out: of those steps or of
-        some of them, and perhaps of others that were committed before."""
+        """The nonces of all saved plans that are carried out when what is pending in a State is committed: all steps of
+        such a plan are pending or were committed before, and at least one is pending."""
         if not self._made:
             return []
         pending, line = (frozenset(step.handling for step in steps) for steps in (state.pending(), state.steps()))
@@ -35,16 +36,16 @@ class SavedStates:
         return [nonce for nonce, handlings in saved.items() if handlings & pending and handlings <= line]
 
     def nonce(self, state: State) -> str | None:
-        """The nonce of the saved plan of a State itself, if it was saved."""
+        """The nonce of this very State's plan; None if it was not saved."""
         return str(self._made[state].nonce) if state in self._made else None
 
     def check_apart(self, nonce: str, state: State) -> None:
-        """Raises SavedPlanError for a saved plan of steps that are pending in a State under later ones."""
+        """Raises SavedPlanError if the steps of a saved plan are pending in a State and later steps follow them."""
         walk, later = state, 0
         while walk.parent is not None and not walk.root and self.nonce(walk) != nonce:
             walk, later = walk.parent, later + 1
         if later and self.nonce(walk) == nonce and not walk.root:
             raise SavedPlanError(
-                f"the steps of the saved plan {nonce} are pending here, with {later} later "
-                f"step{'' if later == 1 else 's'} on top: nothing was written. commit() writes them all; or "
-                f"undo({later}), apply the plan, and issue the later ones again")
+                f"the steps of the saved plan {nonce} are pending here, with {counted(later, 'later step')} on "
+                f"top: nothing was written. commit() writes them all; or undo({later}), apply the plan, and issue the "
+                "later ones again")

@@ -1,4 +1,4 @@
-"""Recorded: the test of a session passes as it is written, and says what it leaves out; each is really run here."""
+"""As a test: the test of a session passes as it is written, and says what it leaves out; each is really run here."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, ban
 from workbench.state.manager import StateManager
 from workbench.state.planning.plan import Plan
 from workbench.state.reader import MemoryReader
-from workbench.state.retelling.recorded import recorded_test
-from workbench.state.retelling.retold import script_of
+from workbench.state.retelling.as_script import script_of
+from workbench.state.retelling.as_test import recorded_test
 
 outcome = Domain("outcome")
 wb = Domain("wb")

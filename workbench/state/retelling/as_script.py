@@ -1,6 +1,6 @@
-"""Retold: a session as the cells of a notebook that does it again, written from the log.
+"""As a script: a session as the cells of a notebook that repeat it.
 
-New identifiers are made where the session made some; what was made gets a name, and is spoken of by it afterwards.
+The cells make new identifiers where the session made some; what was made gets a name, which later cells use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from workbench.state.step import Step
 
 
 def script_of(state: State, registry: Registry, *, module: str | None = None) -> str:
-    """The steps of a State as cells (``# %%``) that reproduce it, commits among them, and the plan at the end."""
+    """The cells (``# %%``) that repeat the steps and commits that led to a State, and show the plan at the end."""
     line = _line(state)
     source = Source(module, reserved=["wb", *(f"step_{one.step.number}" for one in line if one.step is not None)])
     source.imported("Workbench")
@@ -48,7 +48,7 @@ def _line(state: State) -> list[State]:
 
 
 def _issue(step: Step, registry: Registry, source: Source) -> Iterator[str]:
-    """The lines that issue a step's command again, and give names to what is made by it."""
+    """The lines that issue a step's command again, and give names to what it makes."""
     if isinstance(step.command, Decision):
         yield comment(f"step {step.number}: {step.address}: a decision about items as they were; take it by hand")
         return
@@ -62,14 +62,14 @@ def _issue(step: Step, registry: Registry, source: Source) -> Iterator[str]:
 
 
 def _resource(step: Step, registry: Registry) -> str:
-    """The resource that a step made a new item of, as ``on=`` takes it."""
+    """The resource of the new item that a step was on, as ``on=`` takes it."""
     assert step.on is not None
     home = registry.known(type(step.command)).domain
     return step.on.resource if step.on.domain == home else f"{step.on.domain}:{step.on.resource}"
 
 
 def _found(step: Step, target: Target) -> str | None:
-    """Where a step shows a target that its handlers made up; None where it does not."""
+    """The expression that finds a target made up by a step's handlers; None where the step does not show it."""
     for place, event in enumerate(step.events):
         if event._target == target:
             return f"step_{step.number}.events[{place}].target"

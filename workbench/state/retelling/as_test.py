@@ -1,8 +1,8 @@
-"""Recorded: a session as a pytest module: given / when / then, with all that came of each command.
+"""As a test: a session as a pytest module, given / when / then, with all that came of each command.
 
-The same identifiers are made as were made in the session, so that events, responses and the plan can be expected as
-they were. The test is to be read, kept, and changed by people; as it is written it passes: it was rehearsed, and what
-cannot be told in a test is left out, with a comment that says so.
+The test makes the same identifiers as the session did, so that it can expect the same events, responses and plan.
+People may read, keep and change it. As it is written it passes: it was rehearsed, and what cannot be repeated in a test
+is left out, with a comment that says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from workbench.state.retelling.rehearsal import Became, Played, Rehearsal, Scene
 from workbench.state.retelling.source import Source, comment, is_plain
 from workbench.state.state import Cache
 from workbench.state.step import Handling, Step
+from workbench.wording import counted
 
 _MORE = "in the session it saw what this test does not give"
 
@@ -29,10 +30,10 @@ def recorded_test(
     branch: Branch, refusals: Iterable[RefusedCommand], committed: Sequence[Plan], cache: Cache, registry: Registry,
     *, name: str = "session", module: str | None = None,
 ) -> str:
-    """The source of a test of all steps of a branch; ``committed`` are the plans that were committed on the way.
+    """The source of a test of all steps of a branch; ``committed`` are the plans that were committed meanwhile.
 
-    It ends before the first decision, which no command can repeat, and names the steps that are left out. To rehearse
-    it, the commands are issued once more, in memory."""
+    The test ends before the first decision, which no command can repeat, and names the steps that are left out. To
+    rehearse it, the commands are issued once more, in memory."""
     source, steps = Source(module, reserved=["outcome", f"test_{name}"]), branch.state.steps()
     told = steps[:next((place for place, step in enumerate(steps) if isinstance(step.command, Decision)), len(steps))]
     for step in told:
@@ -49,9 +50,9 @@ def recorded_test(
         decision, *later = steps[len(told):]
         lines.append(comment(f"step {decision.number}: {decision.address}: a decision, which no command can repeat"))
         lines += [comment(f"step {step.number}: {step.address}: left out, as it came after it") for step in later]
-    count = "1 command" if len(told) == 1 else f"{len(told)} commands"
     constants = source.constants()
-    head = [f'"""A session of {count}, as it was recorded."""', "", *source.imports(), *([""] if constants else [])]
+    head = [f'"""A session of {counted(len(told), "command")}, as it was recorded."""', "", *source.imports(),
+            *([""] if constants else [])]
     test = [f"def test_{name}() -> None:",
             '    """What was issued comes to the events, responses, refusals and the plan that it came to."""',
             *(f"    {line}" for line in lines)]
@@ -59,7 +60,7 @@ def recorded_test(
 
 
 def _scenes(told: Iterable[Step], refusals: Sequence[RefusedCommand]) -> Iterable[Scene]:
-    """The steps, and behind each what was refused there; what was refused behind a step that was undone is left out."""
+    """The steps, each followed by what was refused after it; refusals after a step that was undone are left out."""
     yield from (one for one in refusals if one.behind is None and one.after == 0)
     for step in told:
         yield step
@@ -69,7 +70,7 @@ def _scenes(told: Iterable[Step], refusals: Sequence[RefusedCommand]) -> Iterabl
 def _net(
     branch: Branch, committed: Iterable[Plan],
 ) -> tuple[dict[Target, Resource | None], dict[Target, Resource | None]]:
-    """Each item that was changed, as it was at first and as it is at last."""
+    """The items that were changed, as they were at first and as they are in the end."""
     before: dict[Target, Resource | None] = {}
     after: dict[Target, Resource | None] = {}
     here = _handled(branch.state.steps())
@@ -83,14 +84,14 @@ def _net(
 
 
 def _handled(steps: Iterable[Step]) -> set[Handling]:
-    """What some steps handled: a step that was carried over a commit is another object, with the same handling."""
+    """The handlings of some steps, to recognise them by: after a commit a step is another object with the same one."""
     return {step.handling for step in steps}
 
 
 def _given(
     before: Mapping[Target, Resource | None], cache: Cache, scenes: Iterable[Scene], committed: Iterable[Plan],
 ) -> dict[Target, Resource]:
-    """The items that were stored before, as they were read; as they are now where nobody knows them as they were."""
+    """The items that the test is given: as the session read them, or as they are now where that is not known."""
     items = {target: item for target, item in before.items() if item is not None}
     known = {(change.target, item._etag): item for plan in committed for change in plan.changes
              for item in (change.before, change.after) if item is not None}
@@ -104,7 +105,7 @@ def _given(
 
 
 def _told(rehearsal: Rehearsal, plan: Mapping[Target, Became], source: Source) -> list[str]:
-    """The lines of the scenes, and of the plan that they come to: a refusal at the end has it in its own ``then``."""
+    """The lines of the scenes, and of the plan in the end; where the last scene is refused, its ``then`` has it."""
     lines: list[str] = []
     last = next((played.scene for played in reversed(rehearsal.scenes) if played.fits), None)
     expected = [f"plan={_list(_mutations(plan, source))}"] if rehearsal.plan else []
@@ -128,14 +129,14 @@ def _told(rehearsal: Rehearsal, plan: Mapping[Target, Became], source: Source) -
 
 
 def _left_out(scene: Scene) -> str:
-    """Why a scene is not told."""
+    """The comment that says why a scene is left out."""
     if isinstance(scene, RefusedCommand):
         return comment(f"{scene.address}: left out, as it is not refused here as it was ({scene.error})")
     return comment(f"step {scene.number}: {scene.address}: left out, as it is refused here: {_MORE}")
 
 
 def _otherwise(played: Played) -> list[str]:
-    """What of a step is not told, and why."""
+    """The comment that says which of a step's events and response are left out, and why; none where neither is."""
     if not played.differs or isinstance(played.scene, RefusedCommand):
         return []
     what = " and ".join(played.differs)
@@ -143,7 +144,7 @@ def _otherwise(played: Played) -> list[str]:
 
 
 def _issued(scene: Scene, rehearsal: Rehearsal, source: Source) -> str:
-    """What ``when`` is given."""
+    """The arguments of ``when``."""
     made = made_up(scene)
     parts = [source.record(scene.command), *([] if scene.on is None else [f"on={source.value(scene.on)}"]),
              *([f"made={_list(map(source.target, made))}"] if made else []),
@@ -153,7 +154,7 @@ def _issued(scene: Scene, rehearsal: Rehearsal, source: Source) -> str:
 
 
 def _then(played: Played, source: Source) -> str:
-    """The events and the response of a step, on a line of their own; nothing where both are otherwise here."""
+    """The arguments of ``then``: a step's events and response, on a line of their own, without those that differ."""
     scene, then = played.scene, []
     assert isinstance(scene, Step)
     if "events" not in played.differs:

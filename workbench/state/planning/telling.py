@@ -1,0 +1,66 @@
+"""Telling: the words for a plan, be it pending or saved: what it does, to which items, and what led to that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from workbench.domain.convert import told
+from workbench.domain.resource import Target
+
+
+class Told(Protocol):
+    """What the words need of a change."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def sign(self) -> str: ...
+    @property
+    def target(self) -> Target: ...
+    @property
+    def old(self) -> Mapping[str, Any]: ...
+    @property
+    def new(self) -> Mapping[str, Any]: ...
+
+
+def summary_of(counts: Mapping[str, int]) -> str:
+    """``3 to add, 1 to change, 0 to delete``."""
+    return f"{counts['insert']} to add, {counts['update']} to change, {counts['delete']} to delete"
+
+
+def told_change(change: Told) -> str:
+    """``~ bank:account/…  balance: 10 -> 20``; of an item that comes or goes all its values."""
+    if change.kind == "update":
+        new = change.new
+        inner = ", ".join(f"{name}: {told(old)} -> {told(new.get(name))}" for name, old in change.old.items())
+    else:
+        inner = told_values(change.new or change.old)
+    return f"{change.sign} {change.target}{f'  {inner}' if inner else ''}"
+
+
+def told_fields(kind: str, columns: Iterable[str], fields: Iterable[str]) -> list[str]:
+    """Which fields of a change are told: those that it sets, all that the item had where it is deleted; no stamps."""
+    return [name for name in (fields if kind == "delete" else columns) if not name.startswith("_")]
+
+
+def told_cause(
+    command: str, user: str | None, at: str, cell: int | None, event: str, data: Mapping[str, Any], mutation: str,
+    values: Mapping[str, Any],
+) -> Iterator[str]:
+    """The lines of a mutation that led to a change: the step, its command, who issued it and when (``at``, UTC); the
+    event, the mutation."""
+    who, where = f" by {user}" if user else "", "" if cell is None else f", cell {cell}"
+    yield f"  {command}{who} at {at} UTC{where}"
+    yield f"    event {event} {told_values(data)}".rstrip()
+    yield f"    {mutation} {told_values(values)}".rstrip()
+
+
+def told_values(values: Mapping[str, Any]) -> str:
+    """``owner='Ada', balance=10``."""
+    return ", ".join(f"{name}={told(value)}" for name, value in values.items())
+
+
+def is_called(target: Target, text: str) -> bool:
+    """Whether a text names an item: ``"bank:account/<id>"`` or ``"account/<id>"``."""
+    return text in (str(target), f"{target.resource}/{target.identifier}")

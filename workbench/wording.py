@@ -1,0 +1,34 @@
+"""Wording: how a list, a count, an error and a name that is not known are put into words, wherever they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def listed(headline: str, lines: Iterable[object]) -> str:
+    """A headline and its indented lines, the form of every error that says several things at once."""
+    return "\n".join([headline, *(f"  {line}" for line in lines)])
+
+
+def counted(count: int, noun: str, form: str = "") -> str:
+    """``1 row``, ``2 rows``; with the form ``","`` also ``12,000 rows``."""
+    return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
+
+
+def error_words(error: BaseException) -> str:
+    """``NotFound: bank:account/1 was not found …``: an error as Python ends a traceback."""
+    return f"{type(error).__name__}: {error}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``did you mean "deposit"?`` when something is near, and always what there is."""
+    known = sorted(known)
+    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """``did you mean "deposit"? `` when something is near, else nothing."""
+    from difflib import get_close_matches  # not at the import of all, which must be light
+
+    close = get_close_matches(name, known, n=1)
+    return f'did you mean "{close[0]}"? ' if close else ""
