@@ -14,7 +14,7 @@ import asyncpg
 
 from workbench.domain.kinds import OptionalKind
 from workbench.errors import TablesDiffer
-from workbench.postgres.engine import DRIVER_ERRORS, translate
+from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.tables.catalogue import Stored, literals, read
 from workbench.postgres.tables.ddl import ddl
 from workbench.postgres.tables.model import Models

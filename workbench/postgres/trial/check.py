@@ -18,7 +18,8 @@ import asyncpg
 
 from workbench.domain.resource import Target
 from workbench.errors import ConnectionLost, ConstraintViolated, Invalid, Problem
-from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
+from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
+from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.caveats import blockers, caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken

@@ -22,7 +22,8 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
 from workbench.postgres.drift import moved_of
-from workbench.postgres.engine import DRIVER_ERRORS, Engine
+from workbench.postgres.driver_errors import DRIVER_ERRORS
+from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.receipt import Receipt, leave

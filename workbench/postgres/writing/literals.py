@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from workbench.errors import Invalid, Problem
-from workbench.postgres.engine import _json as json_bytes
+from workbench.postgres.json_codec import json_bytes
 
 _PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?")     # a number that SQL reads as numeric, unquoted
 _BARE = frozenset({"text", "bigint", "boolean", "numeric"})     # no cast where a column tells the type
