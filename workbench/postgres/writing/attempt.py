@@ -21,9 +21,9 @@ from typing import Any
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
-from workbench.postgres.drift import moved_of
 from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
+from workbench.postgres.etags import moved_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.receipt import Receipt, leave

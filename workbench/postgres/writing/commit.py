@@ -19,9 +19,9 @@ import asyncpg
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated, DatabaseError
-from workbench.postgres.drift import etags_of
 from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.engine import Engine
+from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, Stale, outcome
