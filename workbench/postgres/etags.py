@@ -42,5 +42,5 @@ async def moved_of(connection: Any, table: Table, identifiers: list[Any], etags:
 
 
 def _order(key: Column) -> str:
-    """How SQL says the order in which all lock rows (statements.lock_order), whatever the database's collation."""
+    """How SQL says the order in which all lock rows (guards.lock_order), whatever the database's collation."""
     return f'{quoted(key.name)} COLLATE "C"' if key.kind.annotation is str else quoted(key.name)

@@ -26,7 +26,7 @@ from workbench.postgres.trial.deferred import broken
 from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
-from workbench.postgres.writing.rows import deferral, reads_of
+from workbench.postgres.writing.guards import deferral, reads_of
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan

@@ -15,8 +15,8 @@ from typing import Any
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
+from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
 from workbench.postgres.writing.literals import literal, text_literal
-from workbench.postgres.writing.rows import deferral, expects_null, reads_of
 from workbench.postgres.writing.statements import CHUNK, Statement, column_of, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -61,7 +61,7 @@ def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tupl
 def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
     """An UPDATE or DELETE in a DO block that raises when it did not find every row."""
     table, (key, etag, *changed) = statement.table, columns
-    equals = "IS NOT DISTINCT FROM" if expects_null(rows) else "="
+    equals = etag_equals([row[1] for row in rows])
     if len(rows) == 1:
         identifier, expected, *values = (literal(value, column.type)
                                          for value, column in zip(rows[0], columns, strict=True))

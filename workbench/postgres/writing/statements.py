@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind, RecordKind
+from workbench.postgres.writing.guards import etag_equals, lock_order
 from workbench.state.planning.block import PIECE, Block
 from workbench.state.planning.change import Shape
 from workbench.state.planning.plan import Plan
@@ -134,17 +134,6 @@ def _sorted(block: Block) -> Block:
     return block.some(lock_order([target[2] for target in block.targets]))
 
 
-def lock_order(identifiers: Sequence[Any]) -> list[int]:
-    """The places of the identifiers of one resource in the order in which their rows are locked: the smallest first.
-
-    Texts by their code points, as the collation "C" has them; UUIDs by their integers, which is the same, and compared
-    without a call into Python each time."""
-    keys = identifiers
-    if identifiers and isinstance(identifiers[0], UUID):
-        keys = [identifier.int for identifier in identifiers]
-    return sorted(range(len(keys)), key=keys.__getitem__)
-
-
 # ------------------------------------------------------------------------------------------------ the three kinds
 
 def _insert(table: Table, changes: Block) -> Statement:
@@ -165,7 +154,7 @@ def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
     if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
         sql = (f"UPDATE {table.quoted} SET {sets} WHERE {quoted(key.name)} = $1::{key.type} "
-               f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
+               f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
         return Statement(kind, table, sql, columns, changes)
     sets = ", ".join(f"{quoted(column.name)} = new.{quoted(column.name)}" for column in changed)
     sql = f"UPDATE {table.quoted} AS old SET {sets} FROM {_unnested(columns)} {_matching(key, etag, changes)}"
@@ -176,7 +165,7 @@ def _delete(table: Table, changes: Block) -> Statement:
     key, etag = column_of(table, "_id"), column_of(table, "_etag")
     if len(changes) == 1:
         sql = (f"DELETE FROM {table.quoted} WHERE {quoted(key.name)} = $1::{key.type} "
-               f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
+               f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
         return Statement("delete", table, sql, (key, etag), changes)
     sql = f"DELETE FROM {table.quoted} AS old USING {_unnested((key, etag))} {_matching(key, etag, changes)}"
     return Statement("delete", table, sql, (key, etag), changes, CHUNK)
@@ -191,13 +180,9 @@ def _unnested(columns: Sequence[Column]) -> str:
 
 
 def _matching(key: Column, etag: Column, changes: Block) -> str:
-    return (f"WHERE old.{quoted(key.name)} = new._key AND old.{quoted(etag.name)} {_equals(changes)} new._expected "
+    return (f"WHERE old.{quoted(key.name)} = new._key "
+            f"AND old.{quoted(etag.name)} {etag_equals(changes.etags())} new._expected "
             f"RETURNING old.{quoted(key.name)}")
-
-
-def _equals(changes: Block) -> str:
-    """How etags are compared: a row that never had one is NULL there."""
-    return "IS NOT DISTINCT FROM" if None in changes.etags() else "="
 
 
 def column_of(table: Table, field: str) -> Column:
