@@ -165,8 +165,7 @@ class Session(TimeTravel):
                 raise StalePlan(moved_since(plan, manager.state))
             if not manager.state.reach(1):
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
-            if self.reader.unfit is not None:
-                raise self.reader.unfit
+            self.reader.check_fit()
             if plan is None:
                 plan = manager.plan() if only is None else manager.part(only)
             if not plan.steps:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.postgres.writing.statements import column_of
 from workbench.state.planning.table import Column, Table, quoted
 
 _GONE = object()
@@ -17,7 +16,7 @@ async def etags_of(
     """The etags by identifier, of soft-deleted rows too; those that are not there are left out.
 
     ``locking`` is how the rows are to be locked, one after the other (``"FOR SHARE SKIP LOCKED"``)."""
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     rows = await connection.fetch(
         f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
         f"WHERE {quoted(key.name)} = ANY($1::{key.type}[])" + (f" ORDER BY {_order(key)} {locking}" if locking else ""),
@@ -30,7 +29,7 @@ async def moved_of(connection: Any, table: Table, identifiers: list[Any], etags:
     the order of locking.
 
     All are locked against changes until the end of the transaction, one after the other in that order."""
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     there = await connection.fetchval(
         f"SELECT array_agg(_etag) FROM (SELECT {quoted(etag.name)} AS _etag FROM {table.quoted} "
         f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {_order(key)} FOR SHARE) AS there", identifiers)

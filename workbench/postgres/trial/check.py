@@ -40,8 +40,7 @@ async def check(
     """What would keep the plan from being committed now, after at most about ``timeout`` seconds.
 
     Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
-    if reader.unfit is not None:
-        raise reader.unfit
+    reader.check_fit()
     if timeout != timeout:
         raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])
     timeout = min(timeout, LONGEST)

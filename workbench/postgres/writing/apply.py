@@ -38,8 +38,7 @@ async def apply(
     except SavedPlanError as error:     # its hash was made to fit
         raise TamperedPlan(saved.nonce, ["its nonce is none"]) from error
     await refuse_again(engine, nonce)       # said before anything else; the receipt itself decides
-    if reader.unfit is not None:
-        raise reader.unfit
+    reader.check_fit()
     plan = restored(saved, manager.registry, manager.tables)
     manager.saved.check_apart(nonce, state)
     receipt = Receipt(nonce, saved.hash, manager.clock(), manager.user)

@@ -17,7 +17,7 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
 from workbench.postgres.writing.literals import literal, text_literal
-from workbench.postgres.writing.statements import CHUNK, Statement, column_of, compiled
+from workbench.postgres.writing.statements import CHUNK, Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, quoted
@@ -93,7 +93,7 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
 def _read(plan: Plan, kindred: Kindred, identifiers: Sequence[Any]) -> Iterator[str]:
     """Locks items that were only read, and raises when one has moved."""
     table = plan.tables[kindred]
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     rows = [(identifier, plan.reads[Target(*kindred, identifier)]) for identifier in identifiers]
     told = f"stale: read by the steps, and changed or deleted since, of {kindred[0]}:{kindred[1]}: "
     yield ""

@@ -56,7 +56,7 @@ class Statement(NamedTuple):
         """The text that gives the identifier of each row it has written, as updates and deletes do anyway."""
         if self.kind != "insert":
             return self.sql
-        return f"{self.sql} RETURNING {quoted(column_of(self.table, '_id').name)}"
+        return f"{self.sql} RETURNING {quoted(self.table.column('_id').name)}"
 
     @property
     def shape(self) -> Shape:
@@ -149,7 +149,7 @@ def _insert(table: Table, changes: Block) -> Statement:
 
 def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
     changed = [column for column in table.columns if column.field in fields]
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     columns, kind = (key, etag, *changed), changes.kind
     if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
@@ -162,7 +162,7 @@ def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
 
 
 def _delete(table: Table, changes: Block) -> Statement:
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     if len(changes) == 1:
         sql = (f"DELETE FROM {table.quoted} WHERE {quoted(key.name)} = $1::{key.type} "
                f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
@@ -183,11 +183,6 @@ def _matching(key: Column, etag: Column, changes: Block) -> str:
     return (f"WHERE old.{quoted(key.name)} = new._key "
             f"AND old.{quoted(etag.name)} {etag_equals(changes.etags())} new._expected "
             f"RETURNING old.{quoted(key.name)}")
-
-
-def column_of(table: Table, field: str) -> Column:
-    """The column of a field of a table."""
-    return next(column for column in table.columns if column.field == field)
 
 
 def encoder(kind: Kind) -> Callable[[Any], Any] | None:
