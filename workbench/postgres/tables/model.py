@@ -1,8 +1,8 @@
 """Models: the gino model and the Table under every resource of a registry, given or derived.
 
-A ``Definition`` that brings a gino model is matched with it (given.py); for any other, a model is derived from the
-fields, their types by ``PG_TYPES`` (columns.py). Either way the outcome is a ``Table``, the plain value that the State
-and the Plan read, with the gino model on it. All that keeps a resource from having a table is told at once.
+A ``Definition`` that brings a gino model is matched with it (given_models.py); for any other, a model is derived from
+the fields, their types by ``PG_TYPES`` (columns.py). Either way the outcome is a ``Table``, the plain value that the
+State and the Plan read, with the gino model on it. All that keeps a resource from having a table is told at once.
 
 ``Models`` belongs to one session: it holds the gino object (``db``) whose metadata the derived models live in.
 """
@@ -22,7 +22,7 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.errors import DefinitionError, WorkbenchError
 from workbench.postgres.tables.columns import PG_TYPES as PG_TYPES
 from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
-from workbench.postgres.tables.given import fitted
+from workbench.postgres.tables.given_models import fitted
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 

@@ -15,11 +15,9 @@ import asyncpg
 from workbench.errors import TablesDiffer
 from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.tables.catalogue import Stored, literals, read
-from workbench.postgres.tables.ddl import ddl
+from workbench.postgres.tables.ddl import LOCK, ddl
 from workbench.postgres.tables.model import Models
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
-
-LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
 
 async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:

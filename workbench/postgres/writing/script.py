@@ -15,8 +15,8 @@ from typing import Any
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
+from workbench.postgres.literals import comment, literal, text_literal
 from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
-from workbench.postgres.writing.literals import literal, text_literal
 from workbench.postgres.writing.statements import CHUNK, Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -26,6 +26,7 @@ from workbench.state.step import Step
 # What the user's psqlrc may have set otherwise: an error must end it all, a line is no statement, the text is UTF-8.
 HEAD = ["\\set ON_ERROR_STOP on", "\\set ON_ERROR_ROLLBACK off", "\\set SINGLELINE off", "\\encoding UTF8"]
 NAMED = 8       # items that a comment names one by one
+LONGEST = 500   # signs of a comment
 
 
 def script(plan: Plan, *, verify_reads: bool = True) -> str:
@@ -150,9 +151,7 @@ def _about(statement: Statement, changes: Sequence[Change]) -> str:
 
 
 def _comment(text: str) -> str:
-    """A comment of one line, whatever the text: what cannot be printed, and so might end the line, becomes ``?``."""
-    safe = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return f"-- {safe[:500]}"
+    return comment(text[:LONGEST])
 
 
 def _by(step: Step) -> str:
