@@ -25,11 +25,11 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
+from workbench.postgres.encoding import encoder
 from workbench.postgres.engine import Engine, connect
 from workbench.postgres.server.embedded import EmbeddedPostgres
 from workbench.postgres.tables.model import Models
 from workbench.postgres.tables.schema import prepare
-from workbench.postgres.writing.statements import encoder
 from workbench.state.planning.table import quoted
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.editing import Note, at, desk, edit
 from workbench import Delete, Insert, Session, Update
+from workbench.postgres.query import PORTION
 from workbench.postgres.writing.attempt import How
 from workbench.postgres.writing.commit import commit
-from workbench.postgres.writing.statements import PORTION
 
 MANY = 50_000
 

@@ -14,11 +14,13 @@ from workbench.domain.datadef import restored
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, TablesDiffer
+from workbench.postgres.encoding import encoder
 from workbench.postgres.engine import Engine
-from workbench.postgres.writing.statements import PORTION, encoder
 from workbench.state.planning.table import Table, quoted
 from workbench.state.progress import Progress
 from workbench.state.uncollected import uncollected
+
+PORTION = 10_000    # rows read or sent until a long verb can be cancelled again; a multiple of a chunk (statements.py)
 
 
 class PostgresReader:

@@ -15,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from workbench.domain.datadef import same
+from workbench.postgres.encoding import encoder
 from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.tables.alteration import Ask, Wish
 from workbench.postgres.tables.columns import constraint_name
@@ -29,7 +30,6 @@ from workbench.postgres.tables.ddl import (
     type_sql,
 )
 from workbench.postgres.tables.fit import Fit, Fits, keys_of
-from workbench.postgres.writing.statements import encoder
 from workbench.state.planning.table import quoted
 
 _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})

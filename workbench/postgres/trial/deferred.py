@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from workbench.postgres.writing.statements import encoder
+from workbench.postgres.encoding import encoder
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted

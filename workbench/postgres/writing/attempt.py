@@ -24,11 +24,11 @@ from workbench.errors import DatabaseError
 from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import moved_of
-from workbench.postgres.query import PostgresReader
+from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.guards import deferral, lock_order
 from workbench.postgres.writing.receipt import Receipt, leave
-from workbench.postgres.writing.statements import PORTION, Statement
+from workbench.postgres.writing.statements import Statement
 from workbench.state.merge import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress

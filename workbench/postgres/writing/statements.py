@@ -11,11 +11,11 @@ and the next ones are made while the server is at work on those that were sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind, RecordKind
+from workbench.postgres.encoding import encoder, is_list
 from workbench.postgres.writing.guards import etag_equals, lock_order
 from workbench.state.planning.block import PIECE, Block
 from workbench.state.planning.change import Shape
@@ -23,7 +23,6 @@ from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
-PORTION = 10_000    # rows sent until a long commit can be cancelled again; a multiple of a chunk
 _NO_BINARY = frozenset({"citext", "citext[]"})      # types that asyncpg sends as text: they cannot go by binary COPY
 
 
@@ -151,7 +150,7 @@ def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
     changed = [column for column in table.columns if column.field in fields]
     key, etag = table.column("_id"), table.column("_etag")
     columns, kind = (key, etag, *changed), changes.kind
-    if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
+    if len(changes) == 1 or any(is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
         sql = (f"UPDATE {table.quoted} SET {sets} WHERE {quoted(key.name)} = $1::{key.type} "
                f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
@@ -183,28 +182,3 @@ def _matching(key: Column, etag: Column, changes: Block) -> str:
     return (f"WHERE old.{quoted(key.name)} = new._key "
             f"AND old.{quoted(etag.name)} {etag_equals(changes.etags())} new._expected "
             f"RETURNING old.{quoted(key.name)}")
-
-
-def encoder(kind: Kind) -> Callable[[Any], Any] | None:
-    """What makes a field's value one that asyncpg takes; None where it takes it as it is."""
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
-    if any(isinstance(part, EnumKind | RecordKind) for part in _parts(inner)) or _is_nested(inner):
-        return kind.dump
-    return None
-
-
-def _is_list(kind: Kind) -> bool:
-    """Whether values are lists: asyncpg takes a list of those for an array of more dimensions, jsonb or not."""
-    inner = kind.inner if isinstance(kind, OptionalKind) else kind
-    return isinstance(inner, ListKind) or inner.annotation is list
-
-
-def _parts(kind: Kind) -> Iterator[Kind]:
-    yield kind
-    if isinstance(kind, ListKind | OptionalKind):
-        yield from _parts(kind.inner)
-
-
-def _is_nested(kind: Kind) -> bool:
-    """A list of lists is stored as jsonb, its members as JSON has them."""
-    return isinstance(kind, ListKind) and any(isinstance(part, ListKind) for part in _parts(kind.inner))
