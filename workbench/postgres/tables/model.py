@@ -53,16 +53,11 @@ class Models:
         if definitions == self._definitions:
             return False
         names = {kindred: _name(kindred, definition) for kindred, definition in definitions.items()}
-        changed = {kindred for kindred, definition in definitions.items()
-                   if definition != self._definitions.get(kindred)}
-        # A child's foreign key holds its parent's table: it goes with it. Given models are only looked at.
-        changed |= {kindred for kindred, definition in definitions.items()
-                    if definition.model is not None or changed & self._parents(kindred, definition)}
-        faults = _shared_names(names)
+        changed, faults = self._changed(definitions), _shared_names(names)
         made: dict[Kindred, Table] = {}
         for kindred in changed:
             definition = definitions[kindred]
-            found = self._plan(kindred, definition, names) if definition.model is None else fitted(
+            found = self._derived_table(kindred, definition, names) if definition.model is None else fitted(
                 kindred, definition, {names[other]: other for other in definitions})
             if isinstance(found, Table):
                 made[kindred] = found
@@ -81,13 +76,22 @@ class Models:
             if kindred in made:
                 table = made[kindred]
                 self.tables[kindred] = table if table.model is not None else table._replace(
-                    model=self._derive(table, definitions, names))
+                    model=self._derived_model(table, definitions, names))
         tables = {kindred: self._in_fields(self.tables[kindred]) if kindred in made else self.tables[kindred]
                   for kindred in definitions}     # of the others the foreign keys name fields already
         self.defined = {kindred: tables[kindred] if kindred in made else self.defined[kindred] for kindred in tables}
         self.tables = tables
         self._definitions = definitions
         return True
+
+    def _changed(self, definitions: Mapping[Kindred, Definition]) -> set[Kindred]:
+        """The resources whose tables must be made anew.
+
+        A child's foreign key holds its parent's table: it goes with it. Given models are only looked at."""
+        changed = {kindred for kindred, definition in definitions.items()
+                   if definition != self._definitions.get(kindred)}
+        return changed | {kindred for kindred, definition in definitions.items()
+                          if definition.model is not None or changed & self._parents(kindred, definition)}
 
     def _in_fields(self, table: Table) -> Table:
         """A Table whose foreign keys name the parent's fields, not its columns; those to no field are left out."""
@@ -112,7 +116,7 @@ class Models:
         except WorkbenchError:
             return None
 
-    def _plan(
+    def _derived_table(
         self, kindred: Kindred, definition: Definition, names: Mapping[Kindred, tuple[str | None, str]],
     ) -> Table | list[str]:
         """The Table that is to be derived, without its model; or what keeps it from being."""
@@ -148,7 +152,7 @@ class Models:
                 foreign_keys.append(ForeignKey(constraint_name(name, field, "fkey"), (field,), parent, deferrable=True))
         return faults or Table(kindred, name, schema, tuple(columns), tuple(foreign_keys), tuple(uniques))
 
-    def _derive(
+    def _derived_model(
         self, table: Table, definitions: Mapping[Kindred, Definition],
         names: Mapping[Kindred, tuple[str | None, str]],
     ) -> Any:
