@@ -20,7 +20,6 @@ from workbench.domain.definitions import Definition
 from workbench.domain.kinds import EnumKind, OptionalKind
 from workbench.domain.registry import Kindred, Registry
 from workbench.errors import DefinitionError, WorkbenchError
-from workbench.postgres.tables.columns import PG_TYPES as PG_TYPES
 from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
 from workbench.postgres.tables.given_models import fitted
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
