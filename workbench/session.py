@@ -26,7 +26,8 @@ from workbench.postgres.trial.check import check
 from workbench.postgres.trial.explain import Explained, explain
 from workbench.postgres.trial.violation import Checked
 from workbench.postgres.writing.apply import apply, commit_of, nonce_of, stored_of
-from workbench.postgres.writing.commit import WAIT, Commit, commit
+from workbench.postgres.writing.attempt import WAIT, How
+from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt, wait_for
 from workbench.postgres.writing.reread import reread
 from workbench.state.batch import Batch, issue_many
@@ -175,17 +176,15 @@ class Session(TimeTravel):
                 raise StalePlan(moved_since(plan, manager.state))
             if not manager.state.reach(1):
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
-            if self.reader.unfit is not None:
-                raise self.reader.unfit
+            self.reader.check_fit()
             if plan is None:
                 plan = manager.plan() if only is None else manager.part(only)
             if not plan.steps:
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
+            receipts = [Receipt(nonce, None, manager.clock(), manager.user)
+                        for nonce in manager.saved.nonces(plan.state)]
             statements, attempts = await commit(
-                self.engine, self.reader, plan, verify_reads=verify_reads, serializable=serializable, wait=wait,
-                progress=progress,
-                receipts=[Receipt(nonce, None, manager.clock(), manager.user)
-                          for nonce in manager.saved.nonces(plan.state)])
+                self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
             own = manager.saved.nonce(plan.state)
             manager.settle(plan)
             done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)

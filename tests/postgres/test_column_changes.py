@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,15 +13,7 @@ import pytest
 from tests.postgres.tables import Colour, Owner, Tables, card, named
 from workbench.domain.datadef import field
 from workbench.errors import Invalid, NothingTo, TablesDiffer
-from workbench.postgres.engine import connect
 from workbench.postgres.tables.schema import prepare
-
-
-@pytest.fixture
-async def tables(dsn: str, admin: asyncpg.Connection) -> AsyncIterator[Tables]:
-    async with await connect(dsn) as engine:
-        yield Tables(engine, admin)
-
 
 # ------------------------------------------------------------------------------------------------ new columns
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 import sqlalchemy as sa
 from gino import Gino
@@ -18,15 +16,7 @@ from tests.postgres.tables import Colour, Owner, Tables, Wider, card
 from workbench.domain.datadef import field
 from workbench.domain.resource import Resource
 from workbench.errors import NothingTo, TablesDiffer
-from workbench.postgres.engine import connect
 from workbench.postgres.tables.schema import prepare
-
-
-@pytest.fixture
-async def tables(dsn: str, admin: asyncpg.Connection) -> AsyncIterator[Tables]:
-    async with await connect(dsn) as engine:
-        yield Tables(engine, admin)
-
 
 # ------------------------------------------------------------------------------------------------ constraints
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from tests.postgres.tables import Colour, Owner, Tables, card
@@ -14,12 +12,6 @@ from workbench.errors import DatabaseError, StalePlan, WorkbenchError
 from workbench.postgres.engine import connect
 from workbench.postgres.tables.alteration import Alteration
 from workbench.postgres.tables.ddl_plan import TablesPlan, alter, tables_plan
-
-
-@pytest.fixture
-async def tables(dsn: str, admin: asyncpg.Connection) -> AsyncIterator[Tables]:
-    async with await connect(dsn) as engine:
-        yield Tables(engine, admin)
 
 
 async def test_a_plan_is_stale(tables: Tables) -> None:

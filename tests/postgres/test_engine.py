@@ -25,11 +25,11 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
-from workbench.postgres.engine import Engine, connect, masked, translate
+from workbench.postgres.encoding import encoder
+from workbench.postgres.engine import Engine, connect
 from workbench.postgres.server.embedded import EmbeddedPostgres
 from workbench.postgres.tables.model import Models
 from workbench.postgres.tables.schema import prepare
-from workbench.postgres.writing.statements import encoder
 from workbench.state.planning.table import quoted
 
 
@@ -204,7 +204,7 @@ async def test_closed_is_closed(dsn: str) -> None:
 
 async def test_close_does_not_wait_for_ever(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is never given back is cut off when its time is over."""
-    monkeypatch.setattr("workbench.postgres.engine.CLOSING", 0.05)
+    monkeypatch.setattr("workbench.postgres.pool.CLOSING", 0.05)
     engine = await connect(dsn)
     async with engine.acquire():
         await engine.close()
@@ -262,29 +262,6 @@ async def test_no_such_database(server_dsn: str) -> None:
     """A database that is not there: the server's words, and that it must be made first."""
     with pytest.raises(DatabaseError, match='database "nowhere" does not exist; make that database first'):
         await connect(server_dsn.replace("@/postgres", "@/nowhere"))
-
-
-@pytest.mark.parametrize(("dsn", "shown"), [
-    ("postgresql://ada:secret@host:5432/bank", "postgresql://ada:***@host:5432/bank"),
-    ("postgresql://ada:p@ss:w/rd@host/bank?x=1", "postgresql://ada:***@host/bank?x=1"),
-    ("postgresql://ada@host/bank", "postgresql://ada@host/bank"),
-    ("postgresql://host:5432/bank", "postgresql://host:5432/bank"),
-    ("postgresql://:secret@/bank?host=/tmp/x", "postgresql://:***@/bank?host=/tmp/x"),
-    ("postgresql:///bank?user=ada&password=secret&host=x", "postgresql:///bank?user=ada&password=***&host=x"),
-    ("host=x password='se cret' user=ada", "host=x password=*** user=ada"),
-    ("host=x password = se&cret user=ada", "host=x password = *** user=ada"),
-    (r"password='se \' cret' host=x", "password=*** host=x"),
-    ("ada:secret@host/bank", "ada:***@host/bank"),
-    (" postgresql://ada:sec\nret@host/bank", " postgresql://ada:***@host/bank"),
-    ("postgresql://host/bank?password=sec\nret&x=1", "postgresql://host/bank?password=***&x=1"),
-    ("postgresql://ada@corp:secret@host/bank", "postgresql://ada@corp:***@host/bank"),
-    ("postgresql://a/da:secret@host/bank", "postgresql://a/da:***@host/bank"),
-    ("postgresql://ada@host:5432/bank?password=sec@ret&x=1", "postgresql://ada@host:***&x=1"),
-    ("postgresql://ada:sec&password=ret@host/bank", "postgresql://ada:***"),
-])
-def test_masked(dsn: str, shown: str) -> None:
-    """The password is masked wherever a DSN can have it, and where one that is none may; all else can be read."""
-    assert masked(dsn) == shown
 
 
 # ------------------------------------------------------------------------------------------------ transactions
@@ -478,25 +455,3 @@ async def test_without_words_errors_come_as_they_are(engine: Engine) -> None:
     with pytest.raises(asyncpg.DivisionByZeroError):
         async with engine.acquire() as connection:
             await connection.fetchval("SELECT 1/0")
-
-
-@pytest.mark.parametrize("error", [
-    asyncpg.InterfaceError("cannot perform operation: connection is closed"),
-    asyncpg.InterfaceError("cannot call Connection.fetch(): connection has been released back to the pool"),
-    asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
-    asyncpg.AdminShutdownError("terminating connection"), asyncpg.CannotConnectNowError("starting up"),
-    ConnectionResetError("reset"), OSError("no route"),
-])
-def test_lost_connections_are_told_apart(error: Exception) -> None:
-    """All the driver's ways of saying that a connection is gone are one: ConnectionLost."""
-    lost = translate(error, doing="committing", committed=None)
-    assert isinstance(lost, ConnectionLost)
-    assert str(lost) == ("the connection to the database was lost while committing: "
-                         "it is not known whether the commit was done")
-
-
-def test_a_busy_connection_is_not_a_lost_one() -> None:
-    """Two tasks on one connection is a fault of the program, and is told as such."""
-    told = translate(asyncpg.InterfaceError("cannot perform operation: another operation is in progress"))
-    assert type(told) is DatabaseError
-    assert "another operation is in progress" in str(told)

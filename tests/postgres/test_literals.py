@@ -18,8 +18,8 @@ from tests.strategies import JSON, SIMPLE, TEXT
 from workbench.domain.kinds import kind_of
 from workbench.errors import Invalid
 from workbench.postgres.engine import Engine, connect
+from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.server.cluster import Cluster
-from workbench.postgres.writing.literals import literal, text_literal
 
 PSQL = Cluster(Path()).bin / "psql"
 NASTY = ["", "'", "''", "\\", "\\'", "a\nb", "\r\n\t", ":name :'name' :\"name\"", "\\! echo no", "$$", "$workbench$ --",

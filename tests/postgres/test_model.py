@@ -19,9 +19,9 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import DefinitionError, UnknownName
-from workbench.postgres.tables.columns import constraint_name
-from workbench.postgres.tables.given import type_name
-from workbench.postgres.tables.model import PG_TYPES, Models
+from workbench.postgres.tables.columns import PG_TYPES, constraint_name
+from workbench.postgres.tables.given_models import type_name
+from workbench.postgres.tables.model import Models
 from workbench.state.planning.table import ForeignKey, Table, Unique
 
 

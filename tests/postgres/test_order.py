@@ -23,7 +23,7 @@ from tests.editing import Note, at, desk, edit
 from workbench import Delete, Insert, Resource, Session, Update, field
 from workbench.domain.datadef import values_of
 from workbench.errors import CannotOrder
-from workbench.postgres.writing.rows import deferral
+from workbench.postgres.writing.guards import deferral
 from workbench.state.planning.predicate import holds
 
 

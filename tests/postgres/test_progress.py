@@ -12,8 +12,9 @@ import pytest
 
 from tests.editing import Note, at, desk, edit
 from workbench import Delete, Insert, Session, Update
+from workbench.postgres.query import PORTION
+from workbench.postgres.writing.attempt import How
 from workbench.postgres.writing.commit import commit
-from workbench.postgres.writing.statements import PORTION
 
 MANY = 50_000
 
@@ -43,13 +44,13 @@ async def test_a_commit_tells(session: Session) -> None:
     """Each portion written is told, of whatever kind; the last call says that all is done."""
     names = await pend(session, PORTION + 2)
     told: list[tuple[int, int]] = []
-    await commit(session.engine, session.reader, session.plan(), progress=lambda *pair: told.append(pair))
+    await commit(session.engine, session.reader, session.plan(), How(progress=lambda *pair: told.append(pair)))
     assert told == [(PORTION, PORTION + 2), (PORTION + 2, PORTION + 2)]
     session.manager.settle(session.plan())
     await edit(session, *(Update(at(Note, name), number=1) for name in names[:-2]), Delete(at(Note, names[-1])))
     await edit(session, *(Update(at(Note, name), number=1, text="x") for name in names[-2:-1]))
     told.clear()
-    await commit(session.engine, session.reader, session.plan(), progress=lambda *pair: told.append(pair))
+    await commit(session.engine, session.reader, session.plan(), How(progress=lambda *pair: told.append(pair)))
     assert (told[-1], sorted(told)) == ((PORTION + 2, PORTION + 2), told)
 
 
@@ -64,7 +65,7 @@ async def test_cancelled_in_the_middle(session: Session, dsn: str) -> None:
         if done > total // 2:
             running.cancel()
 
-    running = asyncio.ensure_future(commit(session.engine, session.reader, before, progress=stop))
+    running = asyncio.ensure_future(commit(session.engine, session.reader, before, How(progress=stop)))
     with pytest.raises(asyncio.CancelledError):
         await running
     assert 0 < told[-1] < MANY
@@ -97,7 +98,7 @@ async def test_what_progress_raises(session: Session, dsn: str) -> None:
         raise KeyError("enough")
 
     with pytest.raises(KeyError, match="enough"):
-        await commit(session.engine, session.reader, session.plan(), progress=fail)
+        await commit(session.engine, session.reader, session.plan(), How(progress=fail))
     assert (await count(dsn), len(session.plan())) == (0, 3)
 
 

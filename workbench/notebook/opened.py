@@ -27,7 +27,7 @@ from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.watchers import Watchers
-from workbench.postgres.engine import CLOSING
+from workbench.postgres.pool import CLOSING
 from workbench.postgres.tables.ddl_plan import TablesPlan
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked

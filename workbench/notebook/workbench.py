@@ -31,7 +31,8 @@ from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.shown.saved_plan import ShownSavedPlan, history_frame
 from workbench.notebook.shown.tables import ShownTables
 from workbench.notebook.travelling import Travelling
-from workbench.postgres.writing.commit import WAIT, Commit
+from workbench.postgres.writing.attempt import WAIT
+from workbench.postgres.writing.commit import Commit
 from workbench.state.history.branch import Branch
 from workbench.state.merge import Way
 from workbench.state.planning.plan import Plan

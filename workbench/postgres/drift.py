@@ -9,11 +9,8 @@ from workbench.domain.datadef import same
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.postgres.engine import Engine
+from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
-from workbench.postgres.writing.statements import column_of
-from workbench.state.planning.table import Table, quoted
-
-_GONE = object()
 
 
 class Drift(NamedTuple):
@@ -59,32 +56,6 @@ async def drifted(
                 connection, kindred, [target.identifier for target in moved], deleted=True)} if moved else {}
             found += [Drift(target, known[target], stored.get(target.identifier)) for target in moved]
     return found
-
-
-async def etags_of(connection: Any, table: Table, identifiers: list[Any]) -> dict[Any, str | None]:
-    """The etags as stored by identifier; those that are not there are left out."""
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
-    rows = await connection.fetch(
-        f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
-        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[])", identifiers)
-    return dict(rows)       # a record of two is a pair
-
-
-async def moved_of(connection: Any, table: Table, identifiers: list[Any], etags: list[str | None]) -> list[Any]:
-    """The identifiers of those rows that are not there or have another etag than the one expected; they are given in
-    the order of locking.
-
-    All are locked against changes until the end of the transaction, one after the other in that order."""
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
-    order = f'{quoted(key.name)} COLLATE "C"' if key.kind.annotation is str else quoted(key.name)
-    there = await connection.fetchval(
-        f"SELECT array_agg(_etag) FROM (SELECT {quoted(etag.name)} AS _etag FROM {table.quoted} "
-        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {order} FOR SHARE) AS there", identifiers)
-    if there == etags:      # in one order, and all are there, as nearly always
-        return []
-    stored = await etags_of(connection, table, identifiers)
-    return [identifier for identifier, expected in zip(identifiers, etags, strict=True)
-            if stored.get(identifier, _GONE) != expected]
 
 
 def _moved(item: Resource | None, target: Target, etags: Mapping[Any, str | None]) -> bool:

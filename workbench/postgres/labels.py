@@ -8,7 +8,6 @@ from __future__ import annotations
 from workbench.domain.resource import Identifier
 from workbench.errors import DatabaseError
 from workbench.postgres.engine import Engine
-from workbench.postgres.writing.statements import column_of
 from workbench.state.planning.table import Table, quoted
 
 PATIENCE = 2.0      # seconds: whoever types does not wait longer
@@ -22,13 +21,11 @@ async def labelled(
     ``label`` field only identifiers are looked at.
 
     Raises DatabaseError, also when it takes longer than 2 seconds."""
-    key = quoted(column_of(table, "_id").name)
-    name = "NULL::text" if label is None else f"{quoted(column_of(table, label).name)}::text"
-    deleted = [column for column in table.columns if column.field == "_deleted"]
-    alive = f" AND {quoted(deleted[0].name)} IS NULL" if deleted else ""
+    key = quoted(table.column("_id").name)
+    name = "NULL::text" if label is None else f"{quoted(table.column(label).name)}::text"
     # Not LIKE: a % in the text is a per cent sign.
     sql = (f"SELECT {key}, {name} FROM {table.quoted} WHERE (strpos(lower({name}), lower($1::text)) > 0"
-           f" OR starts_with(lower({key}::text), lower($1::text))){alive}"
+           f" OR starts_with(lower({key}::text), lower($1::text))){table.alive}"
            f" ORDER BY lower({key}::text) = lower($1::text) DESC, 2, 1 LIMIT $2::bigint")
     async with engine.acquire(doing=f"searching {table.kindred[0]}:{table.kindred[1]}", tidy=True) as connection:
         try:

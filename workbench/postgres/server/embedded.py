@@ -3,7 +3,7 @@
 An ``EmbeddedPostgres`` is a handle on the server of a folder. Any number of handles, in any number of processes, may
 be held on one folder; each has an entry in ``postgres.json`` beside the data (under a lock between processes), and the
 last one that is stopped stops the server. Entries of processes that were killed are struck off by whoever comes next,
-so that nothing is leaked for ever. The data folder and its processes are a ``Cluster`` (cluster.py).
+so that nothing is leaked for ever (record.py). The data folder and its processes are a ``Cluster`` (cluster.py).
 
     .workbench/.gitignore       keeps the folder out of a commit
     .workbench/postgres/        the data, and server.log
@@ -19,20 +19,19 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import sys
-import time
 import uuid
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
-
 from workbench.errors import EmbeddedError
-from workbench.postgres.server.cluster import Cluster, Postmaster
+from workbench.postgres.server.cluster import Cluster
+from workbench.postgres.server.folder_lock import folder_lock
+from workbench.postgres.server.postmaster import Postmaster, fits_socket
 from workbench.postgres.server.processes import born, place_of, works_on
+from workbench.postgres.server.record import Holder, Record
 
 
 class EmbeddedPostgres:
@@ -77,7 +76,7 @@ class EmbeddedPostgres:
             folder = folder.resolve()
             if not (folder / ".gitignore").exists():
                 (folder / ".gitignore").write_text("*\n")
-            with _locked(folder):
+            with folder_lock(folder):
                 handle = cls._start(folder, Cluster(folder / "postgres"))
         except OSError as error:
             raise EmbeddedError(folder, f"the folder cannot be used: {error}",
@@ -87,9 +86,9 @@ class EmbeddedPostgres:
 
     @classmethod
     def _start(cls, folder: Path, cluster: Cluster) -> EmbeddedPostgres:
-        record, key = _Record(folder), uuid.uuid4().hex
+        record, key = Record(folder), uuid.uuid4().hex
         others = sorted({holder.pid for holder in record.holders.values()})
-        record.holders[key] = _Holder(os.getpid(), born(os.getpid()))
+        record.holders[key] = Holder(os.getpid(), born(os.getpid()))
         record.save()       # before the server is there: should we be killed now, the next one finds a dead holder
         try:
             return cls(folder, cluster, cls._served(record, folder, cluster, others), key)
@@ -98,7 +97,7 @@ class EmbeddedPostgres:
             raise
 
     @staticmethod
-    def _served(record: _Record, folder: Path, cluster: Cluster, others: Collection[int]) -> Postmaster:
+    def _served(record: Record, folder: Path, cluster: Cluster, others: Collection[int]) -> Postmaster:
         """The server of a folder, started where there is none; ``others`` are the processes that may be connected."""
         if (postmaster := cluster.running(held_by=others)) is not None:
             return postmaster
@@ -108,7 +107,7 @@ class EmbeddedPostgres:
         # Looked for where we were not before: it costs a look at every process of the machine.
         claimed = record.path != str(folder) and sys.platform != "win32" and cluster.is_claimed()
         record.path = "" if claimed else str(folder)
-        within = (cluster.fits_socket() and not claimed) or sys.platform == "win32"
+        within = (fits_socket(cluster.data) and not claimed) or sys.platform == "win32"
         record.sockets = None if within else cluster.socket_folder(record.sockets)
         record.save()
         return cluster.launch(record.sockets)
@@ -119,10 +118,10 @@ class EmbeddedPostgres:
         if self._stopped or os.getpid() != self._owner or not self._cluster.data.exists():
             return False
         try:
-            with _locked(self.folder):
-                record = _Record(self.folder)
+            with folder_lock(self.folder):
+                record = Record(self.folder)
                 others = {holder.pid for key, holder in record.holders.items() if key != self._key}
-                record.holders[self._key] = _Holder(os.getpid(), born(os.getpid()))
+                record.holders[self._key] = Holder(os.getpid(), born(os.getpid()))
                 record.save()
                 postmaster = self._served(record, self.folder, self._cluster, others)
         except OSError as error:
@@ -142,8 +141,8 @@ class EmbeddedPostgres:
         try:
             self._follow()
             if self._cluster.data.exists():
-                with _locked(self.folder):
-                    _Record(self.folder).let_go(self._key, self._cluster)
+                with folder_lock(self.folder):
+                    Record(self.folder).let_go(self._key, self._cluster)
             elif born(self.pid) == self._server_born:     # the folder was removed under us, and the record with it
                 self._cluster.halt(self.pid)
         except OSError as error:
@@ -169,64 +168,6 @@ def _dsn(postmaster: Postmaster) -> str:
     return f"postgresql://postgres@/postgres?host={host}&port={postmaster.port}&sslmode=disable"
 
 
-class _Holder(msgspec.Struct):
-    """A handle on the server: the process that has it, and what tells that from a later one of the same number."""
-
-    pid: int
-    born: str | None
-
-
-class _Content(msgspec.Struct):
-    """What is in ``postgres.json``; ``place`` says of which folder that is, ``path`` where it was at the last start."""
-
-    place: str
-    path: str = ""
-    sockets: str | None = None
-    holders: dict[str, _Holder] = {}
-
-
-class _Record:
-    """``postgres.json``: the live holders by key, and the folder of the socket when that is not the data folder.
-
-    One that cannot be read counts for nothing, and so does one that came with a copy of the folder: it names the
-    socket and the holders of another server."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "postgres.json"
-        # A folder that is moved keeps its number, a copy has another one.
-        self._place = f"{(seen := folder.stat()).st_dev}:{seen.st_ino}"
-        try:
-            read = msgspec.json.decode(self._file.read_bytes(), type=_Content)
-        except (FileNotFoundError, msgspec.DecodeError, RecursionError):
-            read = _Content("")
-        if read.place != self._place:
-            read = _Content(self._place)
-        self.path, self.sockets = read.path, read.sockets
-        self.holders = {
-            key: holder for key, holder in read.holders.items()
-            if holder.born is not None and born(holder.pid) == holder.born    # else killed, or a number reused
-        }
-        self.killed = len(read.holders) > len(self.holders)     # whether some of them were found dead
-
-    def save(self) -> None:
-        """Write it whole or not at all."""
-        draft = self._file.with_suffix(".draft")
-        content = msgspec.json.encode(_Content(self._place, self.path, self.sockets, self.holders))
-        draft.write_bytes(msgspec.json.format(content, indent=1))
-        draft.replace(self._file)
-
-    def let_go(self, key: str, cluster: Cluster) -> None:
-        """Strike off one holder; after the last one the server is stopped."""
-        self.holders.pop(key, None)
-        if not self.holders:
-            if (postmaster := cluster.running()) is not None:
-                cluster.halt(postmaster.pid)
-            if self.sockets:
-                shutil.rmtree(self.sockets, ignore_errors=True)
-                self.sockets = None
-        self.save()
-
-
 def _absolute(folder: Path | str) -> Path:
     """Raises EmbeddedError for a path that no folder can have: with a NUL in it, or below the home of nobody."""
     try:
@@ -237,32 +178,3 @@ def _absolute(folder: Path | str) -> Path:
     except (ValueError, RuntimeError) as error:
         raise EmbeddedError(ascii(str(folder)), f"no folder can have that path: {error}",
                             "choose another one, such as .workbench") from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process and one thread at a time, by a lock of the operating system: it goes when its process goes."""
-    descriptor = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            while True:
-                try:
-                    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-                    break
-                except OSError:
-                    time.sleep(0.05)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:      # said aloud: a child that was forked meanwhile holds the file open too
-            if sys.platform == "win32":
-                msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-            else:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-    finally:
-        os.close(descriptor)

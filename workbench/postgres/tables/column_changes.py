@@ -15,7 +15,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from workbench.domain.datadef import same
-from workbench.domain.kinds import OptionalKind
+from workbench.postgres.encoding import encoder
+from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.tables.alteration import Ask, Wish
 from workbench.postgres.tables.columns import constraint_name
 from workbench.postgres.tables.ddl import (
@@ -29,8 +30,6 @@ from workbench.postgres.tables.ddl import (
     type_sql,
 )
 from workbench.postgres.tables.fit import Fit, Fits, keys_of
-from workbench.postgres.writing.literals import literal, text_literal
-from workbench.postgres.writing.statements import encoder
 from workbench.state.planning.table import quoted
 
 _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
@@ -275,8 +274,7 @@ def _nullability(fit: Fit, column: Any, found: Mapping[str, Any]) -> Iterator[Wi
     none = name not in fit.fields and not found["filled"] and default_sql(column) is None
     if name in fit.fields:
         known, _ = fit.fields[name]
-        # A stamp, but that of a soft delete, is never None when it is written.
-        none = isinstance(known.kind, OptionalKind) and (not known.field.startswith("_") or known.field == "_deleted")
+        none = known.may_be_none
     if none and found["not_null"]:
         yield fit.wish("alter", f'column "{name}" may be NULL', fit.alter(
             Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP NOT NULL"))

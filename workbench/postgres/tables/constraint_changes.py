@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from workbench.postgres.literals import text_literal
 from workbench.postgres.tables.alteration import Ask, Wish, listing
 from workbench.postgres.tables.catalogue import literals
 from workbench.postgres.tables.column_changes import initial_sql
@@ -26,7 +27,6 @@ from workbench.postgres.tables.ddl import (
     is_made,
 )
 from workbench.postgres.tables.fit import Fit, Fits, Key, keys_of
-from workbench.postgres.writing.literals import text_literal
 from workbench.state.planning.table import quoted
 
 

@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from workbench.postgres.literals import text_literal
 from workbench.postgres.tables.columns import constraint_name
-from workbench.postgres.tables.given import target_of
-from workbench.postgres.writing.literals import text_literal
+from workbench.postgres.tables.given_models import target_of
 from workbench.state.planning.table import Table, quoted
+
+LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
 
 class Phase(IntEnum):

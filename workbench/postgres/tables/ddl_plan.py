@@ -16,14 +16,14 @@ import asyncpg
 
 from workbench.errors import DatabaseError, Invalid, NothingTo, StalePlan, WorkbenchError
 from workbench.postgres.engine import Engine
+from workbench.postgres.literals import comment
 from workbench.postgres.tables.alteration import Alteration, Wish, judged
 from workbench.postgres.tables.catalogue import labels_of, read
 from workbench.postgres.tables.column_changes import column_wishes, label_wishes
 from workbench.postgres.tables.constraint_changes import constraint_wishes
-from workbench.postgres.tables.ddl import Phase, created, enums_of, in_order
+from workbench.postgres.tables.ddl import LOCK, Phase, created, enums_of, in_order
 from workbench.postgres.tables.fit import Fit, Fits, fits_of, keys_of
 from workbench.postgres.tables.model import Models
-from workbench.postgres.tables.schema import LOCK
 from workbench.wording import counted, listed
 
 WAIT = 10.0         # seconds that apply waits for another transaction to let go of a table
@@ -76,7 +76,7 @@ class TablesPlan:
 
         With ``all=False`` the additive ones alone. Empty where there is nothing to do."""
         chosen = self.chosen(all=all)
-        lines = [_comment(f"left: {it.table}: {it}") for it in self.alterations if it not in chosen]
+        lines = [comment(f"left: {it.table}: {it}") for it in self.alterations if it not in chosen]
         for part in _parts(chosen):
             statements = in_order(it for one in part for it in one.statements)
             lines += ["BEGIN;", *(f"{sql};" for sql in statements), "COMMIT;"]
@@ -215,11 +215,6 @@ def _parts(chosen: Iterable[Alteration]) -> Iterator[list[Alteration]]:
     for one in chosen:
         parts[any(it.phase is not Phase.LABEL for it in one.statements)].append(one)
     return (part for part in parts if part)
-
-
-def _comment(text: str) -> str:
-    """A comment of one line, whatever the text: what cannot be printed, and so might end the line, becomes ``?``."""
-    return f"-- {''.join(sign if sign.isprintable() else '?' for sign in text)}"
 
 
 def _moved(planned: Sequence[Alteration], chosen: Iterable[Alteration], now: Iterable[Alteration]) -> list[str]:

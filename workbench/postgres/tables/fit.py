@@ -17,7 +17,7 @@ from workbench.postgres.tables.alteration import Alteration, Wish
 from workbench.postgres.tables.catalogue import Stored
 from workbench.postgres.tables.columns import constraint_name
 from workbench.postgres.tables.ddl import Ddl, Phase, foreign_key_name
-from workbench.postgres.tables.given import target_of, type_name
+from workbench.postgres.tables.given_models import target_of, type_name
 from workbench.postgres.tables.model import Models
 from workbench.state.planning.table import Column, Table, quoted
 

@@ -1,8 +1,8 @@
 """Models: the gino model and the Table under every resource of a registry, given or derived.
 
-A ``Definition`` that brings a gino model is matched with it (given.py); for any other, a model is derived from the
-fields, their types by ``PG_TYPES`` (columns.py). Either way the outcome is a ``Table``, the plain value that the State
-and the Plan read, with the gino model on it. All that keeps a resource from having a table is told at once.
+A ``Definition`` that brings a gino model is matched with it (given_models.py); for any other, a model is derived from
+the fields, their types by ``PG_TYPES`` (columns.py). Either way the outcome is a ``Table``, the plain value that the
+State and the Plan read, with the gino model on it. All that keeps a resource from having a table is told at once.
 
 ``Models`` belongs to one session: it holds the gino object (``db``) whose metadata the derived models live in.
 """
@@ -20,9 +20,8 @@ from workbench.domain.definitions import Definition
 from workbench.domain.kinds import EnumKind, OptionalKind
 from workbench.domain.registry import Kindred, Registry
 from workbench.errors import DefinitionError, WorkbenchError
-from workbench.postgres.tables.columns import PG_TYPES as PG_TYPES
 from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
-from workbench.postgres.tables.given import fitted
+from workbench.postgres.tables.given_models import fitted
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 
@@ -53,19 +52,11 @@ class Models:
         if definitions == self._definitions:
             return False
         names = {kindred: _name(kindred, definition) for kindred, definition in definitions.items()}
-        changed = {kindred for kindred, definition in definitions.items()
-                   if definition != self._definitions.get(kindred)}
-        # A child's foreign key holds its parent's table: it goes with it, and its own children too. Given models are
-        # only looked at.
-        changed |= {kindred for kindred, definition in definitions.items() if definition.model is not None}
-        parents = {kindred: self._parents(kindred, definition) for kindred, definition in definitions.items()}
-        while children := {kindred for kindred in definitions if kindred not in changed and changed & parents[kindred]}:
-            changed |= children
-        faults = _shared_names(names)
+        changed, faults = self._changed(definitions), _shared_names(names)
         made: dict[Kindred, Table] = {}
         for kindred in changed:
             definition = definitions[kindred]
-            found = self._plan(kindred, definition, names) if definition.model is None else fitted(
+            found = self._derived_table(kindred, definition, names) if definition.model is None else fitted(
                 kindred, definition, {names[other]: other for other in definitions})
             if isinstance(found, Table):
                 made[kindred] = found
@@ -84,13 +75,25 @@ class Models:
             if kindred in made:
                 table = made[kindred]
                 self.tables[kindred] = table if table.model is not None else table._replace(
-                    model=self._derive(table, definitions, names))
+                    model=self._derived_model(table, definitions, names))
         tables = {kindred: self._in_fields(self.tables[kindred]) if kindred in made else self.tables[kindred]
                   for kindred in definitions}     # of the others the foreign keys name fields already
         self.defined = {kindred: tables[kindred] if kindred in made else self.defined[kindred] for kindred in tables}
         self.tables = tables
         self._definitions = definitions
         return True
+
+    def _changed(self, definitions: Mapping[Kindred, Definition]) -> set[Kindred]:
+        """The resources whose tables must be made anew.
+
+        A child's foreign key holds its parent's table: it goes with it, and its own children too. Given models are only
+        looked at."""
+        changed = {kindred for kindred, definition in definitions.items()
+                   if definition != self._definitions.get(kindred)}
+        parents = {kindred: self._parents(kindred, definition) for kindred, definition in definitions.items()}
+        while children := {kindred for kindred in definitions if kindred not in changed and changed & parents[kindred]}:
+            changed |= children
+        return changed | {kindred for kindred, definition in definitions.items() if definition.model is not None}
 
     def _in_fields(self, table: Table) -> Table:
         """A Table whose foreign keys name the parent's fields, not its columns; those to no field are left out."""
@@ -115,7 +118,7 @@ class Models:
         except WorkbenchError:
             return None
 
-    def _plan(
+    def _derived_table(
         self, kindred: Kindred, definition: Definition, names: Mapping[Kindred, tuple[str | None, str]],
     ) -> Table | list[str]:
         """The Table that is to be derived, without its model; or what keeps it from being."""
@@ -151,7 +154,7 @@ class Models:
                 foreign_keys.append(ForeignKey(constraint_name(name, field, "fkey"), (field,), parent, deferrable=True))
         return faults or Table(kindred, name, schema, tuple(columns), tuple(foreign_keys), tuple(uniques))
 
-    def _derive(
+    def _derived_model(
         self, table: Table, definitions: Mapping[Kindred, Definition],
         names: Mapping[Kindred, tuple[str | None, str]],
     ) -> Any:

@@ -12,15 +12,12 @@ from typing import Any
 
 import asyncpg
 
-from workbench.domain.kinds import OptionalKind
 from workbench.errors import TablesDiffer
-from workbench.postgres.engine import DRIVER_ERRORS, translate
+from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.tables.catalogue import Stored, literals, read
-from workbench.postgres.tables.ddl import ddl
+from workbench.postgres.tables.ddl import LOCK, ddl
 from workbench.postgres.tables.model import Models
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
-
-LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
 
 async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
@@ -101,9 +98,7 @@ def _column_differs(table: Table, column: Column, there: Stored) -> Iterator[str
     if found["made"]:
         yield (f'the column "{column.name}" is made by the database alone (GENERATED ALWAYS) and cannot be written: '
                f"drop the field, or the {found['made']} there")
-    # The State stamps every row, so that a stamp (but that of a soft delete) is never None when it is written.
-    none = isinstance(column.kind, OptionalKind) and (not column.field.startswith("_") or column.field == "_deleted")
-    if none and found["not_null"]:
+    if column.may_be_none and found["not_null"]:
         yield f'the column "{column.name}" is NOT NULL in the database, but may be None in the resource'
     if not column.nullable and not found["not_null"]:
         yield f'the column "{column.name}" may be NULL in the database, but not in the definition'

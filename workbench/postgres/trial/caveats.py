@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 
 from workbench.errors import WorkbenchError
-from workbench.postgres.engine import DRIVER_ERRORS, Engine
+from workbench.postgres.driver_errors import DRIVER_ERRORS
+from workbench.postgres.engine import Engine
 from workbench.state.planning.table import Table
 
 # The names go in as JSON: an array parameter would cost its introspection at the first use of a connection.

@@ -1,14 +1,13 @@
 """Check: tries a Plan for real, in a transaction that is always rolled back, and finds everything that is in its way.
 
-A ``_Trial`` runs each statement behind a savepoint. One that fails is tried in halves, down to the rows that are to
-blame; these are left out, and the rest goes on. At the end the deferred constraints are looked at (deferred.py). Limits
-on locks and time keep it short; what they cut off is reported as well, never raised.
+A ``_Trial`` runs each statement behind a savepoint (savepoints.py). One that fails is tried in halves, down to the rows
+that are to blame; these are left out, and the rest goes on. At the end the deferred constraints are looked at
+(deferred.py). What limits on locks and time cut off is reported as well, never raised.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
@@ -17,26 +16,21 @@ from typing import Any
 import asyncpg
 
 from workbench.domain.resource import Target
-from workbench.errors import ConnectionLost, ConstraintViolated, Invalid, Problem
-from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
+from workbench.errors import ConstraintViolated, Invalid, Problem
+from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
+from workbench.postgres.engine import Engine
+from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
-from workbench.postgres.trial.caveats import blockers, caveats, columns_of_constraint
+from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
+from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
-from workbench.postgres.writing.rows import deferral, reads_of
-from workbench.postgres.writing.statements import Statement, column_of, compiled
+from workbench.postgres.writing.guards import deferral, reads_of
+from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
-from workbench.state.planning.table import Table, quoted
 from workbench.state.uncollected import uncollected
-
-PATIENCE = 2.0      # seconds for a lock, at most a quarter of all
-HASTE = 0.2         # and for each further lock of the same statement
-
-
-class _OutOfTime(Exception):
-    """Ends a trial; never leaves this module."""
 
 
 async def check(
@@ -46,8 +40,7 @@ async def check(
     """What would keep the plan from being committed now, after at most about ``timeout`` seconds.
 
     Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
-    if reader.unfit is not None:
-        raise reader.unfit
+    reader.check_fit()
     if timeout != timeout:
         raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])
     timeout = min(timeout, LONGEST)
@@ -57,7 +50,7 @@ async def check(
     async with engine.acquire(doing="checking the plan") as connection:
         transaction = connection.transaction()
         await transaction.start()
-        trial = _Trial(engine, connection, plan, started + timeout, min(PATIENCE, timeout / 4))
+        trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
         try:
             await trial.run(statements, verify_reads=verify_reads)
         finally:
@@ -71,12 +64,8 @@ async def check(
 class _Trial:
     """One trial: its ``violations`` so far, and which items are ``refused`` and so were not written in it."""
 
-    def __init__(
-        self, engine: Engine, connection: asyncpg.Connection, plan: Plan, deadline: float, patience: float,
-    ) -> None:
-        self._engine, self._connection, self._plan = engine, connection, plan
-        self._deadline, self._patience = deadline, patience
-        self._waited_for = ""
+    def __init__(self, connection: asyncpg.Connection, plan: Plan, savepoints: Savepoints) -> None:
+        self._connection, self._plan, self._savepoints = connection, plan, savepoints
         self.violations: list[Violation] = []
         self.refused: set[Target] = set()
         self._before: dict[Target, set[Target]] = {}    # who makes the parent, or frees the value, that an item needs
@@ -98,54 +87,14 @@ class _Trial:
             while left:
                 await self._try(left[0])
                 left.pop(0)
-            await self._end(statements)
-        except (_OutOfTime, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+            await self._end()
+        except (OutOfTime, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
             count = sum(len(statement.changes) for statement in left)
             what = f"{count} changes were not, or not all, tried" if left else "deferred constraints were not looked at"
             self.violations.append(Violation("timeout", "", None, (), {}, (
                 f"the check ran out of time: {what}; give it more with check(timeout=…)")))
 
     # -------------------------------------------------------------------------------------------- statements
-
-    async def _attempt(self, running: Coroutine[Any, Any, Any], patience: float) -> Any:
-        """What a coroutine gives, or the error it raised, all it did being undone; its statements are kept short."""
-        left = self._deadline - monotonic()
-        if left <= 0:
-            running.close()
-            raise _OutOfTime
-        patience = min(patience, left)
-        limit = max(1, int(left * 1000) + 1)
-        try:
-            await self._connection.execute(
-                f"SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {max(1, int(patience * 1000))}; "
-                "SAVEPOINT workbench")
-        except BaseException:
-            running.close()
-            raise
-        try:
-            outcome = await self._watched(running, patience)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ArithmeticError, TypeError, ValueError) as error:
-            if self._connection.is_closed() or isinstance(translate(error), ConnectionLost):
-                raise
-            await self._connection.execute("ROLLBACK TO SAVEPOINT workbench; RELEASE SAVEPOINT workbench")
-            return error        # the last two: COPY's encoders raise as they are
-        await self._connection.execute("RELEASE SAVEPOINT workbench")
-        return outcome
-
-    async def _watched(self, running: Coroutine[Any, Any, Any], patience: float) -> Any:
-        """Awaits it, and where it takes long looks, on another connection, who is in the way."""
-        task = asyncio.ensure_future(running)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=patience / 2)
-            if not done:
-                self._waited_for = await blockers(
-                    self._engine, self._connection.get_server_pid(), within=patience / 2)
-            return await task
-        finally:
-            if not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError, *DRIVER_ERRORS):
-                    await task
 
     async def _execute(self, statement: Statement) -> set[Any]:
         """Runs a statement as the commit does; gives the identifiers of the rows that it did not write."""
@@ -157,20 +106,20 @@ class _Trial:
             statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
             records=statement.parameters)
         return set() if int(copied.split()[-1]) == len(wanted) else (
-            wanted - (await self._etags(statement.table, list(wanted))).keys())
+            wanted - (await etags_of(self._connection, statement.table, list(wanted))).keys())
 
     async def _try(self, statement: Statement) -> None:
         """Runs a statement; where it fails, its halves, so that each row that is to blame is named."""
-        changes, patience = statement.changes, self._patience
+        changes, patience = statement.changes, self._savepoints.patience
         parts = [[place for place, change in enumerate(changes) if change.target not in self.refused]]
         while parts:
             some = parts.pop()
             if not some:
                 continue
             part = statement._replace(changes=changes.some(some))
-            outcome = await self._attempt(self._execute(part), patience)
+            outcome = await self._savepoints.attempt(self._execute(part), patience)
             if isinstance(outcome, asyncpg.QueryCanceledError):
-                raise _OutOfTime
+                raise OutOfTime
             if not isinstance(outcome, Exception):
                 if outcome:
                     await self._stale(part, outcome)
@@ -181,7 +130,7 @@ class _Trial:
                 locked = await self._locked(part)
                 for change in part.changes:
                     if change.target.identifier in locked:
-                        self._add("timeout", change, self._waiting())
+                        self._add("timeout", change, self._savepoints.waiting())
                 free = [place for place in some if changes[place].target.identifier not in locked]
                 parts += [free] if locked else [some[len(some) // 2:], some[:len(some) // 2]]
             else:
@@ -193,45 +142,37 @@ class _Trial:
             return set()
         mode = "UPDATE" if statement.changes[0].after is None else "NO KEY UPDATE"
         identifiers = [change.target.identifier for change in statement.changes]
-        there = await self._etags(statement.table, identifiers)
-        free = await self._etags(statement.table, identifiers, f"FOR {mode} SKIP LOCKED")
+        there = await etags_of(self._connection, statement.table, identifiers)
+        free = await etags_of(self._connection, statement.table, identifiers, locking=f"FOR {mode} SKIP LOCKED")
         return set(there) - set(free)
-
-    async def _etags(self, table: Table, identifiers: Sequence[Any], locking: str = "") -> dict[Any, str | None]:
-        """The etags stored of some items; of soft-deleted ones too."""
-        key, etag = column_of(table, "_id"), column_of(table, "_etag")
-        rows = await self._connection.fetch(
-            f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
-            f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {quoted(key.name)} {locking}",
-            list(identifiers))
-        return {row[0]: row[1] for row in rows}
 
     async def _read(self) -> None:
         """Compares the items that the steps only read; those that are locked are reported as such."""
+        connection, attempt = self._connection, self._savepoints.attempt
         for kindred, identifiers in reads_of(self._plan).items():
             table, locked = self._plan.tables[kindred], set[Any]()
-            stored = await self._attempt(self._etags(table, identifiers, "FOR SHARE"), self._patience)
+            stored = await attempt(etags_of(connection, table, identifiers, locking="FOR SHARE"))
             if isinstance(stored, asyncpg.LockNotAvailableError):
-                stored = await self._attempt(self._etags(table, identifiers), HASTE)
-                free = await self._attempt(self._etags(table, identifiers, "FOR SHARE SKIP LOCKED"), HASTE)
+                stored = await attempt(etags_of(connection, table, identifiers), HASTE)
+                free = await attempt(etags_of(connection, table, identifiers, locking="FOR SHARE SKIP LOCKED"), HASTE)
                 if isinstance(stored, dict) and isinstance(free, dict):
                     locked = set(stored) - set(free)
             if isinstance(stored, Exception):
                 if isinstance(stored, asyncpg.QueryCanceledError):
-                    raise _OutOfTime
+                    raise OutOfTime
                 late = isinstance(stored, asyncpg.LockNotAvailableError)
-                self.violations.append(Violation(
-                    "timeout" if late else "refused", "", None, (), {}, self._waiting() if late else _words(stored)))
+                kind, detail = ("timeout", self._savepoints.waiting()) if late else ("refused", _words(stored))
+                self.violations.append(Violation(kind, "", None, (), {}, detail))
                 continue
             if missing := [identifier for identifier in identifiers if identifier not in stored]:
                 # There may be a policy by which a row can be read and not locked; a commit passes it then.
-                unlocked = await self._attempt(self._etags(table, missing), HASTE)
+                unlocked = await attempt(etags_of(connection, table, missing), HASTE)
                 stored |= unlocked if isinstance(unlocked, dict) else {}
             for identifier in identifiers:
                 target = Target(*kindred, identifier)
                 expected, theirs = self._plan.reads[target], stored.get(identifier)
                 if identifier in locked:
-                    kind, detail = "timeout", self._waiting()
+                    kind, detail = "timeout", self._savepoints.waiting()
                 elif identifier not in stored:
                     kind, detail = "read", "a step read it, and it was deleted since"
                 elif theirs != expected:
@@ -244,7 +185,7 @@ class _Trial:
     # -------------------------------------------------------------------------------------------- what is found
 
     async def _stale(self, statement: Statement, missing: set[Any]) -> None:
-        stored = await self._etags(statement.table, list(missing))
+        stored = await etags_of(self._connection, statement.table, list(missing))
         for change in statement.changes:
             identifier = change.target.identifier
             if identifier not in missing:
@@ -264,7 +205,7 @@ class _Trial:
         """Reports why the only change of a statement failed."""
         change, table = statement.changes[0], statement.table
         if isinstance(error, asyncpg.LockNotAvailableError):
-            self._add("timeout", change, self._waiting())
+            self._add("timeout", change, self._savepoints.waiting())
             return
         if isinstance(error, asyncpg.DeadlockDetectedError):
             self._add("deadlock", change, "another transaction and this one waited for each other; check again")
@@ -274,7 +215,7 @@ class _Trial:
             self._add("refused", change, _words(error))
             return
         if told.kind == "unique" and change.kind == "insert":
-            stored = await self._etags(table, [change.target.identifier])
+            stored = await etags_of(self._connection, table, [change.target.identifier])
             if stored:
                 theirs = stored[change.target.identifier]
                 self._add("stale", change, f"another one has added it since (its etag is {theirs})",
@@ -285,13 +226,13 @@ class _Trial:
         self._add(told.kind, change, told.detail, constraint=told.constraint,
                   columns=tuple(fields.get(column, column) for column in columns))
 
-    async def _end(self, statements: Sequence[Statement]) -> None:
+    async def _end(self) -> None:
         """The deferred constraints: those that do not hold, with every item that breaks them."""
-        error = await self._attempt(self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE"), self._patience)
+        error = await self._savepoints.attempt(self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE"))
         if not isinstance(error, Exception):
             return
         if isinstance(error, asyncpg.QueryCanceledError):
-            raise _OutOfTime
+            raise OutOfTime
         before = len(self.violations)
         tried = [change for change in self._plan.changes if change.target not in self.refused]
         for found in await broken(self._connection, self._plan, tried):
@@ -316,9 +257,6 @@ class _Trial:
             detail += f"; it may follow from what is wrong with {', '.join(map(str, follows[:3]))}"
         self.violations.append(Violation(
             kind, constraint, change.target, columns, values, detail, causes_of(change, self._plan)))
-
-    def _waiting(self) -> str:
-        return f"a lock was not had in time{self._waited_for or ', and who holds it could not be found out'}"
 
 
 def _etag_words(theirs: str | None, expected: str | None) -> str:

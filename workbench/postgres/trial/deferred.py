@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from workbench.postgres.writing.statements import column_of, encoder
+from workbench.postgres.encoding import encoder
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
@@ -70,7 +70,7 @@ async def _of_children(
     connection: asyncpg.Connection, rule: Any, table: Table, changes: Sequence[Change],
 ) -> list[Broken]:
     """The items whose own values break it: they name no parent, or another row has the value too."""
-    columns, key = json.loads(rule["columns"]), column_of(table, "_id")
+    columns, key = json.loads(rule["columns"]), table.column("_id")
     by_identifier = {change.target.identifier: change for change in changes if change.after is not None}
     if not by_identifier:
         return []
@@ -114,7 +114,7 @@ async def _of_parents(
                               for place, (name, column) in enumerate(zip(columns, keys, strict=True), 1))
         others = ""
         if child is not None:
-            key = column_of(child, "_id")
+            key = child.column("_id")
             values.append([change.target.identifier for change in children])
             others = f" AND mine.{quoted(key.name)} <> ALL (${len(values)}::{key.type}[])"
         if await connection.fetchval(

@@ -13,6 +13,7 @@ from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid, Problem, SavedPlanError, TamperedPlan
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
+from workbench.postgres.writing.attempt import How
 from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt, refuse_again
 from workbench.state.manager import StateManager
@@ -38,13 +39,12 @@ async def apply(
     except SavedPlanError as error:     # its hash was made to fit
         raise TamperedPlan(saved.nonce, ["its nonce is none"]) from error
     await refuse_again(engine, nonce)       # said before anything else; the receipt itself decides
-    if reader.unfit is not None:
-        raise reader.unfit
+    reader.check_fit()
     plan = restored(saved, manager.registry, manager.tables)
     manager.saved.check_apart(nonce, state)
+    receipt = Receipt(nonce, saved.hash, manager.clock(), manager.user)
     statements, attempts = await commit(
-        engine, reader, plan, verify_reads=verify_reads, wait=wait, progress=progress,
-        receipts=[Receipt(nonce, saved.hash, manager.clock(), manager.user)])
+        engine, reader, plan, How(verify_reads, wait=wait, receipts=[receipt], progress=progress))
     manager.applied(plan, nonce)
     return Commit(plan, statements, manager.clock(), manager.user, attempts, nonce)
 

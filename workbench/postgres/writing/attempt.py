@@ -16,24 +16,41 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
-from workbench.postgres.drift import moved_of
-from workbench.postgres.engine import DRIVER_ERRORS, Engine
-from workbench.postgres.query import PostgresReader
+from workbench.postgres.driver_errors import DRIVER_ERRORS
+from workbench.postgres.engine import Engine
+from workbench.postgres.etags import moved_of
+from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
+from workbench.postgres.writing.guards import deferral, lock_order
 from workbench.postgres.writing.receipt import Receipt, leave
-from workbench.postgres.writing.rows import deferral
-from workbench.postgres.writing.statements import PORTION, Statement, lock_order
+from workbench.postgres.writing.statements import Statement
 from workbench.state.merge import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 
+WAIT = 10.0         # seconds that a commit tries to get past other transactions
 LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
 _NUMBER = "pg_current_xact_id()::text"
+
+
+class How(NamedTuple):
+    """How a plan is to be written.
+
+    ``verify_reads``: what was only read must not have moved; ``serializable``: nor may its searches find more;
+    ``wait``: for so many seconds other transactions are tried to get past; ``receipts``: of the saved plans that it
+    carries out, left with it. ``progress(done, total)`` is called as changes are written, and from 0 again at each
+    further attempt; what it raises ends the commit, as cancelling does: nothing is written then."""
+
+    verify_reads: bool = True
+    serializable: bool = False
+    wait: float = WAIT
+    receipts: Sequence[Receipt] = ()
+    progress: Progress | None = None
 
 
 class Stale(Exception):
@@ -46,17 +63,13 @@ class Attempt:
 
     ``moved`` says of each item that is not as it was what was to be done with it; ``spent`` are the nonces of
     its receipts that are there already; ``running`` is the statement at work;
-    ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed. ``progress`` is told
-    of every portion of changes written, and of how many there are; what it raises rolls all back."""
+    ``number`` the transaction's own while COMMIT is under way; ``done`` whether it was committed."""
 
     def __init__(
-        self, reader: PostgresReader, plan: Plan, statements: Ahead, *, verify_reads: bool,
-        serializable: bool, lock_timeout: float, receipts: Sequence[Receipt] = (),
-        progress: Progress | None = None,
+        self, reader: PostgresReader, plan: Plan, statements: Ahead, how: How, *, lock_timeout: float,
     ) -> None:
         self._reader, self._plan, self._statements = reader, plan, statements
-        self._verify_reads, self._serializable, self._lock_timeout = verify_reads, serializable, lock_timeout
-        self.receipts, self._progress = receipts, progress
+        self._how, self._lock_timeout = how, lock_timeout
         self._written = 0
         self._number: str | None = None
         self.moved: dict[Target, str] = {}
@@ -68,20 +81,20 @@ class Attempt:
     @property
     def is_live(self) -> bool:
         """Whether its receipts are for plans that this very session had saved, rather than for one that was loaded."""
-        return all(receipt.hash is None for receipt in self.receipts)
+        return all(receipt.hash is None for receipt in self._how.receipts)
 
     async def run(self, connection: Any) -> None:
         """Writes the plan, or raises Stale, or what asyncpg raises; nothing is written then unless ``done``."""
         try:
             async with self._statements.at_work() as statements:
                 await connection.execute(self._beginning())
-                if self.receipts:
-                    self.spent = await leave(connection, self.receipts)
+                if self._how.receipts:
+                    self.spent = await leave(connection, self._how.receipts)
                     if self.spent:
                         raise Stale
-                if self._verify_reads and self._plan.reads:
+                if self._how.verify_reads and self._plan.reads:
                     await self._verify(connection)
-                if self._serializable:
+                if self._how.serializable:
                     await self._search_again(connection)
                 async for statement in statements:
                     self.running = statement
@@ -106,7 +119,7 @@ class Attempt:
 
     def _beginning(self) -> str:
         """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
-        isolation = " ISOLATION LEVEL SERIALIZABLE" if self._serializable else ""
+        isolation = " ISOLATION LEVEL SERIALIZABLE" if self._how.serializable else ""
         deferring = deferral(self._plan)
         timeout = max(1, round(min(self._lock_timeout, LONGEST) * 1000))
         return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}" + (f"; {deferring}" if deferring else "")
@@ -172,8 +185,8 @@ class Attempt:
 
     def _tell(self, count: int) -> None:
         self._written += count
-        if self._progress is not None:
-            self._progress(self._written, self._statements.total)
+        if self._how.progress is not None:
+            self._how.progress(self._written, self._statements.total)
 
 
 def _check_all(statement: Statement, written: int, count: int) -> None:

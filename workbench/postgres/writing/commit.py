@@ -19,22 +19,22 @@ import asyncpg
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Busy, CannotOrder, Conflict, ConnectionLost, ConstraintViolated, DatabaseError
-from workbench.postgres.drift import etags_of
-from workbench.postgres.engine import DRIVER_ERRORS, Engine, translate
+from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
+from workbench.postgres.engine import Engine
+from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
-from workbench.postgres.writing.attempt import Attempt, Stale, outcome
+from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
 from workbench.postgres.writing.receipt import Receipt, leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
-from workbench.state.progress import Progress
 from workbench.state.uncollected import uncollected
 from workbench.wording import counted
 
-WAIT = 10.0         # seconds that a commit tries to get past other transactions
 _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_CHANGED = "another transaction changed what this one depends on"
 
 
 class Commit(NamedTuple):
@@ -55,52 +55,57 @@ class Commit(NamedTuple):
                 f"by {counted(self.statements, 'statement')}{again}")
 
 
-async def commit(
-    engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True, serializable: bool = False,
-    wait: float = WAIT, receipts: Sequence[Receipt] = (), progress: Progress | None = None,
-) -> tuple[int, int]:
-    """Writes the plan in one transaction; returns the numbers of its statements and of the attempts it took.
+class Written(NamedTuple):
+    """By how many ``statements`` a plan was written, and after how many ``attempts``."""
 
-    The ``receipts`` of the saved plans that it carries out are left with it. ``progress(done, total)`` is called as
-    changes are written, and from 0 again at each further attempt; what it raises ends the commit, as cancelling does:
-    nothing is written then.
+    statements: int
+    attempts: int
 
-    Raises AlreadyApplied when one of those was written before, Conflict, ConstraintViolated, CannotOrder, Busy,
-    ConnectionLost (which says whether it was committed) or DatabaseError; whatever is raised, nothing is written unless
-    ConnectionLost says so."""
+
+class _Again(Exception):
+    """Says what was in the way of an attempt; a further one may do."""
+
+
+async def commit(engine: Engine, reader: PostgresReader, plan: Plan, how: How) -> Written:
+    """Writes the plan in one transaction.
+
+    Raises AlreadyApplied when a saved plan that it carries out was written before, Conflict, ConstraintViolated,
+    CannotOrder, Busy, ConnectionLost (which says whether it was committed) or DatabaseError; whatever is raised,
+    nothing is written unless ConnectionLost says so."""
     if plan.order.tangles:
         raise CannotOrder(plan.order.tangles)
     with uncollected(len(plan)):
-        return await _attempts(
-            engine, reader, plan, Ahead(plan), verify_reads=verify_reads, serializable=serializable, wait=wait,
-            receipts=receipts, progress=progress)
+        return await _attempts(engine, reader, plan, how)
 
 
-async def _attempts(
-    engine: Engine, reader: PostgresReader, plan: Plan, statements: Ahead, *, verify_reads: bool,
-    serializable: bool, wait: float, receipts: Sequence[Receipt], progress: Progress | None,
-) -> tuple[int, int]:
-    """Attempts until one is done or time is over; the numbers of statements and of attempts."""
-    if receipts:
+async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How) -> Written:
+    """Attempts until one is done or time is over."""
+    statements = Ahead(plan)
+    if how.receipts:
         await prepare_receipts(engine)
     clock = asyncio.get_running_loop().time
-    end, attempts = clock() + wait, 0
+    end, attempts = clock() + how.wait, 0
     while True:
         attempts += 1
-        attempt = Attempt(reader, plan, statements, verify_reads=verify_reads, serializable=serializable,
-                          lock_timeout=max(0.001, end - clock()), receipts=receipts, progress=progress)
+        attempt = Attempt(reader, plan, statements, how, lock_timeout=max(0.001, end - clock()))
         try:
-            await _once(engine, reader, plan, attempt)
-            return len(statements.made), attempts
-        except _IN_THE_WAY as error:
+            await _tried(engine, reader, plan, attempt)
+            if attempt.spent:
+                await _if_spent(engine, plan, attempt)
+            elif attempt.moved:
+                await _if_moved(engine, reader, plan, attempt, how.receipts)
+            return Written(len(statements.made), attempts)
+        except _Again as again:
             pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
             if clock() + pause >= end:
-                raise Busy(_why(error), wait, attempts) from error
+                raise Busy(str(again), how.wait, attempts) from again.__cause__
             await asyncio.sleep(pause)
 
 
-async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt) -> None:
-    """One attempt, its failures in our words; those that another attempt may mend come out as they are."""
+async def _tried(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt) -> None:
+    """Runs an attempt: the plan is written when it returns, unless there is something ``spent`` or ``moved``.
+
+    Raises _Again where another transaction was in the way, and all else in our words."""
     try:
         async with engine.acquire(tidy=not any(table.triggers for table in plan.tables.values())) as connection:
             await attempt.run(connection)
@@ -110,10 +115,10 @@ async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Att
         if not attempt.done:        # else it came while the connection was given back, and the rows are there
             raise
     except (*DRIVER_ERRORS, OSError) as error:
-        if attempt.done or (isinstance(error, _IN_THE_WAY) and not attempt.moved):
-            if attempt.done:
-                return
-            raise
+        if attempt.done:
+            return
+        if isinstance(error, _IN_THE_WAY) and not attempt.moved:
+            raise _Again(_why(error)) from error
         failure = translate(error, doing="committing")
         if isinstance(failure, ConnectionLost) and attempt.number is not None:
             failure = ConnectionLost("committing", committed=await outcome(engine, attempt.number))
@@ -123,20 +128,32 @@ async def _once(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Att
             failure = await _blamed(engine, reader, failure, attempt.running, attempt.moved)
         if not attempt.moved:
             raise failure from error
-    if attempt.spent:
-        if attempt.is_live and await _was_done(engine, plan, attempt.spent):
-            return
-        for nonce in attempt.spent:
-            await refuse_again(engine, nonce)
-        raise asyncpg.SerializationError("the receipt that was in the way is gone")
-    if attempt.moved:
-        async with engine.acquire(doing="reading what moved") as connection:
-            if await _is_written(connection, plan):
-                if attempt.receipts:
-                    async with connection.transaction():
-                        await leave(connection, attempt.receipts)
-                return
+
+
+async def _if_spent(engine: Engine, plan: Plan, attempt: Attempt) -> None:
+    """What to do where receipts are there already: nothing if this very session left them, in a commit whose outcome
+    was not known.
+
+    Raises AlreadyApplied, or _Again when they are gone by now."""
+    if attempt.is_live and await _was_done(engine, plan, attempt.spent):
+        return
+    for nonce in attempt.spent:
+        await refuse_again(engine, nonce)
+    raise _Again(_CHANGED)
+
+
+async def _if_moved(
+    engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt, receipts: Sequence[Receipt],
+) -> None:
+    """What to do where items have moved: nothing but to leave the receipts if it was this plan that moved them.
+
+    Raises Conflict."""
+    async with engine.acquire(doing="reading what moved") as connection:
+        if not await _is_written(connection, plan):
             raise Conflict(await _clashes(connection, reader, plan, attempt.moved))
+        if receipts:
+            async with connection.transaction():
+                await leave(connection, receipts)
 
 
 def _why(error: Exception) -> str:
@@ -144,7 +161,7 @@ def _why(error: Exception) -> str:
         return "rows of this plan are locked by another transaction"
     if isinstance(error, asyncpg.DeadlockDetectedError):
         return "it waited for another transaction that waited for it"
-    return "another transaction changed what this one depends on"
+    return _CHANGED
 
 
 async def _blamed(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import AlreadyApplied, Busy
 from workbench.postgres.engine import Engine
-from workbench.postgres.tables.schema import LOCK
+from workbench.postgres.tables.ddl import LOCK
 
 TABLE = "workbench_receipt"
 PAUSE = 0.25        # seconds between two looks for a receipt, at most

@@ -15,9 +15,9 @@ from typing import Any
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
-from workbench.postgres.writing.literals import literal, text_literal
-from workbench.postgres.writing.rows import deferral, expects_null, reads_of
-from workbench.postgres.writing.statements import CHUNK, Statement, column_of, compiled
+from workbench.postgres.literals import comment, literal, text_literal
+from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
+from workbench.postgres.writing.statements import CHUNK, Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, quoted
@@ -26,6 +26,7 @@ from workbench.state.step import Step
 # What the user's psqlrc may have set otherwise: an error must end it all, a line is no statement, the text is UTF-8.
 HEAD = ["\\set ON_ERROR_STOP on", "\\set ON_ERROR_ROLLBACK off", "\\set SINGLELINE off", "\\encoding UTF8"]
 NAMED = 8       # items that a comment names one by one
+LONGEST = 500   # signs of a comment
 
 
 def script(plan: Plan, *, verify_reads: bool = True) -> str:
@@ -61,7 +62,7 @@ def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tupl
 def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
     """An UPDATE or DELETE in a DO block that raises when it did not find every row."""
     table, (key, etag, *changed) = statement.table, columns
-    equals = "IS NOT DISTINCT FROM" if expects_null(rows) else "="
+    equals = etag_equals([row[1] for row in rows])
     if len(rows) == 1:
         identifier, expected, *values = (literal(value, column.type)
                                          for value, column in zip(rows[0], columns, strict=True))
@@ -93,7 +94,7 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
 def _read(plan: Plan, kindred: Kindred, identifiers: Sequence[Any]) -> Iterator[str]:
     """Locks items that were only read, and raises when one has moved."""
     table = plan.tables[kindred]
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     rows = [(identifier, plan.reads[Target(*kindred, identifier)]) for identifier in identifiers]
     told = f"stale: read by the steps, and changed or deleted since, of {kindred[0]}:{kindred[1]}: "
     yield ""
@@ -150,9 +151,7 @@ def _about(statement: Statement, changes: Sequence[Change]) -> str:
 
 
 def _comment(text: str) -> str:
-    """A comment of one line, whatever the text: what cannot be printed, and so might end the line, becomes ``?``."""
-    safe = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return f"-- {safe[:500]}"
+    return comment(text[:LONGEST])
 
 
 def _by(step: Step) -> str:

@@ -11,19 +11,18 @@ and the next ones are made while the server is at work on those that were sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from workbench.domain.kinds import EnumKind, Kind, ListKind, OptionalKind, RecordKind
+from workbench.postgres.encoding import encoder, is_list
+from workbench.postgres.writing.guards import etag_equals, lock_order
 from workbench.state.planning.block import PIECE, Block
 from workbench.state.planning.change import Shape
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
-PORTION = 10_000    # rows sent until a long commit can be cancelled again; a multiple of a chunk
 _NO_BINARY = frozenset({"citext", "citext[]"})      # types that asyncpg sends as text: they cannot go by binary COPY
 
 
@@ -56,7 +55,7 @@ class Statement(NamedTuple):
         """The text that gives the identifier of each row it has written, as updates and deletes do anyway."""
         if self.kind != "insert":
             return self.sql
-        return f"{self.sql} RETURNING {quoted(column_of(self.table, '_id').name)}"
+        return f"{self.sql} RETURNING {quoted(self.table.column('_id').name)}"
 
     @property
     def shape(self) -> Shape:
@@ -134,17 +133,6 @@ def _sorted(block: Block) -> Block:
     return block.some(lock_order([target[2] for target in block.targets]))
 
 
-def lock_order(identifiers: Sequence[Any]) -> list[int]:
-    """The places of the identifiers of one resource in the order in which their rows are locked: the smallest first.
-
-    Texts by their code points, as the collation "C" has them; UUIDs by their integers, which is the same, and compared
-    without a call into Python each time."""
-    keys = identifiers
-    if identifiers and isinstance(identifiers[0], UUID):
-        keys = [identifier.int for identifier in identifiers]
-    return sorted(range(len(keys)), key=keys.__getitem__)
-
-
 # ------------------------------------------------------------------------------------------------ the three kinds
 
 def _insert(table: Table, changes: Block) -> Statement:
@@ -160,12 +148,12 @@ def _insert(table: Table, changes: Block) -> Statement:
 
 def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
     changed = [column for column in table.columns if column.field in fields]
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     columns, kind = (key, etag, *changed), changes.kind
-    if len(changes) == 1 or any(_is_list(column.kind) for column in changed):
+    if len(changes) == 1 or any(is_list(column.kind) for column in changed):
         sets = ", ".join(f"{quoted(column.name)} = ${place}::{column.type}" for place, column in enumerate(changed, 3))
         sql = (f"UPDATE {table.quoted} SET {sets} WHERE {quoted(key.name)} = $1::{key.type} "
-               f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
+               f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
         return Statement(kind, table, sql, columns, changes)
     sets = ", ".join(f"{quoted(column.name)} = new.{quoted(column.name)}" for column in changed)
     sql = f"UPDATE {table.quoted} AS old SET {sets} FROM {_unnested(columns)} {_matching(key, etag, changes)}"
@@ -173,10 +161,10 @@ def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
 
 
 def _delete(table: Table, changes: Block) -> Statement:
-    key, etag = column_of(table, "_id"), column_of(table, "_etag")
+    key, etag = table.column("_id"), table.column("_etag")
     if len(changes) == 1:
         sql = (f"DELETE FROM {table.quoted} WHERE {quoted(key.name)} = $1::{key.type} "
-               f"AND {quoted(etag.name)} {_equals(changes)} $2::{etag.type} RETURNING {quoted(key.name)}")
+               f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
         return Statement("delete", table, sql, (key, etag), changes)
     sql = f"DELETE FROM {table.quoted} AS old USING {_unnested((key, etag))} {_matching(key, etag, changes)}"
     return Statement("delete", table, sql, (key, etag), changes, CHUNK)
@@ -191,40 +179,6 @@ def _unnested(columns: Sequence[Column]) -> str:
 
 
 def _matching(key: Column, etag: Column, changes: Block) -> str:
-    return (f"WHERE old.{quoted(key.name)} = new._key AND old.{quoted(etag.name)} {_equals(changes)} new._expected "
+    return (f"WHERE old.{quoted(key.name)} = new._key "
+            f"AND old.{quoted(etag.name)} {etag_equals(changes.etags())} new._expected "
             f"RETURNING old.{quoted(key.name)}")
-
-
-def _equals(changes: Block) -> str:
-    """How etags are compared: a row that never had one is NULL there."""
-    return "IS NOT DISTINCT FROM" if None in changes.etags() else "="
-
-
-def column_of(table: Table, field: str) -> Column:
-    """The column of a field of a table."""
-    return next(column for column in table.columns if column.field == field)
-
-
-def encoder(kind: Kind) -> Callable[[Any], Any] | None:
-    """What makes a field's value one that asyncpg takes; None where it takes it as it is."""
-    inner = kind.bare
-    if any(isinstance(part, EnumKind | RecordKind) for part in _parts(inner)) or _is_nested(inner):
-        return kind.dump
-    return None
-
-
-def _is_list(kind: Kind) -> bool:
-    """Whether values are lists: asyncpg takes a list of those for an array of more dimensions, jsonb or not."""
-    inner = kind.bare
-    return isinstance(inner, ListKind) or inner.annotation is list
-
-
-def _parts(kind: Kind) -> Iterator[Kind]:
-    yield kind
-    if isinstance(kind, ListKind | OptionalKind):
-        yield from _parts(kind.inner)
-
-
-def _is_nested(kind: Kind) -> bool:
-    """A list of lists is stored as jsonb, its members as JSON has them."""
-    return isinstance(kind, ListKind) and any(isinstance(part, ListKind) for part in _parts(kind.inner))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from workbench.domain.kinds import Kind
+from workbench.domain.kinds import Kind, OptionalKind
 from workbench.domain.registry import Kindred
 
 
@@ -24,6 +24,11 @@ class Column(NamedTuple):
     nullable: bool = True
     length: int | None = None
     digits: tuple[int, int] | None = None
+
+    @property
+    def may_be_none(self) -> bool:
+        """Whether None is ever written: the State stamps every row, so that of the stamps only ``_deleted`` may be."""
+        return isinstance(self.kind, OptionalKind) and (not self.field.startswith("_") or self.field == "_deleted")
 
 
 class ForeignKey(NamedTuple):
@@ -76,6 +81,16 @@ class Table(NamedTuple):
         """The name as SQL takes it, always quoted."""
         parts = ([self.schema] if self.schema else []) + [self.name]
         return ".".join(quoted(part) for part in parts)
+
+    @property
+    def alive(self) -> str:
+        """The end of a condition that leaves soft-deleted rows out; empty where the table has none."""
+        deleted = [column for column in self.columns if column.field == "_deleted"]
+        return f" AND {quoted(deleted[0].name)} IS NULL" if deleted else ""
+
+    def column(self, field: str) -> Column:
+        """The column of a field."""
+        return next(column for column in self.columns if column.field == field)
 
 
 def quoted(name: str) -> str:

@@ -1,6 +1,6 @@
-"""Literals: values as SQL writes them, for a script that is read by people and run by psql.
+"""Literals: values as SQL writes them, and comments, for a script that is read by people and run by psql.
 
-``literal(value, type)`` is the one way in. What it gives means the same under every setting of the server
+``literal(value, type)`` is the one way in for values. What it gives means the same under every setting of the server
 (standard_conforming_strings, DateStyle, IntervalStyle, TimeZone), and is what asyncpg sends in binary. It is one line
 of printable characters: an editor that changes line ends, or a screen that hides some signs, changes no value.
 """
@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from workbench.errors import Invalid, Problem
-from workbench.postgres.engine import _json as json_bytes
+from workbench.postgres.json_codec import json_bytes
 
 _PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?")     # a number that SQL reads as numeric, unquoted
 _BARE = frozenset({"text", "bigint", "boolean", "numeric"})     # no cast where a column tells the type
@@ -52,6 +52,11 @@ def text_literal(text: str) -> str:
     return "E'" + "".join(map(_escaped, text)) + "'"
 
 
+def comment(text: str) -> str:
+    """A comment of one line, whatever the text: what cannot be printed, and so might end the line, becomes ``?``."""
+    return f"-- {''.join(sign if sign.isprintable() else '?' for sign in text)}"
+
+
 def _escaped(sign: str) -> str:
     if sign in _SHORT:
         return _SHORT[sign]
@@ -64,7 +69,7 @@ def _escaped(sign: str) -> str:
 
 
 def _bare(value: Any, type_name: str) -> str:
-    """The literal without its cast, of which nothing can be said but that a cast reads it right."""
+    """The literal without its cast; it is correct only when cast."""
     if value is None:
         return "NULL"
     if type_name in ("jsonb", "json"):

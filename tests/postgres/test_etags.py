@@ -1,4 +1,4 @@
-"""Drift, as a commit asks for it: which of many rows are not as they were read."""
+"""Etags, as a commit compares them: which of many rows are not as they were read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from tests.editing import Note, Owner, at, edit
 from workbench import Insert, Session, Target
-from workbench.postgres.drift import moved_of
-from workbench.postgres.writing.statements import lock_order
+from workbench.postgres.etags import moved_of
+from workbench.postgres.writing.guards import lock_order
 
 TEXTS = ["a", "B", "b", "ä", "Z", "_", "0", "a b", "ab", "€"]      # in another order in nearly every collation
 UUIDS = [UUID(int=number << 120 | 7) for number in (250, 3, 128, 127, 0)]

@@ -1,19 +1,33 @@
-"""Rows: what those who send a plan in another form than a commit must know of its rows: the script, and the check."""
+"""Guards: how etags are compared, in which order rows are locked, what was only read, what is checked at the end.
+
+All who send a plan keep to them: the commit, the check, the script.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from workbench.domain.registry import Kindred
-from workbench.postgres.writing.statements import lock_order
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
 
 
-def expects_null(rows: Sequence[tuple[Any, ...]]) -> bool:
-    """Whether any row of an update or delete expects that there is no etag, which ``=`` would never find."""
-    return any(row[1] is None for row in rows)
+def etag_equals(etags: Iterable[str | None]) -> str:
+    """How SQL compares a stored etag with those expected: a row that never had one is NULL there."""
+    return "IS NOT DISTINCT FROM" if None in etags else "="
+
+
+def lock_order(identifiers: Sequence[Any]) -> list[int]:
+    """The places of the identifiers of one resource in the order in which their rows are locked: the smallest first.
+
+    Texts by their code points, as the collation "C" has them; UUIDs by their integers, which is the same, and compared
+    without a call into Python each time."""
+    keys = identifiers
+    if identifiers and isinstance(identifiers[0], UUID):
+        keys = [identifier.int for identifier in identifiers]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def deferral(plan: Plan) -> str | None:

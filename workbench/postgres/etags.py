@@ -1,0 +1,45 @@
+"""Etags as they are stored: what tells whether a row has moved since it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.state.planning.table import Column, Table, quoted
+
+_GONE = object()
+
+
+async def etags_of(
+    connection: Any, table: Table, identifiers: Sequence[Any], *, locking: str = "",
+) -> dict[Any, str | None]:
+    """The etags by identifier, of soft-deleted rows too; those that are not there are left out.
+
+    ``locking`` is how the rows are to be locked, one after the other (``"FOR SHARE SKIP LOCKED"``)."""
+    key, etag = table.column("_id"), table.column("_etag")
+    rows = await connection.fetch(
+        f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[])" + (f" ORDER BY {_order(key)} {locking}" if locking else ""),
+        identifiers)
+    return dict(rows)       # a record of two is a pair
+
+
+async def moved_of(connection: Any, table: Table, identifiers: list[Any], etags: list[str | None]) -> list[Any]:
+    """The identifiers of those rows that are not there or have another etag than the one expected; they are given in
+    the order of locking.
+
+    All are locked against changes until the end of the transaction, one after the other in that order."""
+    key, etag = table.column("_id"), table.column("_etag")
+    there = await connection.fetchval(
+        f"SELECT array_agg(_etag) FROM (SELECT {quoted(etag.name)} AS _etag FROM {table.quoted} "
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {_order(key)} FOR SHARE) AS there", identifiers)
+    if there == etags:      # in one order, and all are there, as nearly always
+        return []
+    stored = await etags_of(connection, table, identifiers)
+    return [identifier for identifier, expected in zip(identifiers, etags, strict=True)
+            if stored.get(identifier, _GONE) != expected]
+
+
+def _order(key: Column) -> str:
+    """How SQL says the order in which all lock rows (guards.lock_order), whatever the database's collation."""
+    return f'{quoted(key.name)} COLLATE "C"' if key.kind.annotation is str else quoted(key.name)
