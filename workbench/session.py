@@ -260,7 +260,7 @@ class Session(TimeTravel):
         manager = await self._renew()
         async with manager.hold("rebase"):
             for drift in await drifted(self.engine, self.reader, manager.known()):
-                manager.take(drift.target, drift.stored)
+                manager.cache.take(drift.target, drift.stored)
             return await manager.rebase()
 
     async def resolve(self, item: Any, way: Way) -> Plan:

@@ -223,7 +223,7 @@ class Branches(RuleBasedStateMachine):
         what another branch has committed."""
         line = self.lines.line
         for target in self.manager.known():
-            self.manager.take(target, self.reader.items[target])
+            self.manager.cache.take(target, self.reader.items[target])
             self.lines.cache[str(target.identifier)] = dict(self.lines.stored[str(target.identifier)])
         self.run(self.manager.rebase())
         nodes = self.lines.pending(line.node)

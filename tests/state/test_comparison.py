@@ -190,7 +190,7 @@ async def overtaken(*reads: Target) -> StateManager:
         reader.items[target] = reader.items[target].set(c=5, _etag="rival")
     await edit(manager, Update(A, a=1), Update(B, a=1))
     for target in (A, B):
-        manager.take(target, reader.items[target])
+        manager.cache.take(target, reader.items[target])
     await manager.rebase()
     return manager
 

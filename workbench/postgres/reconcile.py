@@ -50,7 +50,7 @@ async def reconciled(
     plan = before if not ways else manager.resolve(
         [(manager.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
     for target, theirs in moved.items():
-        manager.take(target, theirs)
+        manager.cache.take(target, theirs)
     return plan
 
 

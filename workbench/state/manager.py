@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from workbench.domain.convert import Refused, shown, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.resource import Resource, Target
 from workbench.errors import (
     DatabaseError,
     Invalid,
@@ -27,6 +27,7 @@ from workbench.errors import (
     UnknownName,
     WorkbenchError,
 )
+from workbench.state.cache import Cache
 from workbench.state.clash import Clash, clash_of
 from workbench.state.draft import Draft
 from workbench.state.history.branch import Branch
@@ -47,7 +48,7 @@ from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.revert import reverted
 from workbench.state.saved.document import Made
 from workbench.state.saved.states import SavedStates
-from workbench.state.state import Cache, State
+from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn, Turns
 from workbench.state.uncollected import uncollected
@@ -271,7 +272,7 @@ class StateManager:
         own = self.saved.nonce(branch.state) == nonce
         for change in plan.changes:
             if own or change.target not in branch.state.changed:
-                self.take(change.target, change.after)
+                self.cache.take(change.target, change.after)
         if own:
             self.history.settle(branch.state.pending(), branch)
 
@@ -283,18 +284,8 @@ class StateManager:
         branch = self._moving
         if plan.state is not branch.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
-        items: dict[Target, Any] = self.cache.items
         for block in plan.blocks:
-            self.cache.replaced(block.targets)
-            if block.kind != "delete":
-                items.update(zip(block.targets, block.afters, strict=True))
-                for target in self.cache.gone.keys() & block.targets if self.cache.gone else ():
-                    del self.cache.gone[target]
-                continue
-            for target, after in zip(block.targets, block.afters, strict=True):
-                items.pop(target, None)
-                if after is not None:
-                    self.cache.gone[target] = after
+            self.cache.written(block.targets, block.afters, deleted=block.kind == "delete")
         self.history.settle(plan.steps, branch)
         self._part = None
 
@@ -321,17 +312,6 @@ class StateManager:
         did = "read" if change is None else change.kind
         return clash_of(target, did, entry.origin, entry.current, theirs)
 
-    def take(self, target: Target, theirs: Resource | None) -> None:
-        """Caches an item as it is stored now; a soft-deleted one is gone."""
-        self.cache.replaced([target])
-        self.cache.gone.pop(target, None)
-        if theirs is not None and not is_deleted(theirs):
-            self.cache.keep(target, theirs)
-            return
-        self.cache.items.pop(target, None)
-        if theirs is not None:
-            self.cache.gone[target] = theirs
-
     def resolve(self, ways: Sequence[tuple[Clash, Way, Resource | None]]) -> Plan:
         """Moves to the State in which clashes are resolved, each in its way, on what is stored of its item now; one
         step, which can be undone. To be called by who holds the manager.
@@ -353,7 +333,7 @@ class StateManager:
         state = reverted(branch.state, draft, number, plan.changes, stored, self.registry)
         for target, item in stored.items():
             if target not in branch.state.changed:
-                self.take(target, item)
+                self.cache.take(target, item)
         self.history.move(state, branch)
         return self._plan(state)
 
@@ -403,15 +383,4 @@ class StateManager:
 
         Those that are gone leave the cache."""
         kindred = self.registry.kindred(resource)
-        clean = {target: item for target, item in self.cache.items.items()
-                 if target[:2] == kindred and target not in self.state.changed}
-        stored: dict[Any, Resource] = {
-            item._id: item for item in await self.reader.load(kindred, [t.identifier for t in clean])}
-        moved = 0
-        for target, item in clean.items():
-            if self.cache.items.get(target) is not item:
-                continue        # a commit or another read was faster, and has a later one
-            fresh = stored.get(target.identifier)
-            self.take(target, fresh)
-            moved += fresh is None or fresh._etag != item._etag
-        return moved
+        return await self.cache.refresh(self.reader, kindred, self.state.changed)

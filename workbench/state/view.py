@@ -21,11 +21,12 @@ from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import KINDRED, Resource, Target, identify, is_deleted, refit
 from workbench.errors import Conflict, Invalid, NotFound, Problem
+from workbench.state.cache import Cache
 from workbench.state.clash import clash_of
 from workbench.state.draft import Draft
 from workbench.state.progress import Progress
 from workbench.state.reader import Reader, in_order, matches
-from workbench.state.state import Cache, State
+from workbench.state.state import State
 from workbench.state.step import Search
 from workbench.state.uncollected import uncollected
 

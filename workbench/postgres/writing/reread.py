@@ -24,14 +24,14 @@ async def reread(reader: PostgresReader, manager: StateManager, plan: Plan) -> N
             some = [target for target in targets if target[:2] == kindred]
             stored = {item._id: item for item in await reader.load(kindred, [target.identifier for target in some])}
             for target in some:
-                manager.take(target, stored.get(target.identifier))
+                manager.cache.take(target, stored.get(target.identifier))
         read = True
     except WorkbenchError:
         pass        # that the plan was written is said all the same; what is wrong with a row, when it is asked for
     finally:
         if not read:
             for target in targets:
-                manager.take(target, None)
+                manager.cache.take(target, None)
 
 
 def _altered(manager: StateManager, plan: Plan) -> list[Target]:

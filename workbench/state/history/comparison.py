@@ -14,8 +14,9 @@ from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.state.cache import Cache
 from workbench.state.planning.part import touched
-from workbench.state.state import Cache, Entry, State, parting
+from workbench.state.state import Entry, State, parting
 from workbench.state.step import Step
 
 Values = Mapping[str, Any]

@@ -18,11 +18,12 @@ from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
+from workbench.state.cache import Cache
 from workbench.state.clash import Clash, clash_of
 from workbench.state.draft import Draft
 from workbench.state.history.comparison import own, three_sides
 from workbench.state.merge import Decision, Way, resolution, three_way
-from workbench.state.state import Cache, State
+from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Search, Step
 
 
