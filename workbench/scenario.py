@@ -29,6 +29,7 @@ from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
+from workbench.state.held import Held
 from workbench.state.planning.change import Change
 from workbench.state.retelling.trial import Place, Trial, to_its_end
 from workbench.state.step import Step
@@ -100,7 +101,7 @@ def _store(trial: Trial) -> None:
         else:
             trial.reader.items[change.target] = change.after
     if plan.steps:
-        trial.manager.settle(plan)
+        Held(trial.manager, trial.manager.here).settle(plan)
 
 
 async def _issued(

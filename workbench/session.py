@@ -30,6 +30,7 @@ from workbench.postgres.writing.commit import WAIT, Commit, commit
 from workbench.postgres.writing.receipt import Receipt, wait_for
 from workbench.postgres.writing.reread import reread
 from workbench.state.batch import Batch, issue_many
+from workbench.state.held import hold
 from workbench.state.history.branch import Branch
 from workbench.state.merge import Way
 from workbench.state.planning.plan import Plan, moved_since
@@ -159,15 +160,15 @@ class Session(TimeTravel):
         if plan is not None and only is not None:
             raise Invalid("commit", [Problem("only", only, "a plan is committed whole; give the one or the other")])
         manager = await self._renew()
-        async with manager.hold("commit"):
-            if plan is not None and plan.state is not manager.state:
-                raise StalePlan(moved_since(plan, manager.state))
-            if not manager.state.reach(1):
+        async with hold(manager, "commit") as held:
+            if plan is not None and plan.state is not held.state:
+                raise StalePlan(moved_since(plan, held.state))
+            if not held.state.reach(1):
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
             if self.reader.unfit is not None:
                 raise self.reader.unfit
             if plan is None:
-                plan = manager.plan() if only is None else manager.part(only)
+                plan = held.plan() if only is None else held.part(only)
             if not plan.steps:
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             statements, attempts = await commit(
@@ -176,10 +177,10 @@ class Session(TimeTravel):
                 receipts=[Receipt(nonce, None, manager.clock(), manager.user)
                           for nonce in manager.saved.nonces(plan.state)])
             own = manager.saved.nonce(plan.state)
-            manager.settle(plan)
+            held.settle(plan)
             done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
             self.commits.append(done)
-            await reread(self.reader, manager, plan)
+            await reread(self.reader, manager.cache, plan)
         return done
 
     async def _behind(self, after: Awaitable[Any] | SavedPlan | str, wait: float) -> None:
@@ -202,11 +203,11 @@ class Session(TimeTravel):
         if not isinstance(saved, SavedPlan):
             saved = SavedPlan.load(saved)
         manager = await self._renew()
-        async with manager.hold("apply"):
-            done = await apply(self.engine, self.reader, manager, saved, verify_reads=verify_reads, wait=wait,
+        async with hold(manager, "apply") as held:
+            done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
                                progress=progress)
             self.commits.append(done)
-            await reread(self.reader, manager, done.plan)
+            await reread(self.reader, manager.cache, done.plan)
         return done
 
     async def revert(self, commit: Commit | int) -> Plan:
@@ -217,8 +218,8 @@ class Session(TimeTravel):
         an item is gone, and NothingTo where everything is as it was before that commit."""
         manager = await self._renew()
         number, plan = commit_of(commit, self.commits)
-        async with manager.hold("revert"):
-            return manager.revert(number, plan, await stored_of(self.engine, self.reader, plan))
+        async with hold(manager, "revert") as held:
+            return held.revert(number, plan, await stored_of(self.engine, self.reader, plan))
 
     # -------------------------------------------------------------------------------------------- tables
 
@@ -232,7 +233,7 @@ class Session(TimeTravel):
 
     async def _alter(self, plan: TablesPlan, all: bool) -> Altered:
         manager = await self._renew()
-        async with manager.hold("tables().apply"):
+        async with hold(manager, "tables().apply"):
             try:
                 altered = await alter(self.engine, self.models, plan, all=all)
             finally:        # whatever became of it; and not while another verb says that the tables of before fit
@@ -258,10 +259,10 @@ class Session(TimeTravel):
 
         Returns the plan now and before, and the commands that were refused this time; the rest is pending."""
         manager = await self._renew()
-        async with manager.hold("rebase"):
+        async with hold(manager, "rebase") as held:
             for drift in await drifted(self.engine, self.reader, manager.known()):
                 manager.cache.take(drift.target, drift.stored)
-            return await manager.rebase()
+            return await held.rebase()
 
     async def resolve(self, item: Any, way: Way) -> Plan:
         """Decides a conflict on one item: "mine", "theirs", "merge", or values for the columns that both changed.
@@ -284,8 +285,8 @@ class Session(TimeTravel):
             raise Invalid("merge", [Problem("ways", ways, "they are for a branch: merge(\"what if\", ways={…}); for a "
                                             "conflict with the database there is resolve(item, way)")])
         manager = await self._renew()
-        async with manager.hold("merge"):
-            return manager.merge(branch, ways or {})
+        async with hold(manager, "merge") as held:
+            return held.merge(branch, ways or {})
 
     async def drop(self, what: Any) -> Plan:
         """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now; its
@@ -300,8 +301,8 @@ class Session(TimeTravel):
 
     async def _reconciled(self, ways: Mapping[Target, Way] | None, verb: str) -> Plan:
         manager = await self._renew()
-        async with manager.hold("resolve"):
-            return await reconciled(self.engine, self.reader, manager, ways, verb)
+        async with hold(manager, "resolve") as held:
+            return await reconciled(self.engine, self.reader, held, ways, verb)
 
 
 async def behind(other: Awaitable[Any]) -> None:

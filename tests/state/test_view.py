@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.state.domains import Identifiers, Note, RecordingReader, Write, Written, manage, note, notes, stored
+from tests.state.domains import Identifiers, Note, RecordingReader, Write, Written, held, manage, note, notes, stored
 from workbench import Command, Delete, Domain, Event, Insert, Resource, Target, Update, field
 from workbench.domain.registry import Registry
 from workbench.errors import NotFound, NotGranted, WorkbenchError
@@ -328,7 +328,7 @@ async def test_what_was_committed_is_not_undone_by_an_earlier_read(what: str, re
     await asyncio.sleep(0)
     await manager.issue(Write(text="new"), on="note/a")
     plan = manager.plan()
-    manager.settle(plan)
+    held(manager).settle(plan)
     reader.let.set()
     if there[what] is None:
         with pytest.raises(NotFound, match="note/a was not found"):

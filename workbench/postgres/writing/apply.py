@@ -15,7 +15,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt, refuse_again
-from workbench.state.manager import StateManager
+from workbench.state.held import Held
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 from workbench.state.saved.plan import SavedPlan
@@ -23,15 +23,15 @@ from workbench.state.saved.restored import restored
 
 
 async def apply(
-    engine: Engine, reader: PostgresReader, manager: StateManager, saved: SavedPlan, *, verify_reads: bool, wait: float,
+    engine: Engine, reader: PostgresReader, held: Held, saved: SavedPlan, *, verify_reads: bool, wait: float,
     progress: Progress | None = None,
 ) -> Commit:
-    """Writes a saved plan, once only, and has the manager take notice; the manager is held by the caller.
+    """Writes a saved plan, once only, and has the manager take notice.
 
     Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, SavedPlanError for one whose steps are pending
     here under others, and what ``commit`` raises."""
     saved.check()
-    state = manager.state
+    manager, state = held.manager, held.state
     try:
         nonce = nonce_of(saved.nonce)
     except SavedPlanError as error:     # its hash was made to fit
@@ -44,7 +44,7 @@ async def apply(
     statements, attempts = await commit(
         engine, reader, plan, verify_reads=verify_reads, wait=wait, progress=progress,
         receipts=[Receipt(nonce, saved.hash, manager.clock(), manager.user)])
-    manager.applied(plan, nonce)
+    held.applied(plan, nonce)
     return Commit(plan, statements, manager.clock(), manager.user, attempts, nonce)
 
 

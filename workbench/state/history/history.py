@@ -12,7 +12,7 @@ from itertools import count
 
 from pyrsistent import plist
 
-from workbench.domain.convert import told
+from workbench.domain.convert import shown, told
 from workbench.errors import Invalid, LoopError, NothingTo, Problem, UnknownName
 from workbench.state.history.branch import Branch
 from workbench.state.history.carry import Carry
@@ -86,13 +86,14 @@ class History:
         a rebase or a pick has issued it anew."""
         return step.deeds <= self._committed
 
-    def undo(self, n: int) -> list[Step]:
-        """Takes the last ``n`` pending steps back; returns them, the last first."""
-        return self._checked(n, self.state.reach(n), "undo", self._undo)
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` pending steps back; returns them, the last first. Raises NothingTo, and Invalid for what
+        is no number."""
+        return self._repeated("undo", n, self.state.reach, self._undo)
 
-    def redo(self, n: int) -> list[Step]:
-        """Takes the next ``n`` undone steps up again; returns them in their order."""
-        return self._checked(n, len(self.here.undone), "redo", self._redo)
+    def redo(self, n: int = 1) -> list[Step]:
+        """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
+        return self._repeated("redo", n, lambda _: len(self.here.undone), self._redo)
 
     def _undo(self) -> Step:
         state = self.state
@@ -107,7 +108,11 @@ class History:
         assert self.state.step is not None
         return self.state.step
 
-    def _checked(self, n: int, there: int, verb: str, one: Callable[[], Step]) -> list[Step]:
+    def _repeated(self, verb: str, n: int, reach: Callable[[int], int], one: Callable[[], Step]) -> list[Step]:
+        """What ``one`` gives, ``n`` times; ``reach`` says how many there are, as far as n."""
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise Invalid(verb, [Problem("n", n, f"{shown(n)} is no number of steps; as in {verb}(2), or goto(step)")])
+        there = reach(n)
         if n < 1 or n > there:
             if n > there > 0:
                 raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
