@@ -9,8 +9,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,12 @@ from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, alter, table
 from workbench.postgres.trial.check import check
 from workbench.postgres.trial.explain import Explained, explain
 from workbench.postgres.trial.violation import Checked
-from workbench.postgres.writing.apply import apply, commit_of, nonce_of, stored_of
+from workbench.postgres.writing.after import After, wait_for
+from workbench.postgres.writing.apply import apply
 from workbench.postgres.writing.commit import WAIT, Commit, commit
-from workbench.postgres.writing.receipt import Receipt, wait_for
+from workbench.postgres.writing.receipt import Receipt
 from workbench.postgres.writing.reread import reread
+from workbench.postgres.writing.revert import commit_of, stored_of
 from workbench.state.batch import Batch, issue_many
 from workbench.state.held import hold
 from workbench.state.history.branch import Branch
@@ -140,7 +141,7 @@ class Session(TimeTravel):
     async def commit(
         self, plan: Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
         serializable: bool = False, wait: float = WAIT,
-        after: Awaitable[Any] | SavedPlan | str | None = None, progress: Progress | None = None,
+        after: After | None = None, progress: Progress | None = None,
     ) -> Commit:
         """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
         items in ``only`` stand on; that part must be closed.
@@ -156,7 +157,7 @@ class Session(TimeTravel):
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
         if after is not None:
-            await self._behind(after, wait)
+            await wait_for(self.engine, after, wait)
         if plan is not None and only is not None:
             raise Invalid("commit", [Problem("only", only, "a plan is committed whole; give the one or the other")])
         manager = await self._renew()
@@ -182,12 +183,6 @@ class Session(TimeTravel):
             self.commits.append(done)
             await reread(self.reader, manager.cache, plan)
         return done
-
-    async def _behind(self, after: Awaitable[Any] | SavedPlan | str, wait: float) -> None:
-        if isinstance(after, SavedPlan | str):
-            await wait_for(self.engine, nonce_of(after), wait)
-        else:
-            await behind(after)
 
     async def apply(
         self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
@@ -303,14 +298,3 @@ class Session(TimeTravel):
         manager = await self._renew()
         async with hold(manager, "resolve") as held:
             return await reconciled(self.engine, self.reader, held, ways, verb)
-
-
-async def behind(other: Awaitable[Any]) -> None:
-    """Waits for another commit, which is not cancelled when the waiting is; raises WorkbenchError when it fails."""
-    task = asyncio.ensure_future(other)
-    await asyncio.wait([task])
-    error = None if task.cancelled() else task.exception()
-    if task.cancelled() or error is not None:
-        why = "it was cancelled" if error is None else type(error).__name__
-        raise WorkbenchError(f"the commit that this one was to come after failed ({why}); nothing was written, "
-                             "everything pending is kept") from error
