@@ -33,10 +33,10 @@ from workbench.postgres.writing.revert import commit_of, stored_of
 from workbench.state.batch import Batch, issue_many
 from workbench.state.held import hold
 from workbench.state.history.branch import Branch
-from workbench.state.merge import Way
 from workbench.state.planning.plan import Plan, moved_since
 from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
+from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected

@@ -19,8 +19,8 @@ from tests.state.domains import RecordingReader, held, manage, stored
 from tests.state.lines import COLUMNS, Lines, Node
 from workbench import Resource, Update, field
 from workbench.errors import Conflict, NothingTo
+from workbench.state.decision import Decision
 from workbench.state.held import Held
-from workbench.state.merge import Decision
 from workbench.state.planning.plan import Plan
 
 CARDS = "xyz"

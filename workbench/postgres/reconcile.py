@@ -1,6 +1,6 @@
 """Reconcile: brings what is pending together with what is stored now, item by item, each in its way.
 
-It looks at the database, has the State Manager decide (state/merge.py), and takes what is stored into the cache;
+It looks at the database, has the State Manager decide (state/resolution.py), and takes what is stored into the cache;
 nothing is written.
 """
 
@@ -14,8 +14,8 @@ from workbench.postgres.drift import drifted
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.state.held import Held
-from workbench.state.merge import Way, mergeable
 from workbench.state.planning.plan import Plan
+from workbench.state.resolution import Way, mergeable
 
 
 async def reconciled(

@@ -19,12 +19,12 @@ from workbench.state.history.branch import Branch
 from workbench.state.history.history import root_of
 from workbench.state.history.merge import merged
 from workbench.state.manager import StateManager
-from workbench.state.merge import Way, resolved
 from workbench.state.planning.differ import change_of
 from workbench.state.planning.part import part_of, without
 from workbench.state.planning.plan import Plan, plan_of
 from workbench.state.process import Unit
 from workbench.state.replay import Issued, Rebased, Refusal, replay
+from workbench.state.resolution import Way, resolved
 from workbench.state.revert import reverted
 from workbench.state.state import State
 from workbench.state.step import Handling, Step

@@ -17,8 +17,8 @@ from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, NothingTo
 from workbench.state.clash import clash_of
+from workbench.state.decision import Decision
 from workbench.state.draft import Draft
-from workbench.state.merge import Decision
 from workbench.state.planning.change import Change
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step

@@ -14,6 +14,7 @@ from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
 from workbench.domain.registry import written
 from workbench.domain.resource import Target
+from workbench.state.decision import ResolveConflict
 
 
 class Occurrence:
@@ -144,6 +145,14 @@ class Step:
     def mutations(self) -> tuple[Mutation, ...]:
         """All mutations in the order in which they were applied."""
         return tuple(mutation for occurrence in self.occurrences() for mutation in occurrence.mutations)
+
+    @property
+    def touched(self) -> set[Target]:
+        """The items that its mutations are on, or that it resolved, though it be by giving a change up."""
+        found = {mutation.on for mutation in self.mutations if isinstance(mutation.on, Target)}
+        if isinstance(self.command, ResolveConflict):
+            found |= {event._target for event in self.events if event._target is not None}
+        return found
 
     def occurrences(self) -> Iterator[Occurrence]:
         """Each event with its mutations and reactions, in order."""

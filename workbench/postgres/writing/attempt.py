@@ -28,7 +28,7 @@ from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.rows import deferral
 from workbench.postgres.writing.statements import PORTION, Statement, lock_order
-from workbench.state.merge import ResolveConflict
+from workbench.state.decision import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 

@@ -15,7 +15,6 @@ from workbench.domain.datadef import MISSING, same
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.state.cache import Cache
-from workbench.state.planning.part import touched
 from workbench.state.state import Entry, State, parting
 from workbench.state.step import Step
 
@@ -95,7 +94,7 @@ def three_sides(
     their present classes; None where an item is not there, or deleted."""
     begun: dict[Target, State] = {}
     for before, step in own(left, right):
-        begun.update(dict.fromkeys(touched(step), before))
+        begun.update(dict.fromkeys(step.touched, before))
     sides = {}
     for target in {**dict(left.changed.items()), **dict(right.changed.items())}:
         one, other = left.changed.get(target), right.changed.get(target)

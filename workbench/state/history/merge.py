@@ -20,9 +20,10 @@ from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
 from workbench.state.cache import Cache
 from workbench.state.clash import Clash, clash_of
+from workbench.state.decision import Decision
 from workbench.state.draft import Draft
 from workbench.state.history.comparison import own, three_sides
-from workbench.state.merge import Decision, Way, resolution, three_way
+from workbench.state.resolution import Way, resolution, three_way
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Search, Step
 

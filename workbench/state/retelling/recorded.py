@@ -14,8 +14,8 @@ from workbench.domain.entity import Event
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.state.cache import Cache
+from workbench.state.decision import Decision
 from workbench.state.history.branch import Branch
-from workbench.state.merge import Decision
 from workbench.state.planning.plan import Plan
 from workbench.state.refused import RefusedCommand
 from workbench.state.retelling.rehearsal import Became, Played, Rehearsal, Scene, differences, made_up, rehearsed
