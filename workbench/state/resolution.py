@@ -104,21 +104,10 @@ def resolved(
         if theirs is not None:
             reads[target] = theirs._etag
         earlier = draft.changed.get(target)
-        if mutation is None:
-            draft.changed = draft.changed.discard(target)
-        else:
+        draft.changed = draft.changed.discard(target)
+        if mutation is not None:
             occurrence.mutations.append(mutation)
-            draft.changed = draft.changed.discard(target)
-            if isinstance(mutation, Insert):
-                if theirs is not None:      # deleted softly: its row comes back
-                    draft.delete(Delete(target), theirs, theirs, target, event)
-                draft.insert(mutation, target, cls, event, cached=False)
-            elif theirs is None:
-                raise AssertionError(f"{mutation!r} of nothing")
-            elif isinstance(mutation, Delete):
-                draft.delete(mutation, theirs, theirs, target, event)
-            else:
-                draft.update(mutation, theirs, theirs, target, event)
+            draft.carry_out(mutation, theirs, theirs, target, cls, event)
             made = draft.changed.get(target)
             if made is not None:
                 made.earlier = earlier

@@ -72,10 +72,8 @@ def reverted(
         occurrence.mutations.append(mutation)
         if isinstance(mutation, Insert):
             _again(draft, mutation, target, cls, event, origin, before)
-        elif isinstance(mutation, Update):
-            draft.update(mutation, present, origin, target, event)     # type: ignore[arg-type]  # it is there
         else:
-            draft.delete(mutation, present, origin, target, event)     # type: ignore[arg-type]
+            draft.carry_out(mutation, present, origin, target, cls, event)
     if clashes:
         raise Conflict(clashes)
     if not any(occurrence.mutations for occurrence in occurrences):

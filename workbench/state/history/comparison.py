@@ -8,7 +8,7 @@ a pick, or taken over in a merge. Which States the steps led to says nothing: a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
@@ -19,6 +19,7 @@ from workbench.state.state import Entry, State, parting
 from workbench.state.step import Step
 
 Values = Mapping[str, Any]
+Sides: TypeAlias = "tuple[Resource | None, Resource | None, Resource | None]"    # base, left, right
 
 
 class Difference(NamedTuple):
@@ -87,9 +88,7 @@ def compare(
     return Comparison(*names, tuple(sorted(found, key=lambda difference: str(difference.target))))
 
 
-def three_sides(
-    left: State, right: State, registry: Registry, cache: Cache,
-) -> dict[Target, tuple[Resource | None, Resource | None, Resource | None]]:
+def three_sides(left: State, right: State, registry: Registry, cache: Cache) -> dict[Target, Sides]:
     """Base, left and right of each item that is changed on one side in another way than on the other, as items of
     their present classes; None where an item is not there, or deleted."""
     begun: dict[Target, State] = {}
