@@ -182,7 +182,7 @@ async def test_nobody_can_tell_what_is_at_hand(program: list[Run]) -> None:
     """Handlers, steps and the plan are the same where no item is ever at hand."""
     found = await outcome(program)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(View, "looks_at", lambda *_: False)
+        patch.setattr(View, "remembers", lambda *_: False)
         assert found == await outcome(program)
 
 

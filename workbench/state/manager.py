@@ -108,7 +108,7 @@ class StateManager:
     def unit(
         self, state: State, user: str | None, *, reading: bool = False, again: Sequence[Target] = (),
     ) -> Unit:
-        """A unit on a State; ``again`` are targets to be made up, ``reading`` does not look at the clock."""
+        """A unit on a State. ``again``: targets to make up once more, in order; ``reading`` leaves the clock alone."""
         now = _NEVER if reading else self.clock()       # looking does not make a lesson's clock tick
         return Unit(state, self._means, now=now, user=user, again=again)
 

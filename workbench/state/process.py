@@ -133,7 +133,7 @@ class Unit(View):
             async for mutation in results:
                 if not isinstance(mutation, _MUTATIONS):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
-                if self.looks_at(mutation.on, home):
+                if self.remembers(mutation.on, home):
                     target, before = self.at, self.item
                 else:
                     target, before = await self._sought(mutation, home)
@@ -193,15 +193,15 @@ class Unit(View):
             cls = self.registry.resource(target[:2])
             item = self.insert(mutation, target, cls, event, cached=target in self.cache.items,
                                gone=self.cache.gone.get(target))
-            self.look_at(target, item, domain)
+            self.remember(target, item, domain)
             return mutation
         clean = self.seen.get(target) if self.seen else None
         if isinstance(mutation, Update):
             after = self.update(mutation, before, clean, target, event)
-            self.look_at(target, before if after is None else after, domain)
+            self.remember(target, before if after is None else after, domain)
         else:
             self.delete(mutation, before, clean, target, event)
-            self.look_away()
+            self.forget_last()
         return mutation
 
 

@@ -79,8 +79,9 @@ class Step:
         self.leaned, self.searches, self.made = tuple(leaned), tuple(searches), tuple(made)
 
     def behind(self, committed: Mapping[Target, str | None], verified: Mapping[Target, str | None]) -> Step:
-        """This step when what it leaned on was committed before it: these items count as read, by their etags. So do
-        those that it had read as the commit ``verified`` them before it changed them."""
+        """This step after earlier steps were committed: items it used from them now count as read, with the
+        ``committed`` etags. So do items that it had read as they were before that commit, with etags it ``verified``.
+        """
         reads = {}
         for target, etag in self.reads.items():
             if target not in verified or verified[target] != etag:
@@ -148,7 +149,7 @@ class Step:
 
     @property
     def touched(self) -> set[Target]:
-        """The items that its mutations are on, or that it resolved, though it be by giving a change up."""
+        """The items that it changed or resolved, also where resolving dropped the change."""
         found = {mutation.on for mutation in self.mutations if isinstance(mutation.on, Target)}
         if isinstance(self.command, ResolveConflict):
             found |= {event._target for event in self.events if event._target is not None}

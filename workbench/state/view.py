@@ -1,7 +1,7 @@
 """View: the items of one State as one command sees them, and the targets that it names.
 
 What is pending covers what is cached, and what is cached what is stored; a view sees one version of an item throughout,
-and remembers what was looked at: a step tells it, so that a commit can verify it. ``Means`` is what all views of a
+and keeps what was looked at: a step tells it, so that a commit can verify it. ``Means`` is what all views of a
 session share.
 """
 
@@ -131,21 +131,21 @@ class View(Draft):
 
     # -------------------------------------------------------------------------------------------- reading
 
-    def looks_at(self, on: Any, domain: str) -> bool:
-        """Whether ``item``, at ``at``, is what this names: the last one that the domain was given or has changed."""
+    def remembers(self, on: Any, domain: str) -> bool:
+        """Whether this names ``item``, which is at ``at``: the last one that this domain was given or has changed."""
         return (on is self.item or on is self.at or (type(on) is Target and on == self.at)) and domain == self._home
 
-    def look_at(self, target: Target, item: Resource, domain: str) -> None:
-        """Has an item at hand, as it is now."""
+    def remember(self, target: Target, item: Resource, domain: str) -> None:
+        """Takes an item as the last one that a domain was given or has changed, as it is now."""
         self.at, self.item, self._home = target, item, domain
 
-    def look_away(self) -> None:
-        """Has none at hand, for no domain."""
+    def forget_last(self) -> None:
+        """Takes no item as the last one, for no domain."""
         self.at, self.item, self._home = _NOWHERE, None, ""
 
     def target(self, on: Any, domain: str) -> Target:
         """The Target of what a domain names."""
-        return self.at if self.looks_at(on, domain) else self.registry.target(on, home=domain)
+        return self.at if self.remembers(on, domain) else self.registry.target(on, home=domain)
 
     async def there(self, target: Target) -> Resource | None:
         """The present item of a target, fetched where it is not cached; None where there is none."""
@@ -160,7 +160,7 @@ class View(Draft):
         self.registry.grant(domain, target[:2])
         if (item := self._present(target)) is None and (item := await self.there(target)) is None:
             raise NotFound(target, deleted=target in self.changed)
-        self.look_at(target, item, domain)
+        self.remember(target, item, domain)
         return item
 
     async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]:
@@ -170,7 +170,7 @@ class View(Draft):
             self.registry.grant(domain, kindred)
         items = await self.fetch_all(targets)
         if len(items) == 1:
-            self.look_at(targets[0], items[0], domain)
+            self.remember(targets[0], items[0], domain)
         return items
 
     async def fetch_all(self, targets: Sequence[Target], progress: Progress | None = None) -> list[Resource]:

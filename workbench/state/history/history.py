@@ -27,8 +27,7 @@ class History:
     """The branches by name, and ``here``, the one that is worked on. ``checkpoints`` are named pointers that stay.
 
     ``moved`` is called after every move of the pointer; ``new_etag`` makes the versions of deletions that are carried
-    over a commit. While it is somebody's turn, branches are left but none is gone to: whose turn it is moves the branch
-    that was here when it began."""
+    over a commit. While a verb runs, branches may be left but not entered; the verb moves the branch it began on."""
 
     def __init__(self, new_etag: Callable[[], str], turns: Turns) -> None:
         self.here = Branch(MAIN, State.empty(), ways=self)
@@ -56,11 +55,11 @@ class History:
             raise asyncio.CancelledError        # of which a handler that never awaited has not heard
         branch = branch or self.here
         if branch.undone:
-            self._leave(branch, branch.state)
+            self._keep_line(branch, branch.state)
         branch.state = state
         self.moved()
 
-    def _leave(self, branch: Branch, fork: State) -> None:
+    def _keep_line(self, branch: Branch, fork: State) -> None:
         """Keeps the line of a branch, to whose tip nothing points any more; it parts from what stays at ``fork``."""
         name = next(name for number in self._left.setdefault(branch.name, count(1))
                     if (name := f"{branch.name}~{number}") not in self._branches)
@@ -70,7 +69,7 @@ class History:
     def settle(self, steps: Iterable[Step], branch: Branch) -> None:
         """Takes pending steps of a branch as committed, there and on all lines that share some of them."""
         if branch.undone:
-            self._leave(branch, branch.state)
+            self._keep_line(branch, branch.state)
         steps = tuple(steps)
         self._committed.update(*(step.deeds for step in steps))
         carry = Carry(steps, self._new_etag)
@@ -261,7 +260,7 @@ class History:
             self.undo(self.state.number - state.number)
         else:
             if self.state.pending() or self.here.undone:
-                self._leave(self.here, parting(line[-1], state))
+                self._keep_line(self.here, parting(line[-1], state))
             self.here.state = state
             self.moved()
         return checkpoint
