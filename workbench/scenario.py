@@ -18,7 +18,7 @@ from contextlib import suppress
 from datetime import datetime
 from difflib import ndiff
 from itertools import chain
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from workbench.domain.convert import Refused, to_datetime
@@ -29,6 +29,7 @@ from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
+from workbench.state.held import hold
 from workbench.state.planning.change import Change
 from workbench.state.retelling.trial import Place, Trial, to_its_end
 from workbench.state.step import Step
@@ -76,11 +77,9 @@ class Given:
         ``made`` are the targets to be made up for it, in order; else they are made by the identifiers. ``user`` issues
         it ``at`` a moment (aware); else the user who was given, by the clock. Raises Invalid for a naive moment."""
         __tracebackhide__ = True
-        return to_its_end(self._when(command, on, made, user, at))
+        return to_its_end(self._when(_Asked(command, on, made, user, at)))
 
-    async def _when(
-        self, command: Command, on: Any, made: Sequence[Target], user: str | None, at: datetime | None,
-    ) -> Outcome:
+    async def _when(self, asked: _Asked) -> Outcome:
         __tracebackhide__ = True
         trial = self._trial()
         for earlier in self._commands:
@@ -88,36 +87,44 @@ class Given:
                 await trial.manager.issue(earlier)
             except WorkbenchError as error:
                 raise AssertionError(f"given {earlier!r}, which was refused: {error_words(error)}") from error
-        _store(trial)
-        return await _issued(trial, trial.place, command, on, made, user, at)
+        await _store(trial)
+        return await _issued(trial, trial.place, asked)
 
 
-def _store(trial: Trial) -> None:
+class _Asked(NamedTuple):
+    """What ``when`` is to issue."""
+
+    command: Command
+    on: Any
+    made: Sequence[Target]
+    user: str | None
+    at: datetime | None
+
+
+async def _store(trial: Trial) -> None:
     """Takes what was given as stored, so that the plan is the command's own."""
-    plan = trial.manager.plan()
-    for change in plan.changes:
-        if change.after is None:
-            trial.reader.items.pop(change.target, None)
-        else:
-            trial.reader.items[change.target] = change.after
-    if plan.steps:
-        trial.manager.settle(plan)
+    async with hold(trial.manager, "commit") as held:
+        plan = held.plan()
+        for change in plan.changes:
+            if change.after is None:
+                trial.reader.items.pop(change.target, None)
+            else:
+                trial.reader.items[change.target] = change.after
+        if plan.steps:
+            held.settle(plan)
 
 
-async def _issued(
-    trial: Trial, place: Place, command: Command, on: Any, made: Sequence[Target], user: str | None,
-    at: datetime | None,
-) -> Outcome:
+async def _issued(trial: Trial, place: Place, asked: _Asked) -> Outcome:
     __tracebackhide__ = True
     try:
-        moment = None if at is None else to_datetime(at)
+        moment = None if asked.at is None else to_datetime(asked.at)
     except Refused as refusal:
-        raise Invalid("when", [Problem("at", at, str(refusal))]) from None
+        raise Invalid("when", [Problem("at", asked.at, str(refusal))]) from None
     try:
-        step = await trial.issue(place, command, on=on, made=made, user=user, at=moment)
+        step = await trial.issue(place, asked.command, on=asked.on, made=asked.made, user=asked.user, at=moment)
     except WorkbenchError as error:
-        return Outcome(trial, command, None, error)
-    return Outcome(trial, command, step, None)
+        return Outcome(trial, asked.command, None, error)
+    return Outcome(trial, asked.command, step, None)
 
 
 class Outcome:
@@ -135,7 +142,7 @@ class Outcome:
     ) -> Outcome:
         """Issues another command on top, as ``Given.when`` does."""
         __tracebackhide__ = True
-        return to_its_end(_issued(self._trial, self._place, command, on, made, user, at))
+        return to_its_end(_issued(self._trial, self._place, _Asked(command, on, made, user, at)))
 
     def then(
         self, *, events: Iterable[Event] | None = None, plan: Iterable[Mutation] | None = None,

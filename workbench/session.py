@@ -9,8 +9,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,20 @@ from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, alter, table
 from workbench.postgres.trial.check import check
 from workbench.postgres.trial.explain import Explained, explain
 from workbench.postgres.trial.violation import Checked
-from workbench.postgres.writing.apply import apply, commit_of, nonce_of, stored_of
+from workbench.postgres.writing.after import After, wait_for
+from workbench.postgres.writing.apply import apply
 from workbench.postgres.writing.attempt import WAIT, How
 from workbench.postgres.writing.commit import Commit, commit
-from workbench.postgres.writing.receipt import Receipt, wait_for
+from workbench.postgres.writing.receipt import Receipt
 from workbench.postgres.writing.reread import reread
+from workbench.postgres.writing.revert import commit_of, stored_of
 from workbench.state.batch import Batch, issue_many
+from workbench.state.held import hold
 from workbench.state.history.branch import Branch
-from workbench.state.merge import Way
 from workbench.state.planning.plan import Plan, moved_since
 from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
+from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
@@ -151,7 +153,7 @@ class Session(TimeTravel):
     async def commit(
         self, plan: Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
         serializable: bool = False, wait: float = WAIT,
-        after: Awaitable[Any] | SavedPlan | str | None = None, progress: Progress | None = None,
+        after: After | None = None, progress: Progress | None = None,
     ) -> Commit:
         """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
         items in ``only`` stand on; that part must be closed.
@@ -167,18 +169,18 @@ class Session(TimeTravel):
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
         if after is not None:
-            await self._behind(after, wait)
+            await wait_for(self.engine, after, wait)
         if plan is not None and only is not None:
             raise Invalid("commit", [Problem("only", only, "a plan is committed whole; give the one or the other")])
         manager = await self._renew()
-        async with manager.hold("commit"):
-            if plan is not None and plan.state is not manager.state:
-                raise StalePlan(moved_since(plan, manager.state))
-            if not manager.state.reach(1):
+        async with hold(manager, "commit") as held:
+            if plan is not None and plan.state is not held.state:
+                raise StalePlan(moved_since(plan, held.state))
+            if not held.state.reach(1):
                 raise NothingTo("commit", "there is nothing to commit: no step is pending; issue a command first")
             self.reader.check_fit()
             if plan is None:
-                plan = manager.plan() if only is None else manager.part(only)
+                plan = held.plan() if only is None else held.part(only)
             if not plan.steps:
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             receipts = [Receipt(nonce, None, manager.clock(), manager.user)
@@ -186,17 +188,11 @@ class Session(TimeTravel):
             statements, attempts = await commit(
                 self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
             own = manager.saved.nonce(plan.state)
-            manager.settle(plan)
+            held.settle(plan)
             done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
             self.commits.append(done)
-            await reread(self.reader, manager, plan)
+            await reread(self.reader, manager.cache, plan)
         return done
-
-    async def _behind(self, after: Awaitable[Any] | SavedPlan | str, wait: float) -> None:
-        if isinstance(after, SavedPlan | str):
-            await wait_for(self.engine, nonce_of(after), wait)
-        else:
-            await behind(after)
 
     async def apply(
         self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
@@ -212,11 +208,11 @@ class Session(TimeTravel):
         if not isinstance(saved, SavedPlan):
             saved = SavedPlan.load(saved)
         manager = await self._renew()
-        async with manager.hold("apply"):
-            done = await apply(self.engine, self.reader, manager, saved, verify_reads=verify_reads, wait=wait,
+        async with hold(manager, "apply") as held:
+            done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
                                progress=progress)
             self.commits.append(done)
-            await reread(self.reader, manager, done.plan)
+            await reread(self.reader, manager.cache, done.plan)
         return done
 
     async def revert(self, commit: Commit | int) -> Plan:
@@ -227,8 +223,8 @@ class Session(TimeTravel):
         an item is gone, and NothingTo where everything is as it was before that commit."""
         manager = await self._renew()
         number, plan = commit_of(commit, self.commits)
-        async with manager.hold("revert"):
-            return manager.revert(number, plan, await stored_of(self.engine, self.reader, plan))
+        async with hold(manager, "revert") as held:
+            return held.revert(number, plan, await stored_of(self.engine, self.reader, plan))
 
     # -------------------------------------------------------------------------------------------- tables
 
@@ -242,7 +238,7 @@ class Session(TimeTravel):
 
     async def _alter(self, plan: TablesPlan, all: bool) -> Altered:
         manager = await self._renew()
-        async with manager.hold("tables().apply"):
+        async with hold(manager, "tables().apply"):
             try:
                 altered = await alter(self.engine, self.models, plan, all=all)
             finally:        # whatever became of it; and not while another verb says that the tables of before fit
@@ -271,10 +267,10 @@ class Session(TimeTravel):
         Returns the plan now and before, and the commands that were refused this time; the rest is pending. Raises
         LoopError within a handler, ConnectionLost, DatabaseError."""
         manager = await self._renew()
-        async with manager.hold("rebase"):
+        async with hold(manager, "rebase") as held:
             for drift in await drifted(self.engine, self.reader, manager.known()):
-                manager.take(drift.target, drift.stored)
-            return await manager.rebase()
+                manager.cache.take(drift.target, drift.stored)
+            return await held.rebase()
 
     async def resolve(self, item: Any, way: Way) -> Plan:
         """Decides a conflict on one item: "mine", "theirs", "merge", or values for the columns that both changed.
@@ -297,8 +293,8 @@ class Session(TimeTravel):
             raise Invalid("merge", [Problem("ways", ways, "they are for a branch: merge(\"what if\", ways={…}); for a "
                                             "conflict with the database there is resolve(item, way)")])
         manager = await self._renew()
-        async with manager.hold("merge"):
-            return manager.merge(branch, ways or {})
+        async with hold(manager, "merge") as held:
+            return held.merge(branch, ways or {})
 
     async def drop(self, what: Any) -> Plan:
         """Gives up a branch, by name or as itself, or what is pending of one item, which is as it is stored now; its
@@ -313,16 +309,5 @@ class Session(TimeTravel):
 
     async def _reconciled(self, ways: Mapping[Target, Way] | None, verb: str) -> Plan:
         manager = await self._renew()
-        async with manager.hold("resolve"):
-            return await reconciled(self.engine, self.reader, manager, ways, verb)
-
-
-async def behind(other: Awaitable[Any]) -> None:
-    """Waits for another commit, which is not cancelled when the waiting is; raises WorkbenchError when it fails."""
-    task = asyncio.ensure_future(other)
-    await asyncio.wait([task])
-    error = None if task.cancelled() else task.exception()
-    if task.cancelled() or error is not None:
-        why = "it was cancelled" if error is None else type(error).__name__
-        raise WorkbenchError(f"the commit that this one was to come after failed ({why}); nothing was written, "
-                             "everything pending is kept") from error
+        async with hold(manager, "resolve") as held:
+            return await reconciled(self.engine, self.reader, held, ways, verb)

@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench.domain.convert import shown
 from workbench.errors import Invalid, Problem
 from workbench.opening import Opening
+from workbench.state.held import hold
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
 from workbench.state.replay import Rebased
@@ -33,11 +34,11 @@ class TimeTravel(Opening):
 
         Raises NothingTo where so many are not pending, Invalid for what is no number, and LoopError while a command or
         a commit is at work."""
-        return self.manager.undo(n)
+        return self.manager.travel("undo").undo(n)
 
     def redo(self, n: int = 1) -> list[Step]:
         """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
-        return self.manager.redo(n)
+        return self.manager.travel("redo").redo(n)
 
     def goto(self, step: Step | int) -> Step | None:
         """Undoes or redoes until a step of the present line (or the one of that number) is the last one; 0 is before
@@ -93,8 +94,8 @@ class TimeTravel(Opening):
 
         Raises UnknownName, NothingTo for a step that is not on that branch, and Invalid for what is no step."""
         manager = await self._renew()
-        async with manager.hold("pick"):
-            return await manager.pick(branch, steps)
+        async with hold(manager, "pick") as held:
+            return await held.pick(branch, steps)
 
     @property
     def log(self) -> CommandLog:
@@ -116,8 +117,8 @@ class TimeTravel(Opening):
             raise Invalid("replay", [Problem("log", one, (
                 f"{shown(one)} is no step; give steps, a log or its file; what was not issued yet is issued"))
                 for one in strange])
-        async with manager.hold("replay") as here:
-            return await manager.again(given, "replayed", on=here if on is None else manager.history.named(on))
+        async with hold(manager, "replay") as held:
+            return await (held if on is None else held.on(on)).again(given, "replayed")
 
     def script(self, *, module: str | None = None) -> str:
         """The session as Python cells (``# %%``) that reproduce it. ``module`` is where the classes that were defined

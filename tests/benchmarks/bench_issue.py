@@ -95,7 +95,7 @@ async def deposits(manager: StateManager, target: Target) -> float:
     for _ in range(ISSUES):
         await manager.issue(Deposit(amount=Decimal(1)), on=target)
     taken = (process_time() - begun) / ISSUES
-    manager.undo(ISSUES)
+    manager.history.undo(ISSUES)
     return taken
 
 

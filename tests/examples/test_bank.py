@@ -91,7 +91,7 @@ async def test_a_payment_is_two_accounts_in_one_step(manager: StateManager, ada:
     step = await manager.issue(Pay(amount=30, to=bob.target.identifier), on=ada)
     assert [type(event).__name__ for event in step.events] == ["MoneySent", "Deposited"]
     assert (await balance(manager, ada), await balance(manager, bob)) == (70, 30)
-    manager.undo()
+    manager.history.undo()
     assert (await balance(manager, ada), await balance(manager, bob)) == (100, 0)
 
 

@@ -24,7 +24,7 @@ async def test_branches_share_what_they_share() -> None:
     manager.history.branch("trial")
     await manager.issue(Deposit(amount=10), on=ada)
     await manager.issue(Withdraw(amount=1), on=ada)
-    manager.undo(1)
+    manager.history.undo(1)
     manager.history.switch("trial")
     await manager.issue(Deposit(amount=5), on=ada)
     diagram = timeline_of(manager.branches.values(), manager.here)

@@ -141,7 +141,8 @@ def test_items_that_no_longer_fit_are_told(dsn: str) -> None:
     card = define(name=field(str))
     with Workbench(desk, dsn=dsn) as wb:
         for number in range(8):
-            wb.session.manager.take(Target("desk", "card", UUID(int=number)), card(_id=UUID(int=number), name="x"))
+            identifier = UUID(int=number)
+            wb.session.manager.cache.take(Target("desk", "card", identifier), card(_id=identifier, name="x"))
         assert len(wb.items("card")) == 8
         define(name=field(str), since=field(date))
         with pytest.warns(ItemsLeftOut, match="8 items do not fit desk:card as it is defined now, and are left out\n"

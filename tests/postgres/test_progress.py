@@ -15,6 +15,7 @@ from workbench import Delete, Insert, Session, Update
 from workbench.postgres.query import PORTION
 from workbench.postgres.writing.attempt import How
 from workbench.postgres.writing.commit import commit
+from workbench.state.held import Held
 
 MANY = 50_000
 
@@ -46,7 +47,7 @@ async def test_a_commit_tells(session: Session) -> None:
     told: list[tuple[int, int]] = []
     await commit(session.engine, session.reader, session.plan(), How(progress=lambda *pair: told.append(pair)))
     assert told == [(PORTION, PORTION + 2), (PORTION + 2, PORTION + 2)]
-    session.manager.settle(session.plan())
+    Held(session.manager, session.here).settle(session.plan())
     await edit(session, *(Update(at(Note, name), number=1) for name in names[:-2]), Delete(at(Note, names[-1])))
     await edit(session, *(Update(at(Note, name), number=1, text="x") for name in names[-2:-1]))
     told.clear()

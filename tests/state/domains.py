@@ -1,6 +1,7 @@
 """What the tests of the state room share: a clock and identifiers that repeat, a Reader that counts, a small domain.
 
-`notes` makes a new domain around the handlers a test gives it; `manage` puts domains on a StateManager in memory.
+`notes` makes a new domain around the handlers a test gives it; `manage` puts domains on a StateManager in memory, which
+`held` moves as a commit or a rebase does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 from workbench import Command, Domain, Event, Insert, Resource, Target, field
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier
+from workbench.state.held import Held
 from workbench.state.manager import StateManager
 from workbench.state.progress import Progress
 from workbench.state.reader import MemoryReader
@@ -65,6 +67,11 @@ def manage(*domains: Domain, reader: MemoryReader | None = None, **arguments: An
     """A StateManager over some domains, its clock and identifiers repeating."""
     settings = {"clock": Clock(), "identifiers": Identifiers(), "user": "ada"} | arguments
     return StateManager(Registry(domains), RecordingReader() if reader is None else reader, **settings)
+
+
+def held(manager: StateManager) -> Held:
+    """What moves the present branch of a manager, without waiting for a turn: no other verb is at work."""
+    return Held(manager, manager.here)
 
 
 def stored(domain: str, resource: str, *items: Resource) -> dict[Target, Resource]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.state.domains import manage
+from tests.state.domains import held, manage
 from workbench import Command, Context, Domain, Event, Insert, Resource, Target, Update, field
 from workbench.errors import Conflict, WorkbenchError
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
@@ -186,7 +186,7 @@ async def test_refusals_behind_steps_that_are_no_longer_there() -> None:
     manager = manage(bank)
     ada = await opened(manager)
     await refuse(manager, Withdraw(amount=50), ada)
-    manager.undo()
+    manager.history.undo()
     await manager.issue(Deposit(amount=20), on=ada)
     assert "refused=" not in told(manager)
     manager.history.branch("b")
@@ -237,7 +237,7 @@ async def test_an_item_that_another_branch_changed_since_it_was_read() -> None:
     manager.history.switch("main")
     await manager.issue(Rename(by="y"), on=ENTRY)
     plan = manager.plan()
-    manager.settle(plan)
+    held(manager).settle(plan)
     manager.history.switch("b")
     assert "given(book, Entry(_id=UUID('00000000-0000-0000-0000-000000000384'), by='x'))" in told(manager, [plan])
 
@@ -261,7 +261,7 @@ async def test_what_another_branch_committed() -> None:
     plan = manager.plan()
     reader: Any = manager.reader
     reader.items.update({change.target: change.after for change in plan.changes})
-    manager.settle(plan)
+    held(manager).settle(plan)
     manager.history.switch("b")
     assert (await manager.issue(Deposit(amount=6), on=ada)).output == {"balance": Decimal(12)}
     source = told(manager, [plan])

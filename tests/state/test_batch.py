@@ -265,10 +265,10 @@ async def test_undone_steps_stay_as_a_branch() -> None:
     """A batch after an undo leaves what was undone behind as one command does; one `undo` takes the batch back."""
     manager = of_accounts()
     await manager.issue(Deposit(amount=50), on=IDS[0])
-    manager.undo()
+    manager.history.undo()
     batch = await issue_many(manager, [(Deposit(amount=1), IDS[0])] * 5)
     assert [branch.named for branch in manager.branches.values()] == [True, False]
-    manager.undo(len(batch.steps))
+    manager.history.undo(len(batch.steps))
     assert (await balances(manager))[0] == 100
-    manager.redo(5)
+    manager.history.redo(5)
     assert (await balances(manager))[0] == 105

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.editing import Edit, at, desk
-from tests.state.domains import RecordingReader, manage, stored
+from tests.state.domains import RecordingReader, held, manage, stored
 from tests.state.lines import COLUMNS, Lines, Node
 from workbench import Resource, Update, field
 from workbench.errors import Conflict, NothingTo
-from workbench.state.merge import Decision
+from workbench.state.decision import Decision
+from workbench.state.held import Held
 from workbench.state.planning.plan import Plan
 
 CARDS = "xyz"
@@ -75,8 +76,8 @@ class Branches(RuleBasedStateMachine):
         """Redo after undo is the identity."""
         if self.manager.state.pending():
             state, undone = self.manager.state, self.manager.here.undone
-            self.manager.undo()
-            self.manager.redo()
+            self.manager.history.undo()
+            self.manager.history.redo()
             assert (self.manager.state, self.manager.here.undone) == (state, undone)
 
     @rule(n=st.integers(1, 3))
@@ -84,9 +85,9 @@ class Branches(RuleBasedStateMachine):
         line = self.lines.line
         if n > len(self.lines.pending(line.node)):
             with pytest.raises(NothingTo):
-                self.manager.undo(n)
+                self.manager.history.undo(n)
             return
-        self.manager.undo(n)
+        self.manager.history.undo(n)
         for _ in range(n):
             line.undone.append(line.node)
             assert line.node.parent is not None
@@ -97,9 +98,9 @@ class Branches(RuleBasedStateMachine):
         line = self.lines.line
         if n > len(line.undone):
             with pytest.raises(NothingTo):
-                self.manager.redo(n)
+                self.manager.history.redo(n)
             return
-        self.manager.redo(n)
+        self.manager.history.redo(n)
         for _ in range(n):
             line.node = line.undone.pop()
 
@@ -148,7 +149,7 @@ class Branches(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(list(self.lines.lines)))
         pending = self.manager.branches[name].state.pending()
         if pending and not isinstance(pending[-1].command, Decision):
-            rebased = self.run(self.manager.pick(name, [pending[-1].number]))
+            rebased = self.run(held(self.manager).pick(name, [pending[-1].number]))
             assert rebased.refused == ()
             self._done_again(self.lines.pending(self.lines.lines[name].node)[-1:])
 
@@ -156,10 +157,10 @@ class Branches(RuleBasedStateMachine):
     def pick_all(self, data: st.DataObject) -> None:
         """All own steps of a branch are issued here that are not here yet; picked again, none is left."""
         name = data.draw(st.sampled_from(list(self.lines.lines)))
-        self.run(self.manager.pick(name))
+        self.run(held(self.manager).pick(name))
         self._done_again(self.lines.own(name))
         state = self.manager.state
-        self.run(self.manager.pick(name))
+        self.run(held(self.manager).pick(name))
         assert self.manager.state is state or any(
             isinstance(step.command, Decision) for step in self.manager.branches[name].steps())
 
@@ -178,7 +179,7 @@ class Branches(RuleBasedStateMachine):
         name = data.draw(st.sampled_from([name for name in self.lines.lines if name != self.lines.here]))
         state = self.manager.state
         try:
-            self.manager.merge(name, {})
+            held(self.manager).merge(name, {})
             came = "merged"
         except (Conflict, NothingTo) as refused:
             came = "conflict" if isinstance(refused, Conflict) else "nothing"
@@ -187,7 +188,8 @@ class Branches(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        self._commit(self.manager.plan(), None)
+        here = held(self.manager)
+        self._commit(here, here.plan(), None)
 
     @precondition(lambda self: self.lines.line.node.op is not None)
     @rule(data=st.data())
@@ -197,9 +199,10 @@ class Branches(RuleBasedStateMachine):
         if pending:
             node = data.draw(st.sampled_from([pending[0], pending[-1]]))
             cards = self.lines.part(min(node.touched))
-            self._commit(self.manager.part(at(Card, one) for one in sorted(cards)), cards)
+            here = held(self.manager)
+            self._commit(here, here.part(at(Card, one) for one in sorted(cards)), cards)
 
-    def _commit(self, plan: Plan, cards: set[str] | None) -> None:
+    def _commit(self, here: Held, plan: Plan, cards: set[str] | None) -> None:
         """As the Postgres room does: all origins and reads are compared, then all is written."""
         if not plan.steps:
             return
@@ -208,7 +211,7 @@ class Branches(RuleBasedStateMachine):
         assert well == self.lines.commit(cards)
         if well:
             self.reader.items |= {change.target: change.after for change in plan.changes if change.after is not None}
-            self.manager.settle(plan)
+            here.settle(plan)
 
     @rule(card=st.sampled_from(CARDS), column=st.sampled_from(COLUMNS), value=st.integers(0, 2))
     def rival(self, card: str, column: str, value: int) -> None:
@@ -223,9 +226,9 @@ class Branches(RuleBasedStateMachine):
         what another branch has committed."""
         line = self.lines.line
         for target in self.manager.known():
-            self.manager.take(target, self.reader.items[target])
+            self.manager.cache.take(target, self.reader.items[target])
             self.lines.cache[str(target.identifier)] = dict(self.lines.stored[str(target.identifier)])
-        self.run(self.manager.rebase())
+        self.run(held(self.manager).rebase())
         nodes = self.lines.pending(line.node)
         node = nodes[0].parent if nodes else line.node
         assert node is not None
@@ -311,9 +314,9 @@ async def test_a_step_carried_to_two_branches_is_committed_once() -> None:
         await manager.issue(Edit(mutations=[Update(at(Card, "x"), **{column: 1})], reads=[at(Card, "x")]))
     manager.history.branch("one")
     manager.history.branch("two")
-    manager.undo()
-    manager.settle(manager.plan())
+    manager.history.undo()
+    held(manager).settle(manager.plan())
     manager.history.switch("one")
     assert [len(manager.branches[name].state.pending()) for name in ("one", "two")] == [1, 1]
-    manager.settle(manager.plan())
+    held(manager).settle(manager.plan())
     assert [len(manager.branches[name].state.pending()) for name in ("one", "two")] == [0, 0]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.editing import Edit, desk
-from tests.state.domains import START, RecordingReader, Write, manage, notes, stored
+from tests.state.domains import START, RecordingReader, Write, held, manage, notes, stored
 from workbench import Delete, Domain, Insert, Resource, Target, Update, field, invariant
 from workbench.domain.datadef import same
 from workbench.errors import AlreadyExists, Invalid, NotFound
@@ -122,7 +122,7 @@ async def test_a_soft_delete() -> None:
     assert change.after is not None
     assert change.after._deleted == START       # type: ignore[attr-defined]
     assert (change.old, change.new) == ({"text": "t"}, {})
-    bench.manager.settle(bench.manager.plan())
+    held(bench.manager).settle(bench.manager.plan())
     assert bench.manager.items("stamped") == []
 
 
@@ -255,7 +255,7 @@ async def test_new_then_deleted_leaves_nothing(target: Target) -> None:
         assert (len(bench.manager.plan()), bench.manager.plan().idle) == (0, ())
         with pytest.raises(NotFound, match="neither pending here nor in the database"):
             await bench.see(target)
-    two.manager.undo()
+    two.manager.history.undo()
     assert await two.see(target)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.state.domains import Identifiers, manage
+from tests.state.domains import Identifiers, held, manage
 from tests.strategies import datadef_classes, records
 from workbench import Command, Domain, Rejected
 from workbench.errors import AlreadyExists, LogError
@@ -45,7 +45,7 @@ async def test_a_log_is_kept_and_issued_again(tmp_path: Path) -> None:
     loaded = log_of(second).load(tmp_path / "day.jsonl")
     assert [(one.number, one.address, one.user, one.cell) for one in loaded] == [
         (step.number, step.address, step.user, step.cell) for step in first.state.steps()]
-    replayed = await second.again(loaded, "replayed")
+    replayed = await held(second).again(loaded, "replayed")
     assert (replayed.refused, replayed.verb) == ((), "replayed")
     assert [repr(change) for change in second.plan().changes] == [repr(change) for change in first.plan().changes]
     assert [step.user for step in second.state.steps()] == ["ada", "bob", "bob", "bob"]
@@ -56,7 +56,7 @@ async def test_a_replay_on_another_state_tells_what_is_refused() -> None:
     """Commands that do not fit the state they are issued on are told, each with its words; the others are issued."""
     first = await a_day()
     log = log_of(first)
-    replayed = await first.again(log, "replayed")
+    replayed = await held(first).again(log, "replayed")
     assert [(refusal.step.number, type(refusal.error)) for refusal in replayed.refused] == [
         (1, AlreadyExists), (2, AlreadyExists)]
     assert [step.address.partition("/")[0] for step in first.state.steps()[4:]] == ["bank:deposit", "bank:pay"]
@@ -133,7 +133,7 @@ async def test_a_file_that_was_cut(tmp_path: Path) -> None:
     manager = await a_day()
     with manager.history.branch("other"):
         await manager.issue(OpenAccount(owner="Eve"))
-    manager.merge("other", {})
+    held(manager).merge("other", {})
     path = tmp_path / "day.jsonl"
     log_of(manager).save(path)
     lines = path.read_text().splitlines(keepends=True)
@@ -188,7 +188,7 @@ async def test_decisions_are_noted(tmp_path: Path) -> None:
     manager = await a_day()
     with manager.history.branch("other"):
         await manager.issue(OpenAccount(owner="Eve"))
-    manager.merge("other", {})
+    held(manager).merge("other", {})
     log = log_of(manager)
     log.save(tmp_path / "day.jsonl")
     loaded = log.load(tmp_path / "day.jsonl")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.editing import Edit, at, desk
-from tests.state.domains import RecordingReader, manage, stored
+from tests.state.domains import RecordingReader, held, manage, stored
 from workbench import Delete, Domain, Insert, Resource, Target, Update, field
 from workbench.domain.mutation import Mutation
 from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
@@ -111,12 +111,12 @@ async def test_the_base_is_where_the_branches_parted() -> None:
 async def test_a_merge_takes_over_what_only_the_other_changed() -> None:
     """Columns and items that only the other branch changed are taken over, in one step that is undone as one."""
     manager = await parted([Update(A, a=1)], [Update(A, b=2), Delete(B), Insert(C, c=3)], "a", "b")
-    plan = manager.merge("other", {})
+    plan = held(manager).merge("other", {})
     assert [repr(change) for change in plan.changes] == [
         "~ desk:card/a  a: 0 -> 1, b: 0 -> 2", "- desk:card/b  a=0, b=0, c=0", "+ desk:card/c  a=0, b=0, c=3"]
     assert manager.state.steps()[-1].address == "merge branch other"
     assert "event BranchMerged branch='other'" in plan.why(B)
-    manager.undo()
+    manager.history.undo()
     assert [repr(change) for change in manager.plan().changes] == ["~ desk:card/a  a: 0 -> 1"]
 
 
@@ -127,7 +127,7 @@ async def test_a_merge_that_must_ask() -> None:
                            [Update(A, a=2, b=2), Update(B, a=2), Insert(C, a=2)], "a", "b")
     state = manager.state
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {})
+        held(manager).merge("other", {})
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [
         (A, "update-update"), (B, "delete-update"), (C, "insert-insert")]
     assert manager.state is state
@@ -136,9 +136,9 @@ async def test_a_merge_that_must_ask() -> None:
         "conflict on 3 items: nothing was merged; decide each: "
         "merge('other', ways={item: \"mine\", \"theirs\" or values})")
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {A: "mine", B: "theirs"})
+        held(manager).merge("other", {A: "mine", B: "theirs"})
     assert [clash.target for clash in conflict.value.items] == [C]
-    plan = manager.merge("other", {A: {"a": 9}, B: "theirs", C: "mine"})
+    plan = held(manager).merge("other", {A: {"a": 9}, B: "theirs", C: "mine"})
     assert {change.target: change.new for change in plan.changes} == {
         A: {"a": 9, "b": 2}, B: {"a": 2}, C: {"a": 1, "b": 0, "c": 0}}
 
@@ -147,11 +147,11 @@ async def test_ways_that_do_not_fit() -> None:
     """A way for an item that is in no conflict, and one that is no way, are refused in words."""
     manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a", "b")
     with pytest.raises(UnknownName, match="desk:card/b"):
-        manager.merge("other", {A: "mine", B: "mine"})
+        held(manager).merge("other", {A: "mine", B: "mine"})
     with pytest.raises(Invalid, match="'hers' is no way out"):
-        manager.merge("other", {A: "hers"})
+        held(manager).merge("other", {A: "hers"})
     with pytest.raises(Invalid, match="z: there is no such field"):
-        manager.merge("other", {A: {"z": 1}})
+        held(manager).merge("other", {A: {"z": 1}})
 
 
 async def test_what_a_merge_comes_to_is_validated() -> None:
@@ -159,16 +159,16 @@ async def test_what_a_merge_comes_to_is_validated() -> None:
     manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a")
     state = manager.state
     with pytest.raises(Invalid, match="desk:card/a: c: -1 failed its check: not negative"):
-        manager.merge("other", {A: {"a": 1, "c": -1}})
+        held(manager).merge("other", {A: {"a": 1, "c": -1}})
     assert manager.state is state
 
 
 async def test_merging_again() -> None:
     """What was merged is here: a second merge finds nothing to do."""
     manager = await parted([], [Update(A, a=2)], "a")
-    manager.merge("other", {})
+    held(manager).merge("other", {})
     with pytest.raises(NothingTo, match="what 'other' changed is here already"):
-        manager.merge("other", {})
+        held(manager).merge("other", {})
 
 
 async def test_what_the_other_branch_read_is_verified() -> None:
@@ -176,7 +176,7 @@ async def test_what_the_other_branch_read_is_verified() -> None:
     manager = cards("a", "b")
     with manager.history.branch("other"):
         await manager.issue(Edit(mutations=[Update(A, a=1)], reads=[A, B]))
-    assert dict(manager.merge("other", {}).reads) == {B: "stored"}
+    assert dict(held(manager).merge("other", {}).reads) == {B: "stored"}
 
 
 async def overtaken(*reads: Target) -> StateManager:
@@ -190,8 +190,8 @@ async def overtaken(*reads: Target) -> StateManager:
         reader.items[target] = reader.items[target].set(c=5, _etag="rival")
     await edit(manager, Update(A, a=1), Update(B, a=1))
     for target in (A, B):
-        manager.take(target, reader.items[target])
-    await manager.rebase()
+        manager.cache.take(target, reader.items[target])
+    await held(manager).rebase()
     return manager
 
 
@@ -201,9 +201,9 @@ async def test_what_a_rival_wrote_is_not_merged_away() -> None:
     manager = await overtaken(A)
     assert manager.compare("other").differences[0].sides("c") == (0, 5, 0)
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {})
+        held(manager).merge("other", {})
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(A, "update-update")]
-    plan = manager.merge("other", {A: "merge"})
+    plan = held(manager).merge("other", {A: "merge"})
     assert {change.target: change.new for change in plan.changes} == {A: {"a": 1, "b": 1}, B: {"a": 1}}
     assert {change.target: change.etag for change in plan.changes} == {A: "rival", B: "rival"}
     assert plan.reads == {}
@@ -214,11 +214,11 @@ async def test_what_the_other_branch_read_is_past() -> None:
     and "theirs" accept it and leave my change of it alone, values are refused."""
     manager = await overtaken(A, B)
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {A: "merge"})
+        held(manager).merge("other", {A: "merge"})
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(B, "read-update")]
     with pytest.raises(Invalid, match="it was only read here"):
-        manager.merge("other", {A: "merge", B: {"a": 3}})
-    plan = manager.merge("other", {A: "merge", B: "theirs"})
+        held(manager).merge("other", {A: "merge", B: {"a": 3}})
+    plan = held(manager).merge("other", {A: "merge", B: "theirs"})
     assert {change.target: change.new for change in plan.changes} == {A: {"a": 1, "b": 1}, B: {"a": 1}}
     assert plan.reads == {}
 
@@ -230,7 +230,8 @@ D = at(Card, "d")
 
 def settled(manager: StateManager, *only: Target) -> None:
     """Takes what is pending, or a part of it, as written."""
-    manager.settle(manager.part(only) if only else manager.plan())
+    here = held(manager)
+    here.settle(here.part(only) if only else here.plan())
 
 
 def pending(manager: StateManager) -> dict[Target, str]:
@@ -258,7 +259,7 @@ async def test_a_merge_brings_nothing_back_after_a_commit(only: Target | None) -
     settled(manager, *([] if only is None else [only]))
     manager.history.switch("deletes")
     assert pending(manager) == {**({D: "insert"} if only is A else {}), **({A: "delete"} if only in (A, None) else {})}
-    manager.merge("adds", {})
+    held(manager).merge("adds", {})
     assert pending(manager) == {**({D: "insert"} if only is A else {}), **({A: "delete"} if only in (A, None) else {}),
                                 C: "insert"}
 
@@ -272,11 +273,11 @@ async def test_a_merge_after_the_commit_of_an_earlier_step() -> None:
     manager.history.branch("one")
     with manager.history.branch("other"):
         await edit(manager, Update(A, a=3))
-    manager.undo()
+    manager.history.undo()
     settled(manager)
     manager.history.switch("one")
     assert manager.compare("other").differences[0].sides("a") == (2, 2, 3)
-    manager.merge("other", {})
+    held(manager).merge("other", {})
     assert repr(manager.plan().changes) == "(~ desk:card/a  a: 0 -> 3,)"
 
 
@@ -291,7 +292,7 @@ async def test_a_merge_with_a_branch_that_the_commit_left_alone() -> None:
         await edit(manager, Delete(A))
     settled(manager, D)
     manager.history.switch("deletes")
-    manager.merge("left alone", {})
+    held(manager).merge("left alone", {})
     assert pending(manager) == {C: "insert"}
 
 
@@ -306,8 +307,8 @@ async def test_a_merge_after_a_rebase(rebased: str) -> None:
         await edit(manager, Update(A, a=2))
     await edit(manager, Delete(C))
     with manager.branches[rebased]:
-        await manager.rebase()
-    manager.merge("other", {})
+        await held(manager).rebase()
+    held(manager).merge("other", {})
     assert repr(manager.plan().changes) == "(~ desk:card/a  a: 0 -> 2,)"
 
 
@@ -315,14 +316,14 @@ async def test_a_merge_of_the_same_branch_again() -> None:
     """A merge takes over what the other branch did since the last one: what was done here in between stays; what was
     decided is not asked again."""
     manager = await parted([Update(B, a=1)], [Update(A, a=5), Insert(C), Update(B, a=2)], "a", "b")
-    manager.merge("other", {B: "mine"})
+    held(manager).merge("other", {B: "mine"})
     await edit(manager, Update(A, a=0), Delete(C))
     with manager.branches["other"]:
         await edit(manager, Update(A, b=9))
-    manager.merge("other", {})
+    held(manager).merge("other", {})
     assert repr(manager.plan().changes) == "(~ desk:card/b  a: 0 -> 1, ~ desk:card/a  b: 0 -> 9)"
-    manager.undo(3)
-    manager.merge("other", {B: "mine"})
+    manager.history.undo(3)
+    held(manager).merge("other", {B: "mine"})
     assert pending(manager) == {B: "update", A: "update", C: "insert"}
 
 
@@ -330,21 +331,21 @@ async def test_branches_that_are_merged_with_each_other() -> None:
     """What came from here and comes back in a merge is no change of the other branch."""
     manager = await parted([Update(A, a=5)], [], "a")
     with manager.branches["other"]:
-        manager.merge("main", {})
+        held(manager).merge("main", {})
         await edit(manager, Update(A, b=1))
     await edit(manager, Update(A, a=6))
-    manager.merge("other", {})
+    held(manager).merge("other", {})
     assert repr(manager.plan().changes) == "(~ desk:card/a  a: 0 -> 6, b: 0 -> 1,)"
 
 
 async def test_a_decision_is_a_change_of_its_own() -> None:
     """What was decided in a merge on the other branch is asked about here, though all that it decided is here."""
     manager = await parted([Update(A, a=5)], [Update(A, a=6)], "a")
-    manager.merge("other", {A: {"a": 4}})
+    held(manager).merge("other", {A: {"a": 4}})
     with manager.branches["other"]:
-        manager.merge("main", {A: {"a": 7}})
+        held(manager).merge("main", {A: {"a": 7}})
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {})
+        held(manager).merge("other", {})
     (clash,) = conflict.value.items
     assert [side["a"] for side in (clash.base, clash.mine, clash.theirs)] == [6, 4, 7]     # type: ignore[index]
 
@@ -370,9 +371,9 @@ async def test_an_item_whose_deletion_was_committed_comes_back(cls: type[Resourc
     (deleted,) = manager.plan().changes
     settled(manager)
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {})
+        held(manager).merge("other", {})
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(target, "delete-update")]
-    plan = manager.merge("other", {target: "theirs"})
+    plan = held(manager).merge("other", {target: "theirs"})
     row = deleted.after
     assert [(change.kind, change.etag, dict(plan.reads)) for change in plan.changes] == [
         ("insert", None, {}) if row is None else ("update", row._etag, {})]
@@ -387,9 +388,9 @@ async def test_what_was_read_and_is_deleted_is_asked() -> None:
     await edit(manager, Delete(B))
     settled(manager)
     with pytest.raises(Conflict) as conflict:
-        manager.merge("other", {})
+        held(manager).merge("other", {})
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(B, "read-delete")]
-    assert dict(manager.merge("other", {B: "theirs"}).reads) == {B: None}
+    assert dict(held(manager).merge("other", {B: "theirs"}).reads) == {B: None}
 
 
 @pytest.mark.parametrize("ways", ["mine", 3, ["mine"]])
@@ -397,9 +398,9 @@ async def test_ways_that_are_no_mapping(ways: Any) -> None:
     """Ways are given by item; a way that is neither a text nor values is no way out."""
     manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a")
     with pytest.raises(Invalid, match="is no mapping; give a way for each item, as in {account"):
-        manager.merge("other", ways)
+        held(manager).merge("other", ways)
     with pytest.raises(Invalid, match='desk:card/a was refused.*\n.*is no way out; say "mine", "theirs", "merge"'):
-        manager.merge("other", {A: 3})      # type: ignore[dict-item]
+        held(manager).merge("other", {A: 3})      # type: ignore[dict-item]
 
 
 VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), min_size=1)
@@ -432,7 +433,7 @@ async def test_a_merge_is_the_naive_merge(mine: dict[Any, Any], theirs: dict[Any
             if any(one[name] != other[name] and one[name] and other[name] for name in base):
                 clashing.add(target)
     try:
-        manager.merge("other", {})
+        held(manager).merge("other", {})
     except Conflict as conflict:
         assert {clash.target for clash in conflict.items} == clashing
         return

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, manage, notes, stored
+from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, held, manage, notes, stored
 from workbench import Delete, NotFound, Resource, Target, field
 from workbench.errors import AlreadyExists, Invalid, LoopError, NothingTo, Rejected, UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
+from workbench.state.held import hold
 from workbench.state.manager import StateManager
 from workbench.state.step import Step
 
@@ -50,7 +51,7 @@ async def balance(manager: StateManager, target: Target) -> Decimal:
 def committed(manager: StateManager) -> dict[Target, Any]:
     """Takes what is pending as committed; returns what was written."""
     plan = manager.plan()
-    manager.settle(plan)
+    held(manager).settle(plan)
     return {change.target: change.after for change in plan.changes}
 
 
@@ -118,14 +119,14 @@ async def test_dropping_a_branch() -> None:
 async def test_what_was_undone_stays_as_an_unnamed_branch() -> None:
     """Issuing after an undo leaves the old line as a branch, which can be looked at and dropped."""
     manager, account = await opened(10, 20, 30)
-    manager.undo(2)
+    manager.history.undo(2)
     await manager.issue(Deposit(amount=5), on=account)
     assert await balance(manager, account) == 15
     left = manager.branches["main~1"]
     assert (left.named, left.forked_from, [step.number for step in left.steps()]) == (False, "main", [3, 4])
     with left:
         assert await balance(manager, account) == 60
-    manager.undo()
+    manager.history.undo()
     await manager.issue(Deposit(amount=6), on=account)
     assert list(manager.branches) == ["main", "main~1", "main~2"]
 
@@ -133,10 +134,10 @@ async def test_what_was_undone_stays_as_an_unnamed_branch() -> None:
 async def test_redo_belongs_to_its_branch() -> None:
     """Each branch has its own undone steps; a switch loses none of them."""
     manager, account = await opened(10)
-    manager.undo()
+    manager.history.undo()
     with manager.history.branch("other"):
-        assert "no step was undone since" in refusal(NothingTo, manager.redo)
-    manager.redo()
+        assert "no step was undone since" in refusal(NothingTo, manager.history.redo)
+    manager.history.redo()
     assert await balance(manager, account) == 10
 
 
@@ -184,7 +185,7 @@ async def test_a_checkpoint_on_another_line() -> None:
     """Restoring a checkpoint whose line was left keeps the present line as an unnamed branch."""
     manager, account = await opened(10, 20)
     manager.history.checkpoint("thirty")
-    manager.undo()
+    manager.history.undo()
     await manager.issue(Deposit(amount=1), on=account)
     manager.history.restore("thirty")
     assert await balance(manager, account) == 30
@@ -260,11 +261,11 @@ async def test_undone_steps_are_carried_over_a_commit() -> None:
     with manager.branches["other"]:
         await manager.issue(Deposit(amount=3), on=account)
         await manager.issue(Deposit(amount=4), on=account)
-        manager.undo(3)
+        manager.history.undo(3)
     committed(manager)
     manager.history.switch("other")
     assert (await balance(manager, account), manager.state.pending(), len(manager.here.undone)) == (10, [], 2)
-    manager.redo(2)
+    manager.history.redo(2)
     assert await balance(manager, account) == 17
     assert [step.number for step in manager.state.pending()] == [3, 4]
 
@@ -297,7 +298,8 @@ async def test_a_part_that_was_committed_is_taken_out_of_other_branches() -> Non
     with manager.history.branch("what if"):
         await manager.issue(Deposit(amount=5), on=other)
         await manager.issue(Deposit(amount=6), on=account)
-    manager.settle(manager.part([account]))
+    here = held(manager)
+    here.settle(here.part([account]))
     assert [change.target for change in manager.plan().changes] == [other]
     manager.history.switch("what if")
     assert {change.target: (change.kind, change.new["balance"]) for change in manager.plan().changes} == {
@@ -332,7 +334,7 @@ async def test_refused_commands_are_remembered() -> None:
 async def test_time_does_not_move_under_a_command() -> None:
     """While a command is at work nothing moves the pointer: each way says so."""
     manager, _ = await opened(10)
-    async with manager.hold("commit"):
+    async with hold(manager, "commit"):
         for verb in ("undo", "switch", "restore"):
             with pytest.raises(LoopError, match=f"a command or a commit is at work; await it, then {verb}"):
                 manager.travel(verb)
@@ -344,8 +346,8 @@ async def test_whoever_watches_hears_of_every_move() -> None:
     moves: list[int] = []
     manager.history.moved = lambda: moves.append(manager.state.number)
     await manager.issue(Deposit(amount=1), on=account)
-    manager.undo(2)
-    manager.redo()
+    manager.history.undo(2)
+    manager.history.redo()
     manager.history.branch("x")
     manager.history.switch("x")
     committed(manager)
@@ -400,7 +402,7 @@ async def test_a_command_that_is_at_work_when_its_branch_is_left() -> None:
     undone on main is left alone, and a refusal says where it was tried."""
     manager, go_on = waiting()
     await manager.issue(Write(), on="note/undone")
-    manager.undo()
+    manager.history.undo()
     with manager.history.branch("what if"):
         tasks = [await begun(manager.issue(Copy(), on=f"note/{key}")) for key in "aba"]
     assert manager.here.name == "main"
@@ -416,11 +418,11 @@ async def test_a_commit_that_is_at_work_when_its_branch_is_left() -> None:
     manager, account = await opened(10)
     with manager.history.branch("what if") as branch:
         await manager.issue(Deposit(amount=5), on=account)
-        holding = manager.hold("commit")
-        await holding.__aenter__()
-        plan = manager.plan()
+        holding = hold(manager, "commit")
+        commit = await holding.__aenter__()
+        plan = commit.plan()
     assert manager.here.name == "main"
-    manager.settle(plan)
+    commit.settle(plan)
     await holding.__aexit__(None, None, None)
     assert [len(one.state.pending()) for one in (manager.here, branch)] == [0, 0]
     assert [len(one.state.steps()) for one in (manager.here, branch)] == [2, 3]
@@ -440,13 +442,13 @@ async def test_what_is_at_work_when_its_branch_is_left(verb: str) -> None:
         go_on.clear()
 
         async def work() -> object:
-            async with manager.hold(verb):
+            async with hold(manager, verb) as mine:
                 if verb == "rebase":
-                    return await manager.rebase()
+                    return await mine.rebase()
                 if verb == "merge":
                     await go_on.wait()
-                    return manager.merge("other", {})
-                return await (manager.pick("other") if verb == "pick" else manager.again(
+                    return mine.merge("other", {})
+                return await (mine.pick("other") if verb == "pick" else mine.again(
                     manager.branches["other"].steps(), verb))
 
         task = await begun(work())
@@ -487,7 +489,7 @@ async def test_a_branch_that_is_gone_back_to_is_not_dropped() -> None:
 async def picked(manager: StateManager, name: str) -> list[int]:
     """The numbers of the steps that a pick of a branch adds here."""
     before = manager.state.number
-    rebased = await manager.pick(name)
+    rebased = await held(manager).pick(name)
     assert rebased.refused == ()
     return [step.number for step in manager.state.steps() if step.number > before]
 
@@ -497,7 +499,7 @@ async def test_pick_leaves_out_what_is_here() -> None:
     forked from here, or has taken back what it began with."""
     manager, account = await opened(10, 5)
     with manager.history.branch("what if") as branch:
-        manager.undo()
+        manager.history.undo()
         await manager.issue(Deposit(amount=7), on=account)
         assert [step.number for step in branch.steps()] == [3]
         assert await picked(manager, "main") == [4]
@@ -506,7 +508,7 @@ async def test_pick_leaves_out_what_is_here() -> None:
     assert await picked(manager, "what if") == [4]
     assert await picked(manager, "what if") == []
     assert await balance(manager, account) == 22
-    await manager.pick("what if", branch.steps()[:1])       # it was asked for
+    await held(manager).pick("what if", branch.steps()[:1])       # it was asked for
     assert await balance(manager, account) == 29
 
 
@@ -516,16 +518,16 @@ async def test_pick_knows_a_step_again_after_a_rebase() -> None:
     manager, account = await opened(10)
     with manager.history.branch("what if") as branch:
         step = await manager.issue(Deposit(amount=5), on=account)
-        await manager.rebase()
+        await held(manager).rebase()
         assert [one.number for one in branch.steps()] == [3]
         assert manager.history.goto(step) is manager.state.steps()[-1]
     assert await picked(manager, "what if") == [3]
     assert await balance(manager, account) == 15
-    manager.undo()
-    manager.merge("what if", {})
+    manager.history.undo()
+    held(manager).merge("what if", {})
     assert await picked(manager, "what if") == []
-    manager.undo()
-    await manager.pick("what if", [step])
+    manager.history.undo()
+    await held(manager).pick("what if", [step])
     assert await balance(manager, account) == 15
 
 
@@ -535,7 +537,7 @@ async def test_pick_knows_a_step_again_after_the_commit_of_another_branch() -> N
     manager.history.branch("commits")
     with manager.history.branch("what if"):
         await manager.issue(Deposit(amount=5), on=account)
-    await manager.pick("what if")
+    await held(manager).pick("what if")
     with manager.branches["commits"]:
         committed(manager)
     assert ([step.number for step in manager.state.pending()], await picked(manager, "what if")) == ([3], [])
@@ -559,7 +561,7 @@ async def test_a_held_step_is_found_after_the_commit_of_another_branch() -> None
     steps = [await manager.issue(Deposit(amount=amount), on=account) for amount in (1, 2)]
     manager.history.switch("other")
     committed(manager)
-    await manager.pick("main", steps[1:])
+    await held(manager).pick("main", steps[1:])
     assert await balance(manager, account) == 12
     manager.history.switch("main")
     assert manager.history.goto(steps[0]) is manager.history.goto(3)
@@ -572,7 +574,7 @@ async def test_what_is_no_step_is_not_picked(steps: Any) -> None:
     manager, _ = await opened(10)
     manager.history.branch("what if")
     with pytest.raises(Invalid, match=r"is no step; give a list of steps of 'what if' or of their numbers, as in \[3"):
-        await manager.pick("what if", steps)
+        await held(manager).pick("what if", steps)
     assert manager.state.number == 2
 
 
@@ -601,7 +603,7 @@ async def test_a_rebase_tells_what_was_made_up() -> None:
     made = (await manager.issue(Copy(), on="note")).made
     assert len(made) == 2
     for _ in range(2):
-        assert (await manager.rebase()).refused == ()
+        assert (await held(manager).rebase()).refused == ()
         assert manager.state.steps()[0].made == made
         assert set(manager.state.changed.keys()) == set(made)
 
@@ -618,13 +620,13 @@ async def test_what_another_branch_committed_is_not_done_twice(again: str) -> No
         branch = manager.history.branch("what if", replace=True)
     await manager.issue(Deposit(amount=1), on=account)
     with branch:
-        await (manager.rebase() if again == "rebase" else manager.pick("main", [2]))
+        await (held(manager).rebase() if again == "rebase" else held(manager).pick("main", [2]))
         manager.cache.items |= committed(manager)
-    assert [str(refusal) for refusal in (await manager.rebase()).refused] == [
+    assert [str(refusal) for refusal in (await held(manager).rebase()).refused] == [
         f"step 2, bank:deposit/{account.resource}/{account.identifier}: WorkbenchError: another branch has committed "
         "it already"]
     assert (await balance(manager, account), [step.number for step in manager.state.pending()]) == (6, [2])
-    assert (await manager.rebase()).refused == ()
+    assert (await held(manager).rebase()).refused == ()
 
 
 # ------------------------------------------------------------------------------------------------ checkpoints, commits
@@ -638,7 +640,7 @@ async def test_a_checkpoint_before_a_commit_stays_there() -> None:
         other = (await manager.issue(OpenAccount(owner="Bob"), on="account")).target
     await manager.issue(Deposit(amount=20), on=account)
     manager.history.checkpoint("thirty")
-    await manager.pick("other")
+    await held(manager).pick("other")
     committed(manager)
     manager.compare("ten")
     for name in ("ten", "thirty"):
@@ -647,7 +649,8 @@ async def test_a_checkpoint_before_a_commit_stays_there() -> None:
     await manager.issue(Deposit(amount=1), on=other)
     manager.history.checkpoint("one")
     await manager.issue(Deposit(amount=1), on=account)
-    manager.settle(manager.part([account]))
+    here = held(manager)
+    here.settle(here.part([account]))
     assert "lies before a commit" in refusal(NothingTo, manager.history.restore, "one")
     assert len(manager.state.steps()) == 6
 

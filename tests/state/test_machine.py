@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.state.domains import RecordingReader, manage
+from tests.state.domains import RecordingReader, held, manage
 from tests.state.model import Row, World
 from workbench import Target
 from workbench.errors import NotFound, NothingTo, Rejected
@@ -80,18 +80,18 @@ class Sessions(RuleBasedStateMachine):
     def undo(self, n: int) -> None:
         if n > self.world.pending:
             with pytest.raises(NothingTo):
-                self.manager.undo(n)
+                self.manager.history.undo(n)
         else:
-            self.manager.undo(n)
+            self.manager.history.undo(n)
             self.world.undo(n)
 
     @rule(n=st.integers(1, 3))
     def redo(self, n: int) -> None:
         if n > self.world.undone:
             with pytest.raises(NothingTo):
-                self.manager.redo(n)
+                self.manager.history.redo(n)
         else:
-            self.manager.redo(n)
+            self.manager.history.redo(n)
             self.world.redo(n)
 
     @precondition(lambda self: self.world.pending)
@@ -108,7 +108,7 @@ class Sessions(RuleBasedStateMachine):
                 self.reader.items[change.target] = change.after
         for target, etag in plan.reads.items():
             assert self.reader.items[target].etag == etag
-        self.manager.settle(plan)
+        held(self.manager).settle(plan)
         self.world.commit()
 
     # -------------------------------------------------------------------------------------------- looking

@@ -21,6 +21,7 @@ from tests.state.domains import (
     RecordingReader,
     Write,
     Written,
+    held,
     manage,
     note,
     notes,
@@ -30,6 +31,7 @@ from workbench import Command, Delete, Domain, Event, Insert, Rejected, Resource
 from workbench.domain.registry import Registry
 from workbench.errors import Invalid, LoopError, NotFound, NothingTo, StalePlan
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
+from workbench.state.held import hold
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
@@ -154,12 +156,12 @@ async def test_no_undo_while_a_command_is_at_work() -> None:
     task = asyncio.create_task(manager.issue(Copy()))
     await asyncio.sleep(0)
     with pytest.raises(LoopError, match="a command or a commit is at work; await it, then undo"):
-        manager.undo()
+        manager.travel("undo").undo()
     with pytest.raises(LoopError, match="await it, then redo"):
-        manager.redo()
+        manager.travel("redo").redo()
     go_on.set()
     await task
-    assert [step.address for step in manager.undo(2)] == ["notes:copy", "notes:write/note/a"]
+    assert [step.address for step in manager.history.undo(2)] == ["notes:copy", "notes:write/note/a"]
 
 
 async def test_the_user_is_who_issued() -> None:
@@ -168,7 +170,7 @@ async def test_the_user_is_who_issued() -> None:
     first = asyncio.create_task(manager.issue(Write(), on=A))
     await asyncio.sleep(0)
     outside = copy_context()
-    async with manager.hold("commit"):
+    async with hold(manager, "commit"):
         second = asyncio.create_task(manager.issue(Write(), on=B), context=outside)
         await asyncio.sleep(0)
         manager.user = "bob"
@@ -189,14 +191,14 @@ async def test_undo_and_redo() -> None:
     for key in "abc":
         await manager.issue(Write(text=key), on=f"note/{key}")
     states = manager.state
-    assert [step.number for step in manager.undo(2)] == [3, 2]
+    assert [step.number for step in manager.history.undo(2)] == [3, 2]
     assert await texts(manager) == [("a", "a")]
-    assert [step.number for step in manager.redo()] == [2]
-    assert [step.number for step in manager.redo()] == [3]
+    assert [step.number for step in manager.history.redo()] == [2]
+    assert [step.number for step in manager.history.redo()] == [3]
     assert manager.state is states
-    manager.undo(3)
+    manager.history.undo(3)
     assert await texts(manager) == []
-    assert [step.number for step in manager.redo(3)] == [1, 2, 3]
+    assert [step.number for step in manager.history.redo(3)] == [1, 2, 3]
     assert [step.number for step in manager.state.steps()] == [1, 2, 3]
 
 
@@ -204,11 +206,11 @@ async def test_issuing_after_undo_clears_redo() -> None:
     """A new command after an undo takes the place of what was undone."""
     manager = manage(notes())
     await manager.issue(Write(), on=A)
-    manager.undo()
+    manager.history.undo()
     step = await manager.issue(Copy(), on=A)
     assert step.number == 1
     with pytest.raises(NothingTo, match="there is nothing to redo; no step was undone since"):
-        manager.redo()
+        manager.history.redo()
 
 
 @pytest.mark.parametrize("count, words", [
@@ -219,7 +221,7 @@ async def test_more_steps_than_there_are(count: int, words: str) -> None:
     await manager.issue(Write(), on=A)
     await manager.issue(Write(), on=B)
     with pytest.raises(NothingTo, match=words):
-        manager.undo(count)
+        manager.history.undo(count)
     assert manager.state.number == 2
 
 
@@ -228,19 +230,19 @@ async def test_nothing_is_undone_past_a_commit() -> None:
     manager = manage(notes())
     await manager.issue(Write(), on=A)
     await manager.issue(Write(), on=B)
-    manager.undo()
-    manager.settle(manager.plan())
+    manager.history.undo()
+    held(manager).settle(manager.plan())
     with pytest.raises(NothingTo, match="no step is pending: what is committed is not undone"):
-        manager.undo()
+        manager.history.undo()
     with pytest.raises(NothingTo, match="there is nothing to redo"):
-        manager.redo()
+        manager.history.redo()
     assert (await manager.issue(Copy(), on=B)).number == 2
     assert [step.number for step in manager.state.steps()] == [1, 2]
     assert [step.number for step in manager.state.pending()] == [2]
-    manager.undo()
+    manager.history.undo()
     with pytest.raises(NothingTo):
-        manager.undo()
-    manager.redo()
+        manager.history.undo()
+    manager.history.redo()
     assert [step.number for step in manager.state.pending()] == [2]
 
 
@@ -266,7 +268,7 @@ async def test_items_tell_what_each_is() -> None:
         ("clean", "c", ""), ("deleted", "d", "was"), ("clean", "i", ""), ("changed", "u", "changed"),
         ("new", "n", "new")]
     assert (len(reader.loads), reader.finds) == (asked, [])
-    manager.undo()
+    manager.history.undo()
     assert {status for status, _, _ in manager.items(Note)} == {"clean"}
 
 
@@ -277,7 +279,7 @@ async def test_a_committed_plan_leaves_clean_items() -> None:
         Update(A, text="changed"), Delete(B), Insert(Target("notes", "note", "c"))]), reader=reader)
     await manager.issue(Write(), on=A)
     plan = manager.plan()
-    manager.settle(plan)
+    held(manager).settle(plan)
     assert [(status, item.identifier) for status, _, item in manager.items("note")] == [("clean", "a"), ("clean", "c")]
     assert (len(manager.plan()), manager.plan().reads) == (0, {})
     assert manager.cache.items[A].etag == plan.changes[0].after.etag    # type: ignore[union-attr]  # it is an update
@@ -290,7 +292,7 @@ async def test_a_plan_of_another_state_is_not_settled() -> None:
     plan = manager.plan()
     await manager.issue(Write(), on=B)
     with pytest.raises(StalePlan, match="the pending steps are others"):
-        manager.settle(plan)
+        held(manager).settle(plan)
     assert len(manager.plan()) == 2
 
 
@@ -313,9 +315,9 @@ def test_undo_and_redo_take_a_number(n: Any) -> None:
     manager = manage(bank)
     with pytest.raises(Invalid, match=r"undo was refused: 1 problem\n  n: .* is no number of steps; as in "
                                       r"undo\(2\), or goto\(step\)"):
-        manager.undo(n)
+        manager.history.undo(n)
     with pytest.raises(Invalid, match=r"as in redo\(2\)"):
-        manager.redo(n)
+        manager.history.redo(n)
 
 
 async def test_refresh_takes_clean_items_anew() -> None:
@@ -393,7 +395,7 @@ async def test_items_are_carried_over_to_a_redefined_resource() -> None:
     assert {change.target.identifier: (change.kind, change.new) for change in manager.plan().changes} == {
         "new": ("insert", {"price": 2, "name": "unnamed"}), "late": ("update", {"price": 10}),
         "clean": ("update", {"price": 3})}
-    manager.undo(3)
+    manager.history.undo(3)
     assert len(manager.plan()) == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from rpds import HashTrieMap
 
 from tests.editing import Edit, at, desk
-from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, Written, manage, note, notes, stored
+from tests.state.domains import Copied, Copy, Note, RecordingReader, Write, Written, held, manage, note, notes, stored
 from workbench import Delete, Insert, Resource, Target, Update, field
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
@@ -47,7 +47,7 @@ async def test_a_plan_is_a_value() -> None:
     await manager.issue(Write(), on=A)
     plan = manager.plan()
     await manager.issue(Write(), on=B)
-    manager.undo(2)
+    manager.history.undo(2)
     assert [change.target for change in plan.changes] == [A]
     assert [step.number for step in plan.steps] == [1]
 
@@ -73,7 +73,7 @@ async def test_reads_are_what_was_read_and_not_changed() -> None:
         step = await manager.issue(Write())
         assert step.reads == {A: "1", B: "2", C: None}
         assert manager.plan().reads == reads
-        manager.settle(manager.plan())
+        held(manager).settle(manager.plan())
         assert manager.plan().reads == {}
 
 

@@ -192,7 +192,7 @@ async def test_a_policy_reacts_across_domains() -> None:
     manager = manage(notes(), counting())
     step = await manager.issue(Write(), on="note/a")
     assert [str(mutation.on) for mutation in step.mutations] == ["notes:note/a", "counting:copies/a"]
-    manager.undo()
+    manager.history.undo()
     assert await manager.find(Copies) == []
 
 
@@ -354,10 +354,10 @@ async def test_a_failed_command_keeps_what_can_be_redone() -> None:
 
     manager = manage(notes(write=write))
     await manager.issue(Write(text="yes"), on="note/a")
-    manager.undo()
+    manager.history.undo()
     with pytest.raises(Rejected, match="no"):
         await manager.issue(Write(text="no"), on="note/a")
-    manager.redo()
+    manager.history.redo()
     assert [item.text for item in await manager.find(Note)] == ["yes"]
 
 
@@ -549,7 +549,7 @@ async def test_very_many_mutations_share_their_values() -> None:
             ("one", 700), ("again", 0)]
         with pytest.raises(NotFound):
             await manager.fetch(B)
-        manager.undo()
+        manager.history.undo()
 
 
 async def test_deleting_through_a_target() -> None:

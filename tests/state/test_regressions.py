@@ -62,7 +62,7 @@ async def test_two_sessions_share_nothing() -> None:
     assert [item.text for item in await two.fetch(A)] == ["stored"]
     await two.issue(Write(text="two"), on=A)
     assert [item.text for item in [*await one.fetch(A), *await two.fetch(A)]] == ["one", "two"]
-    one.undo()
+    one.history.undo()
     assert (len(one.plan()), len(two.plan()), reader.items[A].text) == (0, 1, "stored")     # type: ignore[attr-defined]
     assert one.cache.items is not two.cache.items
 
@@ -115,7 +115,7 @@ async def test_a_deleted_item_is_not_fetched() -> None:
         with pytest.raises(NotFound, match="deleted in this session"):
             await manager.fetch(target)
     assert await manager.find(Note) == []
-    manager.undo(2)
+    manager.history.undo(2)
     assert len(await manager.fetch(A, B)) == 2
 
 
@@ -175,6 +175,7 @@ from workbench import Target
 from workbench.domain.registry import Registry
 from workbench.errors import *
 from workbench.examples.bank import Account, Deposit, OpenAccount, bank
+from workbench.state.held import Held
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
@@ -201,10 +202,10 @@ async def main():
     print(await refused(Invalid, call(lambda: Account(_id=1, owner=""))))
     print(await refused(NotFound, manager.issue(Deposit(amount=1), on=UUID(int=1))))
     print(await refused(Invalid, manager.issue(opened)))
-    print(await refused(NothingTo, call(manager.undo, 2)))
-    print(await refused(NothingTo, call(manager.redo)))
+    print(await refused(NothingTo, call(manager.history.undo, 2)))
+    print(await refused(NothingTo, call(manager.history.redo)))
     await manager.issue(Deposit(amount=1), on=opened)
-    print(await refused(WorkbenchError, call(manager.settle, stale)))
+    print(await refused(WorkbenchError, call(Held(manager, manager.here).settle, stale)))
 
 asyncio.run(main())
 """

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.editing import Edit, at, desk, edit
-from tests.state.domains import manage
+from tests.state.domains import held, manage
 from tests.strategies import Colour, Leg, items, resource_classes, values
 from workbench import Delete, Domain, Insert, Invalid, Resource, Target, Update, field
 from workbench.domain.datadef import same
@@ -43,7 +43,7 @@ async def pending(*names: str) -> StateManager:
     """A manager in which the notes "a" and "b" were committed; then "a" is changed, "b" deleted, others added."""
     manager = manage(desk(Note))
     await edit(manager, Insert(at(Note, "a"), number=1), Insert(at(Note, "b"), number=2))
-    manager.settle(manager.plan())
+    held(manager).settle(manager.plan())
     await edit(manager, Update(at(Note, "a"), number=7))
     await edit(manager, Delete(at(Note, "b")), *(Insert(at(Note, name)) for name in names))
     return manager
@@ -79,7 +79,7 @@ async def saved_and_restored(history: Any) -> list[tuple[Plan, Plan]]:
         assert read == plan.saved()
         assert read.faults == []
         pairs.append((plan, restored(read, manager.registry, {})))
-        manager.settle(plan)
+        held(manager).settle(plan)
     return pairs
 
 
@@ -125,7 +125,7 @@ async def test_what_was_read_and_left() -> None:
     """The items that were read and the ones left as they were are in the plan as well, with their etags."""
     manager = await pending()
     await edit(manager, Insert(at(Note, "c")))
-    manager.settle(manager.plan())
+    held(manager).settle(manager.plan())
     await edit(manager, Update(at(Note, "a"), number=7), Insert(at(Note, "d")), reads=[at(Note, "c")])
     plan = manager.plan()
     back = restored(SavedPlan.read(plan.saved().text), manager.registry, {})
@@ -141,7 +141,7 @@ async def test_saved_twice() -> None:
     await edit(manager, Insert(at(Note, "z")))
     other = manager.plan().saved()
     assert other.nonce != first.nonce
-    manager.undo()
+    manager.history.undo()
     assert manager.plan().saved() == first
 
 
@@ -178,7 +178,7 @@ async def test_a_readable_diff() -> None:
     for number in (7, 8):
         manager = manage(desk(Note))
         await edit(manager, Insert(at(Note, "a"), number=1), Insert(at(Note, "b"), number=2))
-        manager.settle(manager.plan())
+        held(manager).settle(manager.plan())
         await edit(manager, Update(at(Note, "a"), number=number), Update(at(Note, "b"), text="same"))
         texts.append([line for line in manager.plan().saved().text.splitlines() if '"hash"' not in line])
     moved = [line for line in difflib.unified_diff(*texts, lineterm="", n=0) if line[0] in "+-" and line[1] == " "]

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.state.domains import Identifiers, Note, RecordingReader, Write, Written, manage, note, notes, stored
+from tests.state.domains import Identifiers, Note, RecordingReader, Write, Written, held, manage, note, notes, stored
 from workbench import Command, Delete, Domain, Event, Insert, Resource, Target, Update, field
 from workbench.domain.registry import Registry
 from workbench.errors import NotFound, NotGranted, WorkbenchError
@@ -182,7 +182,7 @@ async def test_nobody_can_tell_what_is_at_hand(program: list[Run]) -> None:
     """Handlers, steps and the plan are the same where no item is ever at hand."""
     found = await outcome(program)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(View, "looks_at", lambda *_: False)
+        patch.setattr(View, "remembers", lambda *_: False)
         assert found == await outcome(program)
 
 
@@ -328,7 +328,7 @@ async def test_what_was_committed_is_not_undone_by_an_earlier_read(what: str, re
     await asyncio.sleep(0)
     await manager.issue(Write(text="new"), on="note/a")
     plan = manager.plan()
-    manager.settle(plan)
+    held(manager).settle(plan)
     reader.let.set()
     if there[what] is None:
         with pytest.raises(NotFound, match="note/a was not found"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -31,8 +31,9 @@ from workbench.postgres.pool import CLOSING
 from workbench.postgres.tables.ddl_plan import TablesPlan
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked
+from workbench.postgres.writing.after import After, ended
 from workbench.postgres.writing.commit import Commit
-from workbench.session import Session, behind
+from workbench.session import Session
 from workbench.state.manager import now
 from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
@@ -203,7 +204,7 @@ class Awaited:
         return await self._run(kept(self._session.issue(command, cell=cell(), **arguments)))
 
     async def commit(
-        self, plan: ShownPlan | Plan | None = None, *, after: Awaitable[Any] | SavedPlan | str | None = None,
+        self, plan: ShownPlan | Plan | None = None, *, after: After | None = None,
         **arguments: Any,
     ) -> Commit:
         """Session.commit."""
@@ -211,7 +212,7 @@ class Awaited:
         if isinstance(after, SavedPlan | str):
             arguments["after"] = after
         elif after is not None:
-            await behind(after)
+            await ended(after)
         return await self._run(self._session.commit(given, **arguments))
 
     async def tables(self, **arguments: Any) -> TablesPlan:

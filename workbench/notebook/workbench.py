@@ -34,9 +34,9 @@ from workbench.notebook.travelling import Travelling
 from workbench.postgres.writing.attempt import WAIT
 from workbench.postgres.writing.commit import Commit
 from workbench.state.history.branch import Branch
-from workbench.state.merge import Way
 from workbench.state.planning.plan import Plan
 from workbench.state.replay import Rebased
+from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import differences
 from workbench.state.step import Step

@@ -1,7 +1,7 @@
 """Reconcile: brings what is pending together with what is stored now, item by item, each in its way.
 
-It looks at the database, has the State Manager decide (state/merge.py), and takes what is stored into the cache;
-nothing is written. The caller holds the manager meanwhile.
+It looks at the database, has the State Manager decide (state/resolution.py), and takes what is stored into the cache;
+nothing is written.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from workbench.errors import Conflict, NothingTo
 from workbench.postgres.drift import drifted
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
-from workbench.state.manager import StateManager
-from workbench.state.merge import Way, mergeable
+from workbench.state.held import Held
 from workbench.state.planning.plan import Plan
+from workbench.state.resolution import Way, mergeable
 
 
 async def reconciled(
-    engine: Engine, reader: PostgresReader, manager: StateManager, ways: Mapping[Target, Way] | None, verb: str,
+    engine: Engine, reader: PostgresReader, held: Held, ways: Mapping[Target, Way] | None, verb: str,
 ) -> Plan:
     """The plan after some items were resolved, each in its way; without ``ways`` after a merge of all that moved.
 
     Raises NothingTo for an item that did not move (to ``drop`` it what is pending of it will do), Invalid, and Conflict
     with the items where a merge leaves something open; all is as before then."""
-    before = manager.plan()
+    before = held.plan()
     reads = before.reads
-    known = {**dict.fromkeys(reads), **manager.known()}
+    known = {**dict.fromkeys(reads), **held.manager.known()}
     wanted = known if ways is None else {target: known.get(target) for target in ways}
     moved = {drift.target: drift.stored for drift in await drifted(engine, reader, wanted)}
     stored = {**known, **wanted, **moved}
@@ -43,14 +43,14 @@ async def reconciled(
     if ways is None:
         ways = dict.fromkeys(
             [*(target for target in moved if target in before.state.changed), *stale], "merge")
-        open_ = [clash for clash in (manager.clash(target, stored.get(target)) for target in ways)
+        open_ = [clash for clash in (held.clash(target, stored.get(target)) for target in ways)
                  if not mergeable(clash)]
         if open_:
             raise Conflict(open_)
-    plan = before if not ways else manager.resolve(
-        [(manager.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
+    plan = before if not ways else held.resolve(
+        [(held.clash(target, stored.get(target)), way, stored.get(target)) for target, way in ways.items()])
     for target, theirs in moved.items():
-        manager.take(target, theirs)
+        held.manager.cache.take(target, theirs)
     return plan
 
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from workbench.domain.convert import shown
@@ -23,8 +23,11 @@ from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Target, identify
 from workbench.errors import DatabaseError, Invalid, Problem, WorkbenchError
+from workbench.state.held import Held, hold
 from workbench.state.manager import StateManager
 from workbench.state.progress import Progress
+from workbench.state.refused import RefusedCommand, refusal_of
+from workbench.state.state import State
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
 from workbench.wording import counted
@@ -35,6 +38,8 @@ _STOPPED = ("This was number {} of {:,}, and nothing was done; with stop=False w
             "the rest goes on.")
 # What differs between two refusals of one cause: quoted values, the item of an address, whatever has a digit in it.
 _PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=/)[^\s,;:()]+|[^\s,;:()=/]*\d[^\s,;()=/]*")
+
+_Wanted: TypeAlias = tuple[int, Command, Any]       # its place, the command, and what it is on
 
 
 class BatchRefusal(NamedTuple):
@@ -117,38 +122,53 @@ async def issue_many(
     wanted, refusals = _read(rows, manager.registry, of, on)
     if stop and refusals:
         raise _unread(refusals, len(rows))
-    user, refused, steps = manager.user, [], []
-    async with manager.hold("issue") as branch:
+    user = manager.user
+    async with hold(manager, "issue") as held:
         with uncollected(len(rows), foreign=True):
             await _prefetch(manager, wanted)
-            state, turn = branch.state, monotonic()
-            for place, command, where in wanted:
-                unit = manager.unit(state, user)
-                try:
-                    state, step = await unit.run(command, where, cell=cell)
-                except DatabaseError:
-                    raise       # it says nothing about the command
-                except Exception as error:
-                    manager.refuse(command, where, unit, cell, error)     # which says: behind the present step
-                    if stop:
-                        error.add_note(_STOPPED.format(place, len(rows)))
-                        raise
-                    refused.append(manager.refusals.pop()._replace(
-                        after=state.number, behind=None if state.step is None else state.step.handling))
-                    refusals.append(BatchRefusal(place, rows[place], command, type(error), str(error)))
-                else:
-                    steps.append(step)
-                if monotonic() - turn > SLICE:
-                    if progress is not None:
-                        progress(place + 1, len(rows))
-                    await asyncio.sleep(0)
-                    turn = monotonic()
-            if progress is not None:
-                progress(len(rows), len(rows))
+            state, steps, refused = await _run_all(
+                held, wanted, len(rows), user, stop=stop, progress=progress, cell=cell)
             if steps:
-                manager.history.move(state, branch)
-            manager.refusals += refused
+                manager.history.move(state, held.branch)
+            manager.refusals += refused.values()
+    refusals += [BatchRefusal(place, rows[place], one.command, one.kind, one.message)
+                 for place, one in refused.items()]
     return Batch(steps, sorted(refusals, key=lambda refusal: refusal.place))
+
+
+async def _run_all(
+    held: Held, wanted: Iterable[_Wanted], total: int, user: str | None, *, stop: bool, progress: Progress | None,
+    cell: int | None,
+) -> tuple[State, list[Step], dict[int, RefusedCommand]]:
+    """Runs commands one after the other: the State they lead to, the steps, and by place what was refused.
+
+    With ``stop`` the first refusal is raised, and noted behind the present step: nothing was done."""
+    branch, turn = held.branch, monotonic()
+    state, steps, refused = branch.state, list[Step](), dict[int, RefusedCommand]()
+    for place, command, where in wanted:
+        unit = held.manager.unit(state, user)
+        try:
+            state, step = await unit.run(command, where, cell=cell)
+        except DatabaseError:
+            raise       # it says nothing about the command
+        except Exception as error:
+            refusal = refusal_of(command, where, unit, error, cell=cell, branch=branch.name,
+                                 state=branch.state if stop else state)
+            if stop:
+                held.manager.refusals.append(refusal)
+                error.add_note(_STOPPED.format(place, total))
+                raise
+            refused[place] = refusal
+        else:
+            steps.append(step)
+        if monotonic() - turn > SLICE:
+            if progress is not None:
+                progress(place + 1, total)
+            await asyncio.sleep(0)
+            turn = monotonic()
+    if progress is not None:
+        progress(total, total)
+    return state, steps, refused
 
 
 # ------------------------------------------------------------------------------------------------ what was given
@@ -156,7 +176,7 @@ async def issue_many(
 
 def _read(
     rows: Sequence[Any], registry: Registry, of: type[Command] | None, on: Any,
-) -> tuple[list[tuple[int, Command, Any]], list[BatchRefusal]]:
+) -> tuple[list[_Wanted], list[BatchRefusal]]:
     """Each row as its place, the command, and what it is on; and those that are none."""
     if of is not None and not (isinstance(of, type) and issubclass(of, Command)):
         raise Invalid("issue_many", [Problem("of", of, f"{of!r} is no class of commands; give one such as Deposit")])
@@ -205,7 +225,7 @@ def _named(command: Command | None) -> str:
 # ------------------------------------------------------------------------------------------------ prefetching
 
 
-async def _prefetch(manager: StateManager, wanted: Iterable[tuple[int, Command, Any]]) -> None:
+async def _prefetch(manager: StateManager, wanted: Iterable[_Wanted]) -> None:
     """Takes the items that the commands are on, and those that their fields refer to, into the cache."""
     missing: dict[Kindred, dict[Identifier, None]] = {}
     for _, command, where in wanted:

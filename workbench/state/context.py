@@ -28,7 +28,7 @@ class Items(Protocol):
     item: Resource | None
     registry: Registry
 
-    def looks_at(self, on: Any, domain: str) -> bool: ...
+    def remembers(self, on: Any, domain: str) -> bool: ...
     async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]: ...
     async def fetch_one(self, domain: str, what: Any) -> Resource: ...
     async def find(self, domain: str, resource: Any, equals: dict[str, Any]) -> list[Resource]: ...
@@ -83,7 +83,7 @@ class Context:
             both = await context.fetch(Account, [first, second])
         """
         items, domain = self._items, self._domain
-        if identifier is None and items.looks_at(what, domain):
+        if identifier is None and items.remembers(what, domain):
             return items.item
         if isinstance(what, type):
             if identifier is None:

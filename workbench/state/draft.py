@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.domain.datadef import same
 from workbench.domain.entity import Event
-from workbench.domain.mutation import Mutation
+from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import AlreadyExists, Invalid
 from workbench.state.state import Changed, Entry, State
@@ -85,6 +85,23 @@ class Draft:
         if "_deleted" in type(before)._fields:
             after = before.set(_deleted=self.now, **self.stamps(type(before), before))
         self.record(target, origin, after, mutation, event, entry)
+
+    def carry_out(
+        self, mutation: Mutation, before: Resource | None, row: Resource | None, target: Target, cls: type[Resource],
+        event: Event,
+    ) -> None:
+        """Applies a mutation that was decided on, and fits ``before``, the present item. ``row`` is what is stored of
+        it: an item that is inserted on a row takes that up again. Raises Invalid."""
+        if isinstance(mutation, Insert):
+            if row is not None:
+                self.delete(Delete(target), row, row, target, event)
+            self.insert(mutation, target, cls, event, cached=False)
+        elif before is None:
+            raise AssertionError(f"{mutation!r} of nothing")
+        elif isinstance(mutation, Delete):
+            self.delete(mutation, before, row, target, event)
+        else:
+            self.update(mutation, before, row, target, event)
 
     def record(
         self, target: Target, origin: Resource | None, current: Resource | None, mutation: Mutation, event: Event,

@@ -17,10 +17,11 @@ from typing import Any
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, refit
 from workbench.errors import Invalid
+from workbench.state.cache import Cache
 from workbench.state.planning.differ import Differ
 from workbench.state.planning.plan import entries
 from workbench.state.reader import sort_key
-from workbench.state.state import Cache, Entry, State
+from workbench.state.state import Entry, State
 from workbench.state.uncollected import uncollected
 
 

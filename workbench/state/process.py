@@ -16,7 +16,8 @@ from workbench.domain.handler import Handler
 from workbench.domain.mutation import Delete, Insert, Mutation, Names, Update
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
-from workbench.errors import Invalid, NotFound, PolicyLoop, Problem, UnknownName
+from workbench.errors import Conflict, Invalid, NotFound, PolicyLoop, Problem, UnknownName
+from workbench.state.clash import clash_of
 from workbench.state.context import Context
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
@@ -44,7 +45,7 @@ class Unit(View):
             raise self.registry.no_command(command)
         if if_match is not None:
             home = self.registry.known(type(command)).domain
-            await self.match(self.target_of(command, on, home=home), if_match)
+            await self._match(self.target_of(command, on, home=home), if_match)
         handling = await self._command(command, on, policy=None, above=())
         output = None
         if handling.responses:
@@ -55,6 +56,21 @@ class Unit(View):
         step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
                     output)
         return self.state.after(self.changed, step, self.applied), step
+
+    async def _match(self, target: Target | None, etag: str) -> None:
+        """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""
+        if target is None:
+            raise Invalid("issue", [Problem("if_match", etag, "the command is on no item whose version could match")])
+        entry = self.changed.get(target)
+        item = self.cache.items.get(target) if entry is None else entry.current
+        if entry is None and (item is None or item._etag != etag):
+            found = await self.reader.load(target[:2], [target.identifier])
+            if not found:
+                raise NotFound(target)
+            item = found[0]
+            self.cache.keep(target, item)
+        if item is None or item._etag != etag:
+            raise Conflict([clash_of(target, "read", None, None, item)])
 
     # -------------------------------------------------------------------------------------------- messages
 
@@ -117,7 +133,7 @@ class Unit(View):
             async for mutation in results:
                 if not isinstance(mutation, _MUTATIONS):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
-                if self.looks_at(mutation.on, home):
+                if self.remembers(mutation.on, home):
                     target, before = self.at, self.item
                 else:
                     target, before = await self._sought(mutation, home)
@@ -177,15 +193,15 @@ class Unit(View):
             cls = self.registry.resource(target[:2])
             item = self.insert(mutation, target, cls, event, cached=target in self.cache.items,
                                gone=self.cache.gone.get(target))
-            self.look_at(target, item, domain)
+            self.remember(target, item, domain)
             return mutation
         clean = self.seen.get(target) if self.seen else None
         if isinstance(mutation, Update):
             after = self.update(mutation, before, clean, target, event)
-            self.look_at(target, before if after is None else after, domain)
+            self.remember(target, before if after is None else after, domain)
         else:
             self.delete(mutation, before, clean, target, event)
-            self.look_away()
+            self.forget_last()
         return mutation
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target
+from workbench.errors import NotFound, UnknownName, WorkbenchError
+from workbench.state.process import Unit
+from workbench.state.state import State
 from workbench.state.step import Handling
 
 
@@ -39,3 +43,23 @@ class RefusedCommand(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.address} after step {self.after}: {self.error}: {self.message}"
+
+
+def refusal_of(
+    command: Command, on: Any, unit: Unit, error: Exception, *, cell: int | None, branch: str, state: State,
+) -> RefusedCommand:
+    """The refusal of a command that a unit ran, behind the step that led to a State of a branch.
+
+    Where the command found nothing because it was on nothing, the error says so from now on."""
+    if isinstance(error, NotFound) and on is None and command._target is None and error.target in unit.made[:1]:
+        error.meant_new(type(command).__name__)
+    address = type(command).__name__
+    with suppress(UnknownName):
+        known = unit.registry.known(type(command))
+        address = f"{known.domain}:{known.key}"
+    if on is not None and not isinstance(on, str | type):
+        with suppress(WorkbenchError):
+            on = unit.registry.target(on)       # a step would be kept alive, with all its line
+    return RefusedCommand(
+        command, on, address, unit.now, unit.user, cell, branch, state.number, type(error), str(error),
+        behind=None if state.step is None else state.step.handling, seen=unit.seen)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from workbench.domain.entity import Command
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError, WorkbenchError
-from workbench.state.merge import Decision
+from workbench.state.decision import Decision
 from workbench.state.planning.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State

@@ -17,8 +17,8 @@ from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, NothingTo
 from workbench.state.clash import clash_of
+from workbench.state.decision import Decision
 from workbench.state.draft import Draft
-from workbench.state.merge import Decision
 from workbench.state.planning.change import Change
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
@@ -72,10 +72,8 @@ def reverted(
         occurrence.mutations.append(mutation)
         if isinstance(mutation, Insert):
             _again(draft, mutation, target, cls, event, origin, before)
-        elif isinstance(mutation, Update):
-            draft.update(mutation, present, origin, target, event)     # type: ignore[arg-type]  # it is there
         else:
-            draft.delete(mutation, present, origin, target, event)     # type: ignore[arg-type]
+            draft.carry_out(mutation, present, origin, target, cls, event)
     if clashes:
         raise Conflict(clashes)
     if not any(occurrence.mutations for occurrence in occurrences):

@@ -1,16 +1,15 @@
 """State: the local database as one immutable value.
 
 A State holds what is *changed* against the database: a persistent map from Target to ``Entry``. Clean items, as they
-were fetched, live in a ``Cache`` that all States of a session share. A State knows the step that made it and the State
-before it, so the log of steps is a walk back, undo is one pointer, and a branch is another one.
+were fetched, live in the Cache (cache.py) that all States of a session share. A State knows the step that made it and
+the State before it, so the log of steps is a walk back, undo is one pointer, and a branch is another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from rpds import HashTrieMap
 
@@ -106,38 +105,3 @@ def parting(one: State, other: State) -> State:
     while one not in there and one.parent is not None:
         one = one.parent
     return one
-
-
-class Cache:
-    """The clean items as they were fetched, by Target; shared by all States of a session. ``gone`` are rows that were
-    deleted softly, as far as they are known: an item that is made again takes its row up again."""
-
-    __slots__ = ("_readings", "gone", "items")
-
-    def __init__(self) -> None:
-        self.items: dict[Target, Resource] = {}
-        self.gone: dict[Target, Resource] = {}
-        self._readings: list[set[Target]] = []
-
-    def __repr__(self) -> str:
-        return f"<cache of {len(self.items)} items>"
-
-    def keep(self, target: Target, item: Any) -> None:
-        """Takes an item as it was just fetched."""
-        self.items[target] = item
-
-    @contextmanager
-    def reading(self) -> Iterator[set[Target]]:
-        """Goes round a read of stored rows: gives the targets that were ``replaced`` meanwhile, as by a commit. Of
-        these the cache knows better than what was read, which may have been before."""
-        replaced: set[Target] = set()
-        self._readings.append(replaced)
-        try:
-            yield replaced
-        finally:
-            self._readings = [one for one in self._readings if one is not replaced]
-
-    def replaced(self, targets: Iterable[Target]) -> None:
-        """Tells those who read at present that items are no longer what they were, or are gone."""
-        for one in self._readings:
-            one.update(targets)

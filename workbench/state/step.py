@@ -14,6 +14,7 @@ from workbench.domain.address import written
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
 from workbench.domain.resource import Target
+from workbench.state.decision import ResolveConflict
 
 
 class Occurrence:
@@ -78,8 +79,9 @@ class Step:
         self.leaned, self.searches, self.made = tuple(leaned), tuple(searches), tuple(made)
 
     def behind(self, committed: Mapping[Target, str | None], verified: Mapping[Target, str | None]) -> Step:
-        """This step when what it leaned on was committed before it: these items count as read, by their etags. So do
-        those that it had read as the commit ``verified`` them before it changed them."""
+        """This step after earlier steps were committed: items it used from them now count as read, with the
+        ``committed`` etags. So do items that it had read as they were before that commit, with etags it ``verified``.
+        """
         reads = {}
         for target, etag in self.reads.items():
             if target not in verified or verified[target] != etag:
@@ -144,6 +146,14 @@ class Step:
     def mutations(self) -> tuple[Mutation, ...]:
         """All mutations in the order in which they were applied."""
         return tuple(mutation for occurrence in self.occurrences() for mutation in occurrence.mutations)
+
+    @property
+    def touched(self) -> set[Target]:
+        """The items that it changed or resolved, also where resolving dropped the change."""
+        found = {mutation.on for mutation in self.mutations if isinstance(mutation.on, Target)}
+        if isinstance(self.command, ResolveConflict):
+            found |= {event._target for event in self.events if event._target is not None}
+        return found
 
     def occurrences(self) -> Iterator[Occurrence]:
         """Each event with its mutations and reactions, in order."""

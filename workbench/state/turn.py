@@ -15,8 +15,8 @@ from workbench.errors import LoopError
 
 
 class Stop:
-    """Whether who waits for a deed wants it no more: said from any thread, and heard by a handler that never awaits, to
-    which no cancelling comes through before it has ended."""
+    """A stop request that any thread may set. It is checked before the pointer moves, because a handler that never
+    awaits cannot be cancelled."""
 
     __slots__ = ("asked",)
 

@@ -1,7 +1,7 @@
 """View: the items of one State as one command sees them, and the targets that it names.
 
 What is pending covers what is cached, and what is cached what is stored; a view sees one version of an item throughout,
-and remembers what was looked at: a step tells it, so that a commit can verify it. ``Means`` is what all views of a
+and keeps what was looked at: a step tells it, so that a commit can verify it. ``Means`` is what all views of a
 session share.
 """
 
@@ -20,12 +20,12 @@ from workbench.domain.entity import Command
 from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import KINDRED, Resource, Target, identify, is_deleted, refit
-from workbench.errors import Conflict, Invalid, NotFound, Problem
-from workbench.state.clash import clash_of
+from workbench.errors import Invalid, NotFound, Problem
+from workbench.state.cache import Cache
 from workbench.state.draft import Draft
 from workbench.state.progress import Progress
 from workbench.state.reader import Reader, in_order, matches
-from workbench.state.state import Cache, State
+from workbench.state.state import State
 from workbench.state.step import Search
 from workbench.state.uncollected import uncollected
 
@@ -131,21 +131,21 @@ class View(Draft):
 
     # -------------------------------------------------------------------------------------------- reading
 
-    def looks_at(self, on: Any, domain: str) -> bool:
-        """Whether ``item``, at ``at``, is what this names: the last one that the domain was given or has changed."""
+    def remembers(self, on: Any, domain: str) -> bool:
+        """Whether this names ``item``, which is at ``at``: the last one that this domain was given or has changed."""
         return (on is self.item or on is self.at or (type(on) is Target and on == self.at)) and domain == self._home
 
-    def look_at(self, target: Target, item: Resource, domain: str) -> None:
-        """Has an item at hand, as it is now."""
+    def remember(self, target: Target, item: Resource, domain: str) -> None:
+        """Takes an item as the last one that a domain was given or has changed, as it is now."""
         self.at, self.item, self._home = target, item, domain
 
-    def look_away(self) -> None:
-        """Has none at hand, for no domain."""
+    def forget_last(self) -> None:
+        """Takes no item as the last one, for no domain."""
         self.at, self.item, self._home = _NOWHERE, None, ""
 
     def target(self, on: Any, domain: str) -> Target:
         """The Target of what a domain names."""
-        return self.at if self.looks_at(on, domain) else self.registry.target(on, home=domain)
+        return self.at if self.remembers(on, domain) else self.registry.target(on, home=domain)
 
     async def there(self, target: Target) -> Resource | None:
         """The present item of a target, fetched where it is not cached; None where there is none."""
@@ -160,7 +160,7 @@ class View(Draft):
         self.registry.check_granted(domain, target[:2])
         if (item := self._present(target)) is None and (item := await self.there(target)) is None:
             raise NotFound(target, deleted=target in self.changed)
-        self.look_at(target, item, domain)
+        self.remember(target, item, domain)
         return item
 
     async def fetch(self, domain: str, what: Sequence[Any]) -> list[Resource]:
@@ -170,16 +170,16 @@ class View(Draft):
             self.registry.check_granted(domain, kindred)
         items = await self.fetch_all(targets)
         if len(items) == 1:
-            self.look_at(targets[0], items[0], domain)
+            self.remember(targets[0], items[0], domain)
         return items
 
     async def fetch_all(self, targets: Sequence[Target], progress: Progress | None = None) -> list[Resource]:
         """``fetch`` of Targets that are as the registry gives them, of any domain."""
         kindreds = dict.fromkeys(map(KINDRED, targets))
         with uncollected(len(targets)):
-            items: list[Any] = self._all_present(targets, kindreds, self.cache.items)
+            items: list[Any] = self._from_cache(targets, kindreds)
             if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
-                came = self._all_present(absent, kindreds, await self._load(absent, kindreds, progress))
+                came = self._from_loaded(absent, kindreds, await self._load(absent, kindreds, progress))
                 if len(came) < len(items):
                     loaded = iter(came)
                     came = [next(loaded) if item is None else item for item in items]
@@ -189,21 +189,34 @@ class View(Draft):
             raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
         return items
 
-    def _all_present(
-        self, targets: Sequence[Target], kindreds: Collection[Kindred], clean: dict[Target, Resource],
+    def _from_cache(self, targets: Sequence[Target], kindreds: Collection[Kindred]) -> list[Resource | None]:
+        """``_present`` of each; with a fast path when all are of one resource and nothing is pending or seen."""
+        if len(targets) == 1 or len(kindreds) != 1 or self.changed or self.seen:
+            return [self._present(target) for target in targets]
+        if not self.cache.items:
+            return [None] * len(targets)
+        found = list(map(self.cache.items.get, targets))
+        self.seen.update((target, item) for target, item in zip(targets, found, strict=True) if item is not None)
+        return self._as_seen(targets, kindreds, found)
+
+    def _from_loaded(
+        self, targets: Sequence[Target], kindreds: Collection[Kindred], came: dict[Target, Resource],
     ) -> list[Resource | None]:
-        """``_present`` of each; ``clean`` is the cache, or what ``_load`` gave for them. Of one resource, where nothing
-        is pending or was seen, as when many are loaded, with as few look-ups as can be, and none that dicts need not
-        make again: a look-up costs as much as anything else that is done with an item."""
-        loaded = clean is not self.cache.items
-        seen = self.seen and not (loaded and self.seen.keys().isdisjoint(targets))
+        """The same of targets that were not cached, of which ``_load`` gave those that ``came``. Nothing is looked up
+        twice: a look-up costs as much as anything else that is done with an item."""
+        seen = self.seen and not self.seen.keys().isdisjoint(targets)
         if len(targets) == 1 or len(kindreds) != 1 or self.changed or seen:
             return [self._present(target) for target in targets]
-        if not clean:
+        if not came:
             return [None] * len(targets)
-        found = list(clean.values() if loaded and len(clean) == len(targets) else map(clean.get, targets))
-        self.seen.update(clean if loaded else (
-            (target, item) for target, item in zip(targets, found, strict=True) if item is not None))
+        found = list(came.values() if len(came) == len(targets) else map(came.get, targets))
+        self.seen.update(came)
+        return self._as_seen(targets, kindreds, found)
+
+    def _as_seen(
+        self, targets: Sequence[Target], kindreds: Collection[Kindred], found: list[Resource | None],
+    ) -> list[Resource | None]:
+        """What was found of one resource, if it needs no second look; else ``_present`` of each."""
         [cls] = map(self.registry.resource, kindreds)
         if "_deleted" not in cls._fields and {cls, NoneType}.issuperset(map(type, found)):
             return found
@@ -224,21 +237,6 @@ class View(Draft):
             return None
         cls = self.registry.resource(target[:2])        # of its own keys: a class may have been renamed
         return item if type(item) is cls else refit(item, cls)
-
-    async def match(self, target: Target | None, etag: str) -> None:
-        """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""
-        if target is None:
-            raise Invalid("issue", [Problem("if_match", etag, "the command is on no item whose version could match")])
-        entry = self.changed.get(target)
-        item = self.cache.items.get(target) if entry is None else entry.current
-        if entry is None and (item is None or item._etag != etag):
-            found = await self.reader.load(target[:2], [target.identifier])
-            if not found:
-                raise NotFound(target)
-            item = found[0]
-            self.cache.keep(target, item)
-        if item is None or item._etag != etag:
-            raise Conflict([clash_of(target, "read", None, None, item)])
 
     async def _load(
         self, targets: Sequence[Target], kindreds: Collection[Kindred], progress: Progress | None = None,

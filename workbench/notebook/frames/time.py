@@ -10,7 +10,6 @@ from workbench.domain.datadef import MISSING, values_of
 from workbench.notebook.frames.state import frame_of
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
-from workbench.state.planning.part import touched
 from workbench.state.refused import RefusedCommand
 from workbench.state.step import Step
 
@@ -48,7 +47,7 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
         numbers.append(step.number)
         rows.append((step.at, step.user, step.cell, type(step.command).__name__,
                      None if step.handling.target is None else str(step.handling.target),
-                     [type(event).__name__ for event in step.events], len(step.mutations), len(touched(step)),
+                     [type(event).__name__ for event in step.events], len(step.mutations), len(step.touched),
                      step.output, None, states.get(step, "committed"), bool(present) and step is present[-1]))
         tell_refused(step.number)
     return frame_of(rows, {

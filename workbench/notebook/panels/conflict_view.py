@@ -22,7 +22,7 @@ from workbench.notebook.html.conflict import clash_html, conflict_head
 from workbench.notebook.panels.status_view import Caveat, StatusView, button
 from workbench.state.clash import Clash
 from workbench.state.manager import StateManager
-from workbench.state.merge import Way, mergeable
+from workbench.state.resolution import Way, mergeable
 from workbench.state.state import Changed
 
 SHOWN = 20      # items with buttons: hundreds of widgets are slow

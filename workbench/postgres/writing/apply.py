@@ -1,39 +1,30 @@
-"""Apply: writes a saved plan, and reads what a revert of a commit must know.
-
-A saved plan is written as any plan is (commit.py), with its receipt in the same transaction (receipt.py).
+"""Apply: writes a saved plan as any plan is written (commit.py), with its receipt in the same transaction (receipt.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
-
-from workbench.domain.resource import Resource, Target
-from workbench.errors import Invalid, Problem, SavedPlanError, TamperedPlan
+from workbench.errors import SavedPlanError, TamperedPlan
 from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.attempt import How
 from workbench.postgres.writing.commit import Commit, commit
-from workbench.postgres.writing.receipt import Receipt, refuse_again
-from workbench.state.manager import StateManager
-from workbench.state.planning.plan import Plan
+from workbench.postgres.writing.receipt import Receipt, nonce_of, refuse_again
+from workbench.state.held import Held
 from workbench.state.progress import Progress
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import restored
-from workbench.wording import counted
 
 
 async def apply(
-    engine: Engine, reader: PostgresReader, manager: StateManager, saved: SavedPlan, *, verify_reads: bool, wait: float,
+    engine: Engine, reader: PostgresReader, held: Held, saved: SavedPlan, *, verify_reads: bool, wait: float,
     progress: Progress | None = None,
 ) -> Commit:
-    """Writes a saved plan, once only, and has the manager take notice; the manager is held by the caller.
+    """Writes a saved plan, once only, and has the manager take notice.
 
     Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, SavedPlanError for one whose steps are pending
     here under others, and what ``commit`` raises."""
     saved.check()
-    state = manager.state
+    manager, state = held.manager, held.state
     try:
         nonce = nonce_of(saved.nonce)
     except SavedPlanError as error:     # its hash was made to fit
@@ -45,38 +36,5 @@ async def apply(
     receipt = Receipt(nonce, saved.hash, manager.clock(), manager.user)
     statements, attempts = await commit(
         engine, reader, plan, How(verify_reads, wait=wait, receipts=[receipt], progress=progress))
-    manager.applied(plan, nonce)
+    held.applied(plan, nonce)
     return Commit(plan, statements, manager.clock(), manager.user, attempts, nonce)
-
-
-def nonce_of(saved: SavedPlan | str) -> str:
-    """The nonce of a saved plan, or the one that a text is. Raises SavedPlanError."""
-    text = saved if isinstance(saved, str) else saved.nonce
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise SavedPlanError(f"{text!r} is no nonce of a saved plan; give the plan itself (SavedPlan.load(path)), or "
-                             "its .nonce") from None
-
-
-def commit_of(commit: Any, commits: Sequence[Commit]) -> tuple[int, Plan]:
-    """The number (from 1) and the plan of a commit, given as itself or by its number, from the end if negative.
-
-    Raises Invalid."""
-    for number, done in enumerate(commits, 1):
-        if done is commit or (isinstance(commit, int) and commit in (number, number - len(commits) - 1)):
-            return number, done.plan
-    raise Invalid("revert", [Problem("commit", commit, (
-        f"{commit!r} is no commit of this session, which made {counted(len(commits), 'commit')}; give a number from 1, "
-        "or the Commit itself"))])
-
-
-async def stored_of(engine: Engine, reader: PostgresReader, plan: Plan) -> dict[Target, Resource | None]:
-    """The items of a plan's changes as they are stored now, soft-deleted ones too; None for those that are not."""
-    stored: dict[Target, Resource | None] = {change.target: None for change in plan.changes}
-    async with engine.acquire(doing="reading what is to be reverted") as connection:
-        for kindred in sorted({target[:2] for target in stored}):
-            identifiers = [target.identifier for target in stored if target[:2] == kindred]
-            for item in await reader.load_with(connection, kindred, identifiers, deleted=True):
-                stored[Target(*kindred, item._id)] = item
-    return stored

@@ -29,7 +29,7 @@ from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.guards import deferral, lock_order
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
-from workbench.state.merge import ResolveConflict
+from workbench.state.decision import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
 

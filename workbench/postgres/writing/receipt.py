@@ -8,17 +8,17 @@ was committed by the session that had saved it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from workbench.errors import AlreadyApplied, Busy
+from workbench.errors import AlreadyApplied, SavedPlanError
 from workbench.postgres.engine import Engine
 from workbench.postgres.tables.ddl import LOCK
+from workbench.state.saved.plan import SavedPlan
 
 TABLE = "workbench_receipt"
-PAUSE = 0.25        # seconds between two looks for a receipt, at most
 
 
 class Receipt(NamedTuple):
@@ -28,6 +28,16 @@ class Receipt(NamedTuple):
     hash: str | None
     at: datetime
     by: str | None
+
+
+def nonce_of(saved: SavedPlan | str) -> str:
+    """The nonce of a saved plan, or the one that a text is. Raises SavedPlanError."""
+    text = saved if isinstance(saved, str) else saved.nonce
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise SavedPlanError(f"{text!r} is no nonce of a saved plan; give the plan itself (SavedPlan.load(path)), or "
+                             "its .nonce") from None
 
 
 async def prepare_receipts(engine: Engine) -> None:
@@ -72,18 +82,3 @@ async def refuse_again(engine: Engine, nonce: str) -> None:
     receipt = await receipt_of(engine, nonce)
     if receipt is not None:
         raise AlreadyApplied(nonce, receipt.at, receipt.by)
-
-
-async def wait_for(engine: Engine, nonce: str, wait: float) -> Receipt:
-    """The receipt of a saved plan, as soon as whoever it be has written it. Raises Busy after ``wait`` seconds."""
-    clock = asyncio.get_running_loop().time
-    end, looks, pause = clock() + wait, 0, 0.02
-    while True:
-        looks += 1
-        receipt = await receipt_of(engine, nonce)
-        if receipt is not None:
-            return receipt
-        if clock() + pause >= end:
-            raise Busy(f"the saved plan {nonce}, which was to be applied before, was applied by nobody", wait, looks)
-        await asyncio.sleep(pause)
-        pause = min(PAUSE, 2 * pause)

@@ -10,31 +10,31 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import WorkbenchError
 from workbench.postgres.query import PostgresReader
-from workbench.state.manager import StateManager
+from workbench.state.cache import Cache
 from workbench.state.planning.plan import Plan
 
 
-async def reread(reader: PostgresReader, manager: StateManager, plan: Plan) -> None:
+async def reread(reader: PostgresReader, cache: Cache, plan: Plan) -> None:
     """Caches items anew that a plan, which was just written, may have left otherwise than it says. Those that cannot be
     read now are not cached: they will be when they are asked for."""
-    targets = _altered(manager, plan)
+    targets = _altered(cache, plan)
     read = False
     try:
         for kindred in sorted({target[:2] for target in targets}):
             some = [target for target in targets if target[:2] == kindred]
             stored = {item._id: item for item in await reader.load(kindred, [target.identifier for target in some])}
             for target in some:
-                manager.take(target, stored.get(target.identifier))
+                cache.take(target, stored.get(target.identifier))
         read = True
     except WorkbenchError:
         pass        # that the plan was written is said all the same; what is wrong with a row, when it is asked for
     finally:
         if not read:
             for target in targets:
-                manager.take(target, None)
+                cache.take(target, None)
 
 
-def _altered(manager: StateManager, plan: Plan) -> list[Target]:
+def _altered(cache: Cache, plan: Plan) -> list[Target]:
     """The cached items that may be stored otherwise: written ones, and those that refer to such as went or changed."""
     touched: set[Kindred] = {block.targets[0][:2] for block in plan.blocks if block.kind != "insert"}
     below: set[Kindred] = set()
@@ -44,4 +44,4 @@ def _altered(manager: StateManager, plan: Plan) -> list[Target]:
     written = {target for block in plan.blocks if plan.tables[block.targets[0][:2]].alters for target in block.targets}
     if not written and not below:
         return []
-    return [target for target in manager.cache.items if target in written or target[:2] in below]
+    return [target for target in cache.items if target in written or target[:2] in below]

@@ -15,7 +15,7 @@ from workbench.domain.datadef import same, values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.state.draft import Draft
-from workbench.state.planning.part import touched, without
+from workbench.state.planning.part import without
 from workbench.state.state import Entry, State
 from workbench.state.step import Step
 
@@ -50,7 +50,7 @@ class Carry:
             base = self._bases[shared] = _Base(shared[-1] if first else without(tip, walk, steps))
         became = {walk: base.state}
         at = base.state
-        later = [] if first else list(map(touched, steps))     # what those change that are still to come
+        later = [] if first else [step.touched for step in steps]     # what those change that are still to come
         for state in line:
             if state.step is not None and state.step.handling in self.handlings:
                 del later[:1]
@@ -108,7 +108,7 @@ def _on(
     """The State after a step on another one, in which what is stored of the base is clean; ``verified`` are the etags
     of items that committed steps changed which came after it."""
     draft = Draft(at, step.at, step.user, new_etag)
-    for target in touched(step):
+    for target in step.touched:
         entry = state.changed.get(target)
         if entry is None and target in base.etags:
             _delete(draft, step, target, base.stored[target])

@@ -8,18 +8,19 @@ a pick, or taken over in a merge. Which States the steps led to says nothing: a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same, values_of
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.state.cache import Cache
 from workbench.state.planning.change import SIGNS
-from workbench.state.planning.part import touched
-from workbench.state.state import Cache, Entry, State, parting
+from workbench.state.state import Entry, State, parting
 from workbench.state.step import Step
 
 Values = Mapping[str, Any]
+Sides: TypeAlias = "tuple[Resource | None, Resource | None, Resource | None]"    # base, left, right
 
 
 class Difference(NamedTuple):
@@ -87,14 +88,12 @@ def compare(
     return Comparison(*names, tuple(sorted(found, key=lambda difference: str(difference.target))))
 
 
-def three_sides(
-    left: State, right: State, registry: Registry, cache: Cache,
-) -> dict[Target, tuple[Resource | None, Resource | None, Resource | None]]:
+def three_sides(left: State, right: State, registry: Registry, cache: Cache) -> dict[Target, Sides]:
     """Base, left and right of each item that is changed on one side in another way than on the other, as items of
     their present classes; None where an item is not there, or deleted."""
     begun: dict[Target, State] = {}
     for before, step in own(left, right):
-        begun.update(dict.fromkeys(touched(step), before))
+        begun.update(dict.fromkeys(step.touched, before))
     sides = {}
     for target in {**dict(left.changed.items()), **dict(right.changed.items())}:
         one, other = left.changed.get(target), right.changed.get(target)

@@ -12,7 +12,7 @@ from itertools import count
 
 from pyrsistent import plist
 
-from workbench.domain.convert import told
+from workbench.domain.convert import shown, told
 from workbench.errors import Invalid, LoopError, NothingTo, Problem, UnknownName
 from workbench.state.history.branch import Branch
 from workbench.state.history.carry import Carry
@@ -27,8 +27,7 @@ class History:
     """The branches by name, and ``here``, the one that is worked on. ``checkpoints`` are named pointers that stay.
 
     ``moved`` is called after every move of the pointer; ``new_etag`` makes the versions of deletions that are carried
-    over a commit. While it is somebody's turn, branches are left but none is gone to: whose turn it is moves the branch
-    that was here when it began."""
+    over a commit. While a verb runs, branches may be left but not entered; the verb moves the branch it began on."""
 
     def __init__(self, new_etag: Callable[[], str], turns: Turns) -> None:
         self.here = Branch(MAIN, State.empty(), ways=self)
@@ -56,11 +55,11 @@ class History:
             raise asyncio.CancelledError        # of which a handler that never awaited has not heard
         branch = branch or self.here
         if branch.undone:
-            self._leave(branch, branch.state)
+            self._keep_line(branch, branch.state)
         branch.state = state
         self.moved()
 
-    def _leave(self, branch: Branch, fork: State) -> None:
+    def _keep_line(self, branch: Branch, fork: State) -> None:
         """Keeps the line of a branch, to whose tip nothing points any more; it parts from what stays at ``fork``."""
         name = next(name for number in self._left.setdefault(branch.name, count(1))
                     if (name := f"{branch.name}~{number}") not in self._branches)
@@ -70,7 +69,7 @@ class History:
     def settle(self, steps: Iterable[Step], branch: Branch) -> None:
         """Takes pending steps of a branch as committed, there and on all lines that share some of them."""
         if branch.undone:
-            self._leave(branch, branch.state)
+            self._keep_line(branch, branch.state)
         steps = tuple(steps)
         self._committed.update(*(step.deeds for step in steps))
         carry = Carry(steps, self._new_etag)
@@ -86,13 +85,14 @@ class History:
         a rebase or a pick has issued it anew."""
         return step.deeds <= self._committed
 
-    def undo(self, n: int) -> list[Step]:
-        """Takes the last ``n`` pending steps back; returns them, the last first."""
-        return self._checked(n, self.state.reach(n), "undo", self._undo)
+    def undo(self, n: int = 1) -> list[Step]:
+        """Takes the last ``n`` pending steps back; returns them, the last first. Raises NothingTo, and Invalid for what
+        is no number."""
+        return self._repeated("undo", n, self.state.reach, self._undo)
 
-    def redo(self, n: int) -> list[Step]:
-        """Takes the next ``n`` undone steps up again; returns them in their order."""
-        return self._checked(n, len(self.here.undone), "redo", self._redo)
+    def redo(self, n: int = 1) -> list[Step]:
+        """Takes the next ``n`` undone steps up again; returns them in their order. Raises as ``undo`` does."""
+        return self._repeated("redo", n, lambda _: len(self.here.undone), self._redo)
 
     def _undo(self) -> Step:
         state = self.state
@@ -107,7 +107,11 @@ class History:
         assert self.state.step is not None
         return self.state.step
 
-    def _checked(self, n: int, there: int, verb: str, one: Callable[[], Step]) -> list[Step]:
+    def _repeated(self, verb: str, n: int, reach: Callable[[int], int], one: Callable[[], Step]) -> list[Step]:
+        """What ``one`` gives, ``n`` times; ``reach`` says how many there are, as far as n."""
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise Invalid(verb, [Problem("n", n, f"{shown(n)} is no number of steps; as in {verb}(2), or goto(step)")])
+        there = reach(n)
         if n < 1 or n > there:
             if n > there > 0:
                 raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
@@ -256,7 +260,7 @@ class History:
             self.undo(self.state.number - state.number)
         else:
             if self.state.pending() or self.here.undone:
-                self._leave(self.here, parting(line[-1], state))
+                self._keep_line(self.here, parting(line[-1], state))
             self.here.state = state
             self.moved()
         return checkpoint

@@ -9,7 +9,7 @@ taken over is here then, and is no part of the next merge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from workbench.domain.datadef import field, same
@@ -17,12 +17,14 @@ from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
-from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
+from workbench.errors import Conflict, Invalid, NothingTo, Problem, UnknownName
+from workbench.state.cache import Cache
 from workbench.state.clash import Clash, clash_of
+from workbench.state.decision import Decision
 from workbench.state.draft import Draft
-from workbench.state.history.comparison import own, three_sides
-from workbench.state.merge import Decision, Way, resolution, three_way
-from workbench.state.state import Cache, State
+from workbench.state.history.comparison import Sides, own, three_sides
+from workbench.state.resolution import Way, resolution, three_way
+from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Search, Step
 
 
@@ -47,40 +49,17 @@ def merged(
     ``ways`` decides conflicts: "mine" (here), "theirs" (there) or values, by Target. Raises Conflict with all items
     that are not decided, Invalid with all faults of what comes out, UnknownName for a way of an item that is in no
     conflict, and NothingTo where all is here already; all or nothing."""
-    clashes, faults, occurrences, asked = [], [], [], dict(ways)
     theirs_only = [step for _, step in own(here, there)]
     pending = set(there.pending())
     behind = _behind(step for step in theirs_only[::-1] if step in pending)
     moved = _moved(here, behind.reads, cache)
-    for target, (base, mine, theirs) in sorted(three_sides(here, there, registry, cache).items(), key=_named):
-        clash = _clash(target, base, mine, theirs)
-        cls = registry.resource(target[:2])
-        agreed = _mergeable(clash)
-        if agreed and target in moved and _mutation(clash, None, cls) is None:
-            continue        # they only read it
-        way = asked.pop(target, None)
-        if way is None and (not agreed or target in moved):
-            clashes.append(clash)
-            continue
-        mutation = _mutation(clash, way, cls)
-        if mutation is None:
-            continue
-        event = BranchMerged(branch=name).on(target)
-        occurrence = Occurrence(event)
-        occurrence.mutations.append(mutation)
-        try:
-            row = _row_of(here, target) if mine is None and base is not None else None
-            _apply(draft, mutation, mine, row, target, cls, event)
-            occurrences.append(occurrence)
-        except Invalid as invalid:
-            faults += [problem._replace(field=f"{target}: {problem.field}") for problem in invalid.problems]
-    told = {clash.target for clash in clashes}
-    outdated = {target: clash_of(target, "read", None, None, cache.items.get(target))
-                for target in sorted(moved, key=str) if target not in told}
-    for target in [target for target in outdated if target in asked]:
-        resolution(outdated[target], asked.pop(target), registry.resource(target[:2]))
-    if asked:
-        raise UnknownName("conflict on", str(next(iter(asked))), [str(clash.target) for clash in clashes],
+    sides = three_sides(here, there, registry, cache)
+    changed = _changed(sides, moved, registry)
+    mutations, clashes = _decided_changes(changed, ways, moved, registry)
+    occurrences, faults = _carried_out(mutations, sides, here, name, draft, registry)
+    outdated = _outdated(moved.keys() - changed.keys(), ways, registry, cache)
+    if unknown := [target for target in ways if target not in changed and target not in outdated]:
+        raise UnknownName("conflict on", str(unknown[0]), [str(clash.target) for clash in clashes],
                           where=f"the merge of {name!r}")
     if clashes or occurrences:
         clashes += [clash for target, clash in outdated.items() if target not in ways]
@@ -98,8 +77,62 @@ def merged(
     return here.after(draft.changed, step, draft.applied)
 
 
-def _named(pair: tuple[Target, Any]) -> str:
-    return str(pair[0])
+def _changed(
+    sides: Mapping[Target, Sides], moved: Container[Target], registry: Registry,
+) -> dict[Target, Clash]:
+    """The items on which the sides may clash, in the order of their names; of those that moved, the ones that the other
+    branch did more with than read them."""
+    clashes = {target: _clash(target, *sides[target]) for target in sorted(sides, key=str)}
+    return {target: clash for target, clash in clashes.items() if target not in moved or not _mergeable(clash)
+            or _mutation(clash, None, registry.resource(target[:2])) is not None}
+
+
+def _decided_changes(
+    changed: Mapping[Target, Clash], ways: Mapping[Target, Way], moved: Container[Target], registry: Registry,
+) -> tuple[dict[Target, Mutation], list[Clash]]:
+    """What turns each item into the merged one, and the clashes of those that nobody has decided."""
+    mutations, clashes = dict[Target, Mutation](), list[Clash]()
+    for target, clash in changed.items():
+        way = ways.get(target)
+        if way is None and (target in moved or not _mergeable(clash)):
+            clashes.append(clash)
+        elif (mutation := _mutation(clash, way, registry.resource(target[:2]))) is not None:
+            mutations[target] = mutation
+    return mutations, clashes
+
+
+def _carried_out(
+    mutations: Mapping[Target, Mutation], sides: Mapping[Target, Sides], here: State, name: str,
+    draft: Draft, registry: Registry,
+) -> tuple[list[Occurrence], list[Problem]]:
+    """The mutations applied to a draft: an event of each item, and the faults of what would come out."""
+    occurrences, faults = list[Occurrence](), list[Problem]()
+    for target, mutation in mutations.items():
+        base, mine, _ = sides[target]
+        cls = registry.resource(target[:2])
+        row = _row_of(here, target) if mine is None and base is not None else None
+        occurrence = Occurrence(BranchMerged(branch=name).on(target))
+        occurrence.mutations.append(mutation)
+        try:
+            draft.carry_out(
+                mutation, mine, mine if row is None else refit(row, cls), target, cls, occurrence.event)
+            occurrences.append(occurrence)
+        except Invalid as invalid:
+            faults += [problem._replace(field=f"{target}: {problem.field}") for problem in invalid.problems]
+    return occurrences, faults
+
+
+def _outdated(
+    targets: Iterable[Target], ways: Mapping[Target, Way], registry: Registry, cache: Cache,
+) -> dict[Target, Clash]:
+    """The clashes of items that the other branch has only read, in another version than is known now; raises Invalid
+    for a way that does not fit such a one."""
+    outdated = {target: clash_of(target, "read", None, None, cache.items.get(target))
+                for target in sorted(targets, key=str)}
+    for target, clash in outdated.items():
+        if target in ways:
+            resolution(clash, ways[target], registry.resource(target[:2]))
+    return outdated
 
 
 def _clash(target: Target, base: Resource | None, mine: Resource | None, theirs: Resource | None) -> Clash:
@@ -154,23 +187,6 @@ def _decided(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     merged = {**_bare(clash.theirs), **mutation.values}
     values = {name: value for name, value in merged.items() if not same(clash.mine.get(name), value)}
     return Update(clash.target, **values) if values else None
-
-
-def _apply(
-    draft: Draft, mutation: Mutation, mine: Resource | None, row: Resource | None, target: Target, cls: type[Resource],
-    event: Event,
-) -> None:
-    if isinstance(mutation, Insert):
-        if row is not None:     # it comes back
-            row = refit(row, cls)
-            draft.delete(Delete(target), row, row, target, event)
-        draft.insert(mutation, target, cls, event, cached=False)
-    elif mine is None:
-        raise AssertionError(f"{mutation!r} of nothing")
-    elif isinstance(mutation, Delete):
-        draft.delete(mutation, mine, mine, target, event)
-    else:
-        draft.update(mutation, mine, mine, target, event)
 
 
 class _Behind(NamedTuple):

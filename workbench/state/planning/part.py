@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 from workbench.domain.resource import Target
 from workbench.errors import NotClosed
-from workbench.state.merge import ResolveConflict
 from workbench.state.state import State
 from workbench.state.step import Step
 
@@ -24,7 +23,7 @@ def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[St
     wanted = set(wanted)
     by_target: dict[Target, list[Step]] = defaultdict(list)
     for step in pending:
-        for target in touched(step):
+        for target in step.touched:
             by_target[target].append(step)
     steps: dict[int, Step] = {}
     items = set(wanted)
@@ -34,20 +33,12 @@ def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[St
         for step in by_target.get(target, ()):
             if step.number not in steps:
                 steps[step.number] = step
-                more = (touched(step) | (by_target.keys() & step.leaned)) - items
+                more = (step.touched | (by_target.keys() & step.leaned)) - items
                 items |= more
                 work += more
     if items - wanted:
         raise NotClosed(sorted(wanted, key=str), sorted(items - wanted, key=str))
     return [step for step in pending if step.number in steps], [step for step in pending if step.number not in steps]
-
-
-def touched(step: Step) -> set[Target]:
-    """The items that a step changed or resolved, also where resolving dropped the change."""
-    found = {mutation.on for mutation in step.mutations if isinstance(mutation.on, Target)}
-    if isinstance(step.command, ResolveConflict):
-        found |= {event._target for event in step.events if event._target is not None}
-    return found
 
 
 def without(state: State, base: State, kept: Iterable[Step]) -> State:
@@ -63,7 +54,7 @@ def without(state: State, base: State, kept: Iterable[Step]) -> State:
     for step in kept:
         was = states[step.number]
         changed = base.changed
-        for target in touched(step):
+        for target in step.touched:
             entry = was.changed.get(target)
             changed = changed.discard(target) if entry is None else changed.insert(target, entry)
         base = base.after(changed, step, base.applied + len(step.mutations))

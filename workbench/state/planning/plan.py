@@ -20,7 +20,7 @@ from workbench.domain.place import place_of
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import UnknownName
-from workbench.state.merge import ResolveConflict
+from workbench.state.decision import ResolveConflict
 from workbench.state.planning.block import Block, Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.differ import Differ, Pair

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Target
-from workbench.state.merge import Decision
+from workbench.state.decision import Decision
 from workbench.state.retelling.source import Source, comment
 from workbench.state.state import State
 from workbench.state.step import Step

@@ -13,13 +13,13 @@ from workbench.domain.datadef import values_of
 from workbench.domain.entity import Event
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
+from workbench.state.cache import Cache
+from workbench.state.decision import Decision
 from workbench.state.history.branch import Branch
-from workbench.state.merge import Decision
 from workbench.state.planning.plan import Plan
 from workbench.state.refused import RefusedCommand
 from workbench.state.retelling.rehearsal import Became, Played, Rehearsal, Scene, differences, made_up, rehearsed
 from workbench.state.retelling.source import Source, comment, is_plain
-from workbench.state.state import Cache
 from workbench.state.step import Handling, Step
 from workbench.wording import counted
 

@@ -18,7 +18,7 @@ from workbench.domain.entity import Command
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Target
 from workbench.errors import Invalid, LogError, Problem, WorkbenchError
-from workbench.state.merge import Decision
+from workbench.state.decision import Decision
 from workbench.state.saved.file import write
 from workbench.state.step import Step
 from workbench.wording import counted

@@ -1,4 +1,4 @@
-"""Merge: the ways out of a conflict on one item, as new values of a State. Pure; nothing is asked or written here.
+"""Resolution: the ways out of a conflict on one item, as new values of a State. Pure; nothing is asked or written here.
 
 A way is "mine" (my item over theirs), "theirs" (mine is dropped), or the merge of both: where each changed other
 columns than the other both changes stay, and values can be given for the rest. Whatever comes out is validated as any
@@ -8,41 +8,21 @@ item is. A resolution is a step of its own, so that it is seen in the log, told 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from workbench.domain.convert import shown
-from workbench.domain.datadef import field, same, unknown
-from workbench.domain.entity import Command, Event
+from workbench.domain.datadef import same, unknown
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, refit
 from workbench.errors import Conflict, Invalid, Problem
 from workbench.state.clash import Clash
+from workbench.state.decision import ConflictResolved, ResolveConflict
 from workbench.state.draft import Draft
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
 
 Way = str | Mapping[str, Any]
-
-
-class Decision(Command):
-    """The base of pseudo-commands: what was decided about items as they were at that moment.
-
-    It belongs to no domain and is not issued again by a rebase, which says so where ``lost`` has the words."""
-
-    lost: ClassVar[str] = ""
-
-
-class ResolveConflict(Decision):
-    """The pseudo-command of a resolution."""
-
-    way = field(str)
-
-
-class ConflictResolved(Event):
-    """What a resolution did to one item."""
-
-    way = field(str)
 
 
 def three_way(clash: Clash) -> tuple[dict[str, Any], list[str]]:
@@ -124,21 +104,10 @@ def resolved(
         if theirs is not None:
             reads[target] = theirs._etag
         earlier = draft.changed.get(target)
-        if mutation is None:
-            draft.changed = draft.changed.discard(target)
-        else:
+        draft.changed = draft.changed.discard(target)
+        if mutation is not None:
             occurrence.mutations.append(mutation)
-            draft.changed = draft.changed.discard(target)
-            if isinstance(mutation, Insert):
-                if theirs is not None:      # deleted softly: its row comes back
-                    draft.delete(Delete(target), theirs, theirs, target, event)
-                draft.insert(mutation, target, cls, event, cached=False)
-            elif theirs is None:
-                raise AssertionError(f"{mutation!r} of nothing")
-            elif isinstance(mutation, Delete):
-                draft.delete(mutation, theirs, theirs, target, event)
-            else:
-                draft.update(mutation, theirs, theirs, target, event)
+            draft.carry_out(mutation, theirs, theirs, target, cls, event)
             made = draft.changed.get(target)
             if made is not None:
                 made.earlier = earlier

@@ -1,0 +1,88 @@
+"""Cache: the clean items of a session as they were fetched, shared by all its States."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.state.reader import Reader
+
+
+class Cache:
+    """The clean ``items`` by Target. ``gone`` are rows that were deleted softly, as far as they are known: an item that
+    is made again takes its row up again."""
+
+    __slots__ = ("_readings", "gone", "items")
+
+    def __init__(self) -> None:
+        self.items: dict[Target, Resource] = {}
+        self.gone: dict[Target, Resource] = {}
+        self._readings: list[set[Target]] = []
+
+    def __repr__(self) -> str:
+        return f"<cache of {len(self.items)} items>"
+
+    def keep(self, target: Target, item: Any) -> None:
+        """Takes an item as it was just fetched."""
+        self.items[target] = item
+
+    def take(self, target: Target, stored: Resource | None) -> None:
+        """Takes an item as it is known to be stored now; one that was deleted softly is gone."""
+        self.replaced([target])
+        self.gone.pop(target, None)
+        if stored is not None and not is_deleted(stored):
+            self.keep(target, stored)
+            return
+        self.items.pop(target, None)
+        if stored is not None:
+            self.gone[target] = stored
+
+    def written(self, targets: Sequence[Target], afters: Sequence[Resource | None], *, deleted: bool) -> None:
+        """Takes items as a commit has written them: of those that were ``deleted`` the row, where one is left."""
+        self.replaced(targets)
+        items: dict[Target, Any] = self.items
+        if not deleted:
+            items.update(zip(targets, afters, strict=True))
+            for target in self.gone.keys() & targets if self.gone else ():
+                del self.gone[target]
+            return
+        for target, after in zip(targets, afters, strict=True):
+            items.pop(target, None)
+            if after is not None:
+                self.gone[target] = after
+
+    async def refresh(self, reader: Reader, kindred: Kindred, changed: Container[Target]) -> int:
+        """Fetches the items of a resource anew, except those that are ``changed``; says how many moved.
+
+        Those that are stored no more leave the cache."""
+        clean = {target: item for target, item in self.items.items()
+                 if target[:2] == kindred and target not in changed}
+        stored: dict[Any, Resource] = {
+            item._id: item for item in await reader.load(kindred, [target.identifier for target in clean])}
+        moved = 0
+        for target, item in clean.items():
+            if self.items.get(target) is not item:
+                continue        # a commit or another read was faster, and has a later one
+            fresh = stored.get(target.identifier)
+            self.take(target, fresh)
+            moved += fresh is None or fresh._etag != item._etag
+        return moved
+
+    @contextmanager
+    def reading(self) -> Iterator[set[Target]]:
+        """Context for a read of stored rows; yields the targets that others replaced meanwhile, as by a commit: of
+        these the cache is newer than what was read."""
+        replaced: set[Target] = set()
+        self._readings.append(replaced)
+        try:
+            yield replaced
+        finally:
+            self._readings = [one for one in self._readings if one is not replaced]
+
+    def replaced(self, targets: Iterable[Target]) -> None:
+        """Tells those who read at present that items are no longer what they were, or are gone."""
+        for one in self._readings:
+            one.update(targets)
