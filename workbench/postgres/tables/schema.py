@@ -15,7 +15,7 @@ import asyncpg
 from workbench.domain.kinds import OptionalKind
 from workbench.errors import TablesDiffer
 from workbench.postgres.engine import DRIVER_ERRORS, translate
-from workbench.postgres.tables.catalogue import Stored, literals, read
+from workbench.postgres.tables.catalogue import Stored, is_of, literals, read, type_told
 from workbench.postgres.tables.ddl import ddl
 from workbench.postgres.tables.model import Models
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
@@ -71,7 +71,7 @@ def differences(table: Table, stored: Mapping[str, Stored], tables: Mapping[Any,
         yield from (f"{name}: {line}" for line in _column_differs(table, column, there))
     for extra in there.columns.values():
         if extra["not_null"] and not extra["filled"] and extra["name"] not in names.values():
-            yield (f'{name}: the column "{extra["name"]}" ({extra["type"]}) is in the database alone, NOT NULL and '
+            yield (f'{name}: the column "{extra["name"]}" ({type_told(extra)}) is in the database alone, NOT NULL and '
                    "without a default: no row could be inserted")
     primary = [unique["columns"] for unique in there.uniques if unique["primary"]]
     if primary != [[names["_id"]]]:
@@ -96,8 +96,8 @@ def _column_differs(table: Table, column: Column, there: Stored) -> Iterator[str
     if found is None:
         yield f'the column "{column.name}" ({column.type}) is missing in the database'
         return
-    if found["type"].lower() != column.type.lower():
-        yield f'the column "{column.name}" is {found["type"]} in the database, but {column.type} in the definition'
+    if not is_of(found, column.type):
+        yield f'the column "{column.name}" is {type_told(found)} in the database, but {column.type} in the definition'
     if found["made"]:
         yield (f'the column "{column.name}" is made by the database alone (GENERATED ALWAYS) and cannot be written: '
                f"drop the field, or the {found['made']} there")
