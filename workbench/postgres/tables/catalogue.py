@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from workbench.state.planning.table import Table
@@ -88,6 +89,20 @@ SELECT wanted.name, (SELECT json_agg(e.enumlabel) FROM pg_enum e WHERE e.enumtyp
 """
 
 
+# Of each table that was made: the schema, where another schema has a table or view of that name.
+ELSEWHERE = """
+SELECT wanted.name, n.nspname AS schema
+  FROM json_array_elements_text($1::text::json) AS wanted(name)
+  JOIN pg_class c ON c.oid = to_regclass(wanted.name)
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE EXISTS (SELECT FROM pg_class other WHERE other.relname = c.relname AND other.oid <> c.oid
+                  AND other.relkind IN ('r', 'p', 'v', 'm', 'f') AND other.relpersistence <> 't')
+"""
+
+_KINDS = MappingProxyType({"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence",
+                           "i": "an index", "I": "an index", "c": "a composite type"})
+
+
 class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
@@ -110,6 +125,11 @@ class Stored:
         self.triggers: bool = row["triggers"]
         self.alters, self.guarded = bool(row["alters"]), bool(row["guarded"])
         self.stiff: frozenset[str] = frozenset(json.loads(row["stiff"] or "[]"))
+
+    @property
+    def kind_told(self) -> str:
+        """What it is, if it is no table."""
+        return _KINDS.get(self.kind or "", "something else")
 
     @property
     def is_table(self) -> bool:
@@ -139,6 +159,12 @@ async def labels_of(connection: Any, types: Iterable[str]) -> dict[str, frozense
     names = sorted(types)
     found = await connection.fetch(LABELS, json.dumps(names)) if names else []
     return {row["name"]: frozenset(json.loads(row["labels"] or "[]")) for row in found}
+
+
+async def schemas_of(connection: Any, tables: Iterable[Table]) -> dict[str, str]:
+    """The schemas that some tables are in, by their quoted names; of those alone whose name another schema has too."""
+    found = await connection.fetch(ELSEWHERE, json.dumps([table.quoted for table in tables]))
+    return {row["name"]: row["schema"] for row in found}
 
 
 def literals(check: str) -> list[str]:
