@@ -464,7 +464,7 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
         'bank:wrong: the field "_created" is an aware datetime or None, but its column is of type timestamp without '
         "time zone; make it timestamp with time zone",
         'bank:wrong: the field "_etag" has no column in Row; add _etag = db.Column(…) of type text: every '
-        "Resource has it",
+        "Resource has it, and wb.tables() adds it to a table that is there",
         'bank:wrong: the field "balance" is a Decimal, but its column is of type integer; make it numeric',
         'bank:wrong: the field "colour" is one of red, blue, but its column admits red, green; make it an Enum of red, '
         "blue, or db.Text",

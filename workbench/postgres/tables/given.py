@@ -61,7 +61,10 @@ def fitted(
         column = by_name.get(attributes.get(field, field))
         if column is None:
             type_wanted = column_type(declared.kind)
-            rest = ": every Resource has it" if field in Resource._fields else ", or drop it"
+            rest = ", or drop it"
+            if field in Resource._fields:
+                rest = ": every Resource has it" + ("" if field == "_id" else (
+                    ", and wb.tables() adds it to a table that is there"))
             faults.append(f'{label}: the field "{field}" has no column in {model.__name__}; add '
                           f"{field} = db.Column(…) of type {type_wanted[1] if type_wanted else 'jsonb'}{rest}")
             continue
