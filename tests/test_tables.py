@@ -86,7 +86,7 @@ async def test_statements_that_were_prepared(dsn: str, admin: asyncpg.Connection
             assert (await each.check()).ok
         for domain in (ada, bob):
             domain.resource(domains(**after))
-        await (await session.tables()).apply()
+        await (await session.tables()).apply(all=True)
         session.undo()
         rival.undo()
         for number, each in enumerate((session, rival)):

@@ -338,8 +338,8 @@ class TablesDiffer(DatabaseError):
         self.differences = tuple(differences)
         super().__init__(listed(
             "the database's tables differ from the definitions (they are never altered silently). wb.tables() shows "
-            "what would make them fit, and wb.tables().apply() does it; or define the resources as they were. To open "
-            "a workbench on such tables give it tables_differ=True", differences))
+            "what would make them fit; its apply() does what loses nothing, apply(all=True) the rest; or define the "
+            "resources as they were. To open a workbench on such tables give it tables_differ=True", differences))
 
 
 class EmbeddedError(WorkbenchError):

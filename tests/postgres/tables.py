@@ -10,6 +10,8 @@ from enum import Enum
 from typing import Any
 
 import asyncpg
+from gino import Gino
+from sqlalchemy.dialects import postgresql as pg
 
 from workbench.domain.datadef import field
 from workbench.domain.domain import Domain
@@ -44,6 +46,14 @@ def card(**fields: Any) -> type[Resource]:
 def named(cls_name: str, /, **fields: Any) -> type[Resource]:
     """A resource of any name, likewise."""
     return type(cls_name, (Resource,), {"__module__": __name__, "__qualname__": cls_name, **fields})
+
+
+def gino_model(db: Gino, **columns: Any) -> Any:
+    """A gino model of these columns and the stamps, for a table called ``Items``."""
+    return type("Row", (db.Model,), {
+        "__tablename__": "Items", "_id": db.Column("id", pg.UUID(), primary_key=True),
+        "_created": db.Column(db.DateTime(timezone=True)), "_updated": db.Column(db.DateTime(timezone=True)),
+        "_etag": db.Column(db.String(40)), **columns})
 
 
 class Tables:

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from gino import Gino
 
-from tests.postgres.tables import Colour, Owner, Tables, card, named
+from tests.postgres.tables import Colour, Owner, Tables, card, gino_model, named
 from workbench.domain.datadef import field
 from workbench.errors import Invalid, NothingTo, TablesDiffer
 from workbench.postgres.tables.schema import prepare
@@ -111,20 +112,42 @@ async def test_rows_without_a_value(tables: Tables) -> None:
 # ------------------------------------------------------------------------------------------------ columns there
 
 async def test_a_field_that_is_gone(tables: Tables) -> None:
-    """Its column stays, and may be empty from now on; dropped it is when asked, and the values that go are counted."""
+    """Its column stays, with all that it asks for, and it is told that no row can be inserted; made empty or dropped it
+    is when asked, and the values that go are counted. Those that are to stay are kept by a field that admits None."""
     await tables.made(card(name=field(str, unique=True), old=field(int, unique=True)))
     await tables.rows(3, name="n::text", old="n")
     tables.define(card(name=field(str, unique=True)))
     with pytest.raises(TablesDiffer):
         await prepare(tables.admin, tables.renewed())
-    altered = await tables.apply()
-    assert await tables.values("old") == [1, 2, 3]
-    assert repr(altered) == (
-        "1 change of tables made; 1 left (1 other: tables().apply(all=True))\n  bank_card, for bank:card\n"
-        '    - column "old" (bigint), which is in the database alone [not additive: another program may use it; the '
-        "values of 3 rows would be lost]")
+    with pytest.raises(NothingTo, match=r"2 other: tables\(\).apply\(all=True\)"):
+        await tables.apply()
+    told = [
+        '~ column "old", which is in the database alone, may be NULL: or no row could be inserted [not additive: '
+        "another program may rely on it] (or give it a field, or a DEFAULT)",
+        '- column "old" (bigint), which is in the database alone [not additive: another program may use it; the values '
+        "of 3 rows would be lost]"]
+    assert await tables.told() == told
+    tables.define(card(name=field(str, unique=True), old=field(int | None)))
+    await tables.apply()
+    tables.define(card(name=field(str, unique=True)))
     await prepare(tables.admin, tables.renewed())      # it fits
+    assert await tables.told() == told[1:]
+    assert await tables.values("old") == [1, 2, 3]
     assert [one.kind for one in (await tables.apply(all=True)).done] == ["drop"]
+    assert await tables.fits()
+
+
+async def test_a_column_that_no_field_names(tables: Tables) -> None:
+    """That a column of another program's may be NULL is not decided by the way, be the model given or not."""
+    db = Gino()
+    row = gino_model(db, theirs=db.Column(db.Integer))
+    await tables.made(card(), model=row)
+    await tables.admin.execute('ALTER TABLE "Items" ALTER theirs SET NOT NULL, ADD other int NOT NULL')
+    assert [(one.what, one.reason) for one in (await tables.plan()).alterations] == [
+        ('column "theirs" may be NULL', "another program may rely on it"),
+        ('column "other", which is in the database alone, may be NULL: or no row could be inserted',
+         "another program may rely on it")]
+    await tables.apply(all=True)
     assert await tables.fits()
 
 
@@ -135,7 +158,7 @@ async def test_a_renamed_field(tables: Tables) -> None:
     tables.define(card(holder=field(str, unique=True), age=field(int)))
     hint = 'was "owner" renamed to "holder"? then tables(renamed={"bank_card.owner": "holder"})'
     assert [(one.sign, one.hint) for one in (await tables.plan()).alterations] == [
-        ("+", hint), ("~", ""), ("-", hint), ("+", "")]
+        ("+", hint), ("~", "or give it a field, or a DEFAULT"), ("-", hint), ("+", "")]
     assert await tables.told(owner="holder") == [
         '~ column "owner" is renamed to "holder"',
         "+ unique constraint on \"holder\" [blocked: 1 value in more than one row, such as 'Ada']"]
@@ -164,19 +187,22 @@ async def test_none_admitted_and_not(tables: Tables) -> None:
     assert [str(one)[:12] for one in (await tables.plan()).alterations] == ['~ column "d"']
 
 
+RULES = "the database would not keep the rules of the type {} any more".format
 CASTS = [
-    (int, Decimal, "n", ""), (str, str | None, "'x'", ""), (int, str, "n", ""), (date, datetime, "now()::date", ""),
-    (str, int, "n::text", ""), (bool, str, "true", ""), (list[int], list[Decimal], "ARRAY[n]", ""),
-    (int, dict, "n", ""), (list[str], list[dict], "ARRAY['a']", ""), (str, Colour, "'red'", ""),
-    (Colour, str, "'red'", ""),
-    (UUID, str, "gen_random_uuid()", ""), (timedelta, str, "interval '1 day'", ""),
+    (int, Decimal, "n", ""), (str, str | None, "'x'", ""), (int, str, "n", RULES("bigint")),
+    (date, datetime, "now()::date", ""), (str, int, "n::text", ""), (bool, str, "true", RULES("boolean")),
+    (list[int], list[Decimal], "ARRAY[n]", ""),
+    (int, dict, "n", RULES("bigint")), (list[str], list[dict], "ARRAY['a']", RULES("text[]")),
+    (str, Colour, "'red'", ""), (Colour, str, "'red'", ""),
+    (UUID, str, "gen_random_uuid()", RULES("uuid")), (timedelta, str, "interval '1 day'", RULES("interval")),
     (str, int, "'007'", "2 values would lose something by it, such as '007'"),
     (Decimal, int, "n + 0.5", "2 values would lose something by it, such as '1.5'"),
     (datetime, date, "'2026-01-02 10:00:00Z'",
      "2 values would lose something by it, such as '2026-01-02 10:00:00+00'"),
     (str, int, "'x'", 'a value cannot become bigint: invalid input syntax for type bigint: "x"'),
-    (int, UUID, "n", 'a value cannot become uuid: invalid input syntax for type uuid: "1"'),
-    (int, bool, "n + 1", 'a value cannot become boolean: invalid input syntax for type boolean: "2"'),
+    (int, UUID, "n", RULES("bigint") + '; a value cannot become uuid: invalid input syntax for type uuid: "1"'),
+    (int, bool, "n + 1",
+     RULES("bigint") + '; a value cannot become boolean: invalid input syntax for type boolean: "2"'),
     (str, dict, "'{'", "a value cannot become jsonb: invalid input syntax for type json"),
     (Decimal, int, "1e30", "a value cannot become bigint: bigint out of range")]
 
@@ -184,11 +210,13 @@ CASTS = [
 @pytest.mark.parametrize(("old", "new", "value", "reason"), CASTS)
 async def test_other_types(tables: Tables, old: Any, new: Any, value: str, reason: str) -> None:
     """A column becomes of another type where all values stay what they are; where any would lose something that is
-    done when asked, and where one cannot be cast not at all. Without rows it always is."""
+    done when asked, and where one cannot be cast not at all. A type is a rule: where that would go, it is done when
+    asked, rows or not."""
     await tables.admin.execute("SET timezone TO 'UTC'")
     await tables.made(card(it=field(old)))
     tables.define(card(it=field(new)))
-    assert all(one.additive or one.kind == "drop" for one in (await tables.plan()).alterations)
+    rule = reason.partition(";")[0] if reason.startswith("the database") else ""
+    assert {one.reason for one in (await tables.plan()).alterations if "becomes" in one.what} <= {rule}
     await tables.rows(2, it=value)
     found = [one for one in (await tables.plan()).alterations if "becomes" in one.what]
     assert [one.reason for one in found] == ([] if old is Colour or new in (str | None, Colour) else [reason])
@@ -208,7 +236,7 @@ async def test_defaults_made_by_hand(tables: Tables) -> None:
     await tables.admin.execute("CREATE SEQUENCE counted; ALTER TABLE bank_card ALTER number SET DEFAULT "
                                "nextval('counted'), ALTER text SET DEFAULT 7")
     tables.define(card(number=field(Decimal), text=field(str)))
-    await tables.apply()
+    await tables.apply(all=True)
     assert await tables.fits()
     await tables.rows(2)
     assert await tables.values("number || text") == ["17", "27"]
@@ -247,11 +275,11 @@ async def test_the_type_of_an_identifier(tables: Tables) -> None:
     tables.define(named("Parent", _id=field(str), boss=field(str | None, references="self")))
     tables.define(card(parent=field(str, references="parent")))
     plan = await tables.plan()
-    assert [(one.table, str(one)) for one in plan.alterations] == [
-        ("bank_parent", '~ column "_id" becomes text; it is bigint'),
-        ("bank_parent", '~ column "boss" becomes text; it is bigint'),
-        ("bank_card", '~ column "parent" becomes text; it is bigint')]
-    await tables.apply(plan)
+    assert [(one.table, one.what, one.reason) for one in plan.alterations] == [
+        ("bank_parent", 'column "_id" becomes text; it is bigint', RULES("bigint")),
+        ("bank_parent", 'column "boss" becomes text; it is bigint', RULES("bigint")),
+        ("bank_card", 'column "parent" becomes text; it is bigint', RULES("bigint"))]
+    await tables.apply(plan, all=True)
     assert await tables.fits()
     assert await tables.values("parent") == ["1", "2"]
     with pytest.raises(asyncpg.ForeignKeyViolationError):

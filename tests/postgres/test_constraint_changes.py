@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from gino import Gino
 from sqlalchemy.dialects import postgresql as pg
 
-from tests.postgres.tables import Colour, Owner, Tables, Wider, card
+from tests.postgres.tables import Colour, Owner, Tables, Wider, card, gino_model
 from workbench.domain.datadef import field
 from workbench.domain.resource import Resource
 from workbench.errors import NothingTo, TablesDiffer
@@ -86,7 +85,7 @@ async def test_constraints_and_rows(tables: Tables) -> None:
 
 
 async def test_another_parent(tables: Tables) -> None:
-    """A reference to another resource replaces the foreign key of the same name."""
+    """A reference to another resource replaces the foreign key of the same name when asked: that was a rule."""
     class Person(Resource):
         pass
 
@@ -98,7 +97,24 @@ async def test_another_parent(tables: Tables) -> None:
         'ALTER TABLE "bank_card" DROP CONSTRAINT IF EXISTS "bank_card_owner_fkey";\n'
         'ALTER TABLE "bank_card" ADD CONSTRAINT "bank_card_owner_fkey" FOREIGN KEY ("owner") REFERENCES "bank_person" '
         '("_id") DEFERRABLE INITIALLY IMMEDIATE;')
-    await tables.apply(plan)
+    assert plan.alterations[0].reason == (
+        'the foreign key constraint that is called "bank_card_owner_fkey" now would not be kept any more')
+    await tables.apply(plan, all=True)
+    assert await tables.fits()
+
+
+async def test_names_that_other_rules_have(tables: Tables) -> None:
+    """A unique constraint or a check made by hand that has the name of one that is missing gives way when asked."""
+    await tables.made(card(mail=field(str), colour=field(str)))
+    await tables.admin.execute("ALTER TABLE bank_card ADD CONSTRAINT bank_card_mail_key UNIQUE (mail, colour), "
+                               "ADD CHECK (length(colour) < 9)")
+    tables.define(card(mail=field(str, unique=True), colour=field(Colour)))
+    assert [(one.sign, one.what, one.reason) for one in (await tables.plan()).alterations] == [
+        ("~", 'unique constraint on "mail"',
+         'the unique constraint that is called "bank_card_mail_key" now would not be kept any more'),
+        ("~", "column \"colour\" admits 'red', \"it's\"",
+         'the check constraint that is called "bank_card_colour_check" now would not be kept any more')]
+    await tables.apply(all=True)
     assert await tables.fits()
 
 
@@ -161,19 +177,12 @@ async def test_names_of_all_kinds(tables: Tables) -> None:
 
 # ------------------------------------------------------------------------------------------------ given models
 
-def gino_model(db: Gino, **columns: Any) -> Any:
-    return type("Row", (db.Model,), {
-        "__tablename__": "Items", "_id": db.Column("id", pg.UUID(), primary_key=True),
-        "_created": db.Column(db.DateTime(timezone=True)), "_updated": db.Column(db.DateTime(timezone=True)),
-        "_etag": db.Column(db.String(40)), **columns})
-
-
 async def test_given_models(tables: Tables) -> None:
     """A gino model is the definition, in all that it says: columns without a field, defaults, enum types, indexes,
     checks, keys. What the database has beyond it is another program's and never dropped."""
     db = Gino()
     tables.define(Owner)
-    await tables.made(card(name=field(str)), model=gino_model(db, name=db.Column("the name", db.String(20))))
+    await tables.made(card(name=field(str)), model=gino_model(db, name=db.Column("the name", db.String)))
     await tables.admin.execute('INSERT INTO "Items" (id, "the name") VALUES (gen_random_uuid(), \'x\')')
     await tables.admin.execute('ALTER TABLE "Items" ADD theirs real')
     db = Gino()

@@ -489,15 +489,38 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
         'bank:wrong: the column of "_id", "_id", must be the primary key of Row, which is id',
         'bank:wrong: the field "_created" is an aware datetime or None, but its column is of type timestamp without '
         "time zone; make it timestamp with time zone",
-        'bank:wrong: the field "_etag" has no column in Row; add _etag = db.Column(…) of type text, or drop it',
+        'bank:wrong: the field "_etag" has no column in Row; add _etag = db.Column(…) of type text: every '
+        "Resource has it, and wb.tables() adds it to a table that is there",
         'bank:wrong: the field "balance" is a Decimal, but its column is of type integer; make it numeric',
         'bank:wrong: the field "colour" is one of red, blue, but its column admits red, green; make it an Enum of red, '
         "blue, or db.Text",
         'bank:wrong: the field "rate" is a float, but its column is of type real; make it double precision',
         'bank:wrong: the field "texts" is a list, each text, but its column is of type integer[]; make it text[] or '
         "character varying[] or bpchar[] or citext[]",
-        'bank:wrong: the field "twice" cannot be written: the database makes its column in Row; drop the field, or the '
-        "Computed")
+        'bank:wrong: the field "twice" cannot be written: the database makes its column in Row, and there are no '
+        "fields that are only read; drop the field, or the Computed")
+
+
+def test_keys_and_versions_that_would_not_be_equal() -> None:
+    """An identifier that is padded with blanks as it is stored, and an etag that is too long for its column, are
+    refused: no item would be found again, or none could be written. One of the right length may be char."""
+    def faults(key: Any, etag: Any) -> tuple[str, ...]:
+        db = Gino()
+        row = type("Row", (db.Model,), {
+            "__tablename__": "rows", "_id": db.Column(key, primary_key=True), "_etag": db.Column(etag),
+            "_created": db.Column(db.DateTime(timezone=True)), "_updated": db.Column(db.DateTime(timezone=True))})
+        try:
+            models_of(bank(row=(type("Kept", (Resource,), {"_id": field(str)}), {"model": row})))
+        except DefinitionError as error:
+            return error.problems
+        return ()
+
+    assert faults(sa.CHAR(5), sa.String(20)) == (
+        'bank:row: the field "_etag" is text or None, but its column holds 20 signs, and an etag has 32: make it text',
+        'bank:row: the field "_id" is text, but its column is char, which pads what it stores with blanks: make it '
+        "text or varchar")
+    assert "holds 1 signs" in faults(sa.Text(), sa.CHAR())[0]
+    assert faults(sa.String(5), sa.CHAR(32)) == faults(sa.Text(), sa.String) == faults(sa.Text(), sa.String(40)) == ()
 
 
 @pytest.mark.parametrize(("sql_type", "name"), [

@@ -164,9 +164,20 @@ async def test_tables_of_other_schemas(connection: asyncpg.Connection) -> None:
     """A table in a schema is created there, with the schema, and not mistaken for one of the same name elsewhere."""
     await connection.execute("CREATE TABLE accounts (x int)")
     models = models_of(Owner, table="Le dger.accounts")
-    assert await prepare(connection, models) == ["accounts"]
+    assert await prepare(connection, models) == ["Le dger.accounts"]
     assert await prepare(connection, models) == []
     assert await connection.fetchval('SELECT count(*) FROM "Le dger".accounts') == 0
+
+
+async def test_a_table_of_that_name_elsewhere(connection: asyncpg.Connection) -> None:
+    """Where the search path finds a table it is that one; where it does not, one is made, and told with its schema if
+    another schema has one of that name."""
+    await prepare(connection, models_of(Owner, table="app.owners"))
+    await connection.execute("SET search_path TO app")
+    assert await prepare(connection, models_of(Owner, table="owners")) == []
+    await connection.execute("RESET search_path")
+    assert await prepare(connection, models_of(Owner, table="owners")) == ["public.owners"]
+    assert await prepare(connection, models_of(Owner, Account)) == ["bank_owner", "bank_account"]
 
 
 async def test_given_models_are_created(connection: asyncpg.Connection) -> None:
@@ -178,7 +189,7 @@ async def test_given_models_are_created(connection: asyncpg.Connection) -> None:
         _id = db.Column("id", db.Integer, primary_key=True)
         _created = db.Column(db.DateTime(timezone=True))
         _updated = db.Column(db.DateTime(timezone=True))
-        _etag = db.Column(db.CHAR(8))
+        _etag = db.Column(db.CHAR(32))
         kind = db.Column(db.Enum(*(kind.value for kind in Kind), name="Kind of item"), nullable=False)
         tags = db.Column(pg.ARRAY(db.String(9)))
         amount = db.Column(db.Numeric(9, 2), server_default="0")
@@ -266,7 +277,7 @@ async def test_columns_that_cannot_be_written_are_told(connection: asyncpg.Conne
         _id uuid PRIMARY KEY, _created timestamptz, _updated timestamptz, _etag text, {column})""")
     assert await different(connection, models_of(cls)) == (
         'bank_price, for bank:price: the column "rate" is made by the database alone (GENERATED ALWAYS) and cannot be '
-        f"written: drop the field, or the {made} there",)
+        f"written, and there are no fields that are only read: drop the field, or the {made} there",)
 
 
 async def test_nothing_is_created_beside_what_differs(connection: asyncpg.Connection) -> None:
@@ -282,7 +293,30 @@ async def test_a_view_is_no_table(connection: asyncpg.Connection) -> None:
     """A view of the table's name is told as such."""
     await connection.execute("CREATE VIEW bank_owner AS SELECT 1 AS _id")
     assert await different(connection, models_of(Owner)) == (
-        "bank_owner, for bank:owner: this is no table but a view, an index or the like",)
+        "bank_owner, for bank:owner: this is no table but a view, which tables().apply() cannot change: drop it, or "
+        "give the resource another table=",)
+    await connection.execute("DROP VIEW bank_owner; CREATE SEQUENCE bank_owner")
+    assert "this is no table but a sequence" in (await different(connection, models_of(Owner)))[0]
+
+
+async def test_an_etag_that_does_not_fit(connection: asyncpg.Connection) -> None:
+    """A column of the database that is too short for an etag is told: nothing could ever be written."""
+    db = Gino()
+
+    class Row(db.Model):
+        __tablename__ = "rows"
+        _id = db.Column(pg.UUID(), primary_key=True)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.String(40))
+
+    domain = Domain("bank")
+    domain.resource(model=Row)(type("Kept", (Resource,), {}))
+    await prepare(connection, Models(Registry([domain])))
+    await connection.execute("ALTER TABLE rows ALTER _etag TYPE varchar(20)")
+    assert await different(connection, Models(Registry([domain]))) == (
+        'rows, for bank:kept: the column "_etag" holds 20 signs in the database, and an etag has 32: make it text '
+        "there",)
 
 
 async def test_what_does_no_harm_is_no_difference(connection: asyncpg.Connection) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
+from gino import Gino
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.editing import at, desk, edit
 from tests.postgres.shelf import Do, Done, Owner, book, issue, owner, shelf
 from tests.postgres.test_literals import NASTY, PSQL
 from tests.state.domains import manage
@@ -104,6 +107,38 @@ async def test_a_swap_of_unique_values_defers_in_the_script_too(dsn: str) -> Non
         plan = session.plan()
         assert plan.order.deferred
         assert 'SET CONSTRAINTS "shelf_owner_name_key" DEFERRED;' in script(plan)
+        await same_by_both(dsn, session)
+
+
+async def test_columns_that_are_called_as_ours(dsn: str) -> None:
+    """Columns may have the names that statements and scripts give to the identifier and the etag."""
+    db = Gino()
+
+    class Row(db.Model):
+        __tablename__ = "rows"
+        _id = db.Column(sa.Text, primary_key=True)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(sa.Text)
+        one = db.Column("_key", sa.Text, nullable=False)
+        two = db.Column("_expected", sa.Text, nullable=False)
+        three = db.Column("_key_", sa.Text, nullable=False)
+
+    class Odd(Resource):
+        _id = field(str)
+        one = field(str)
+        two = field(str)
+        three = field(str)
+
+    targets = [at(Odd, key) for key in "abc"]
+    async with Session(desk(Odd, models={Odd: Row}), dsn=dsn) as session:
+        await edit(session, *(Insert(target, one="1", two="2", three="3") for target in targets))
+        await session.commit()
+        for values in ({"one": "x", "two": "y", "three": "z"}, {"one": "u"}, {"two": "v"}):
+            await edit(session, *(Update(target, **values) for target in targets[1:]), reads=targets[:1])
+            assert (await session.check()).ok
+            await same_by_both(dsn, session)
+        await edit(session, *map(Delete, targets))
         await same_by_both(dsn, session)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from workbench.state.planning.table import Table
@@ -17,20 +18,29 @@ from workbench.state.planning.table import Table
 CATALOGUE = """
 SELECT wanted.name, c.oid, c.relkind::text AS kind,
        (SELECT json_agg(json_build_object(
-                   'name', a.attname, 'type', format_type(a.atttypid, -1), 'not_null', a.attnotnull,
-                   'length', CASE WHEN a.atttypmod > 4 AND a.atttypid IN (
+                   'name', a.attname, 'type', format_type(base.oid, -1),
+                   'enum', (SELECT format('%I.%I%s', n.nspname, e.typname, CASE WHEN e.oid <> base.oid THEN '[]' END)
+                              FROM pg_type e JOIN pg_namespace n ON n.oid = e.typnamespace
+                             WHERE e.oid IN (base.oid, base.typelem) AND e.typtype = 'e'),
+                   'domain', CASE WHEN declared.typtype = 'd' THEN format_type(declared.oid, -1) END,
+                   'not_null', a.attnotnull OR declared.typnotnull, 'never_null', declared.typnotnull,
+                   'length', CASE WHEN modifier > 4 AND base.oid IN (
                                        'varchar'::regtype, 'bpchar'::regtype, 'varchar[]'::regtype, 'bpchar[]'::regtype)
-                                  THEN a.atttypmod - 4 END,
-                   'digits', CASE WHEN a.atttypmod >= 4 AND a.atttypid = 'numeric'::regtype
-                                  THEN json_build_array((a.atttypmod - 4) >> 16,
-                                                        ((a.atttypmod - 4 & 2047) # 1024) - 1024) END,
-                   'rounds', a.atttypmod >= 0 AND a.atttypid NOT IN ('varchar'::regtype, 'varchar[]'::regtype),
+                                  THEN modifier - 4 END,
+                   'digits', CASE WHEN modifier >= 4 AND base.oid = 'numeric'::regtype
+                                  THEN json_build_array((modifier - 4) >> 16,
+                                                        ((modifier - 4 & 2047) # 1024) - 1024) END,
+                   'rounds', modifier >= 0 AND base.oid NOT IN ('varchar'::regtype, 'varchar[]'::regtype),
                    'made', CASE WHEN a.attgenerated = 's' THEN 'expression' WHEN a.attidentity = 'a' THEN 'identity'
                                 WHEN a.attgenerated = 'v' THEN 'virtual expression' END,
-                   'filled', a.atthasdef OR a.attidentity <> '',
+                   'filled', a.atthasdef OR a.attidentity <> '' OR declared.typdefault IS NOT NULL,
                    'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
                                 WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) ORDER BY a.attnum)
-          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
+          FROM pg_attribute a JOIN pg_type declared ON declared.oid = a.atttypid
+          JOIN pg_type base ON base.oid = CASE declared.typtype WHEN 'd' THEN declared.typbasetype ELSE declared.oid END
+         CROSS JOIN LATERAL (SELECT CASE declared.typtype WHEN 'd' THEN declared.typtypmod ELSE a.atttypmod END)
+                         AS limits(modifier)
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
        (SELECT json_agg(json_build_object(
                    'name', f.conname,
                    'columns', (SELECT json_agg(a.attname ORDER BY k.place)
@@ -79,13 +89,29 @@ SELECT wanted.name, (SELECT json_agg(e.enumlabel) FROM pg_enum e WHERE e.enumtyp
 """
 
 
+# Of each table that was made: the schema, where another schema has a table or view of that name.
+ELSEWHERE = """
+SELECT wanted.name, n.nspname AS schema
+  FROM json_array_elements_text($1::text::json) AS wanted(name)
+  JOIN pg_class c ON c.oid = to_regclass(wanted.name)
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE EXISTS (SELECT FROM pg_class other WHERE other.relname = c.relname AND other.oid <> c.oid
+                  AND other.relkind IN ('r', 'p', 'v', 'm', 'f') AND other.relpersistence <> 't')
+"""
+
+_KINDS = MappingProxyType({"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence",
+                           "i": "an index", "I": "an index", "c": "a composite type"})
+
+
 class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
     ``triggers`` says whether the whole database has any: what is written here may reach those of other tables;
     ``alters`` whether this one has a trigger or a rule. Of a column, ``made`` says by what the database alone makes its
-    values, such as an ``expression``; ``rounds`` whether it may store others than it is sent."""
+    values, such as an ``expression``; ``rounds`` whether it may store others than it is sent. One of a ``domain`` has
+    the type, the length and the digits that the domain is over; ``never_null`` is its own NOT NULL. ``enum`` is the
+    name of an enum type with its schema, which ``type`` leaves out where the search path finds it."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.oid: int | None = row["oid"]
@@ -101,9 +127,25 @@ class Stored:
         self.stiff: frozenset[str] = frozenset(json.loads(row["stiff"] or "[]"))
 
     @property
+    def kind_told(self) -> str:
+        """What it is, if it is no table."""
+        return _KINDS.get(self.kind or "", "something else")
+
+    @property
     def is_table(self) -> bool:
         """Whether it is a table, and no view or the like of that name."""
         return self.kind in ("r", "p")
+
+
+def is_of(column: Mapping[str, Any], type_name: str) -> bool:
+    """Whether a stored column is of a type, by whichever of its names."""
+    return type_name.lower() in (column["type"].lower(), (column["enum"] or "").lower())
+
+
+def type_told(column: Mapping[str, Any]) -> str:
+    """The type of a stored column as it was declared: the domain, where it is of one."""
+    told: str = column["domain"] or column["type"]
+    return told
 
 
 async def read(connection: Any, tables: Sequence[Table]) -> dict[str, Stored]:
@@ -117,6 +159,12 @@ async def labels_of(connection: Any, types: Iterable[str]) -> dict[str, frozense
     names = sorted(types)
     found = await connection.fetch(LABELS, json.dumps(names)) if names else []
     return {row["name"]: frozenset(json.loads(row["labels"] or "[]")) for row in found}
+
+
+async def schemas_of(connection: Any, tables: Iterable[Table]) -> dict[str, str]:
+    """The schemas that some tables are in, by their quoted names; of those alone whose name another schema has too."""
+    found = await connection.fetch(ELSEWHERE, json.dumps([table.quoted for table in tables]))
+    return {row["name"]: row["schema"] for row in found}
 
 
 def literals(check: str) -> list[str]:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from math import inf
 from typing import Any
 from uuid import UUID
-
-import sqlalchemy as sa
 
 from workbench.domain.datadef import same
 from workbench.postgres.encoding import encoder
 from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.tables.alteration import Ask, Wish
-from workbench.postgres.tables.columns import constraint_name
+from workbench.postgres.tables.catalogue import is_of, type_told
 from workbench.postgres.tables.ddl import (
     Ddl,
     Phase,
@@ -26,13 +23,13 @@ from workbench.postgres.tables.ddl import (
     default_sql,
     enum_types,
     enums_of,
-    foreign_key,
     type_sql,
 )
-from workbench.postgres.tables.fit import Fit, Fits, keys_of
+from workbench.postgres.tables.fit import Fit, Fits
+from workbench.postgres.tables.type_changes import NUMBERS, length_of, longer, resized, retyped
 from workbench.state.planning.table import quoted
 
-_NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
+_RELIED = "another program may rely on it"
 _VALUELESS = "{} without a value: give the field an initial=, or make its type … | None".format
 _NOW = timedelta(minutes=1)     # a callable initial that gives a moment so near means the present one
 
@@ -51,10 +48,10 @@ def column_wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
         found = fit.there.columns[name]
         if found["made"] and column.name in fit.fields:
             yield _writable(fit, column, found["made"])
-        if found["type"].lower() != fit.type_of(column).lower():
-            yield _retyped(fit, column, found, fits)
-        elif found["length"] != _length(column):
-            yield _resized(fit, column, found)
+        if not is_of(found, fit.type_of(column)):
+            yield retyped(fit, column, found, fits)
+        elif found["length"] != length_of(column) and not found["domain"]:
+            yield resized(fit, column, found)
         if default_sql(column) is not None and not found["filled"]:
             yield fit.wish("alter", f'column "{column.name}" gets the default {default_sql(column)}', fit.alter(
                 Phase.COLUMN, f"ALTER COLUMN {quoted(column.name)} SET DEFAULT {default_sql(column)}"))
@@ -64,10 +61,11 @@ def column_wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
         if orphan["not_null"] and not orphan["filled"]:
             yield fit.wish(
                 "alter", f'column "{name}", which is in the database alone, may be NULL: or no row could be inserted',
-                fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP NOT NULL"))
+                fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP NOT NULL"), reason=_RELIED,
+                hint="or give it a field, or a DEFAULT")
         if not fit.given:
             yield fit.wish(
-                "drop", f'column "{name}" ({orphan["type"]}), which is in the database alone',
+                "drop", f'column "{name}" ({type_told(orphan)}), which is in the database alone',
                 fit.alter(Phase.COLUMN, f"DROP COLUMN {quoted(name)}"), reason="another program may use it",
                 hint=hints.get(name, ""),
                 asks=(Ask(f"SELECT count({quoted(name)}) FROM {fit.table.quoted}",
@@ -121,11 +119,11 @@ def initial_sql(fit: Fit, name: str) -> str | None:
 
 def _about_initial(fit: Fit, column: Any, first: str | None) -> Iterator[Ask]:
     """Whether a column of a given model, with its length or precision, can hold the initial value."""
-    if first is not None and fit.type_of(column) in _NUMBERS:
+    if first is not None and fit.type_of(column) in NUMBERS:
         yield Ask(f"SELECT 0 * count(({first})::{type_sql(column)})", str,
                   failed=lambda words: f"it cannot hold its initial value: {words}")
-    if first is not None and _length(column) is not None:
-        yield Ask(f"SELECT count(*) WHERE {_longer(first, column)}", lambda _: "it cannot hold its initial value, "
+    if first is not None and length_of(column) is not None:
+        yield Ask(f"SELECT count(*) WHERE {longer(first, column)}", lambda _: "it cannot hold its initial value, "
                   f"which is too long for {type_sql(column)}")
 
 
@@ -157,118 +155,6 @@ def _writable(fit: Fit, column: Any, made: str) -> Wish:
                     reason=f"the database alone makes its values, by its {made}{virtual}", hint="or drop the field")
 
 
-def _retyped(fit: Fit, column: Any, found: Mapping[str, Any], fits: Fits) -> Wish:
-    name, old, new = column.name, found["type"], fit.type_of(column)
-    before, after, partners = _keys_around(fit, name, fits)
-    check = constraint_name(fit.table.name, found["name"], "check")
-    if check in fit.there.checks and fit.derived_name(check, "check"):
-        before.append(fit.dropped(check))       # of an Enum that it is no more; a new one comes by itself
-    statements = [*before, *enum_types([column])]
-    default = default_sql(column)
-    if found["default"] and not {old, new} <= _NUMBERS:     # Postgres casts no other, and a serial's must stay
-        statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP DEFAULT"))
-        default = default or cast(f"({found['default']})", old, new)
-    made = cast(quoted(name), old, new, _target(column, new))
-    statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} TYPE {type_sql(column)} USING {made}"))
-    if found["default"] and default is not None:
-        statements.append(fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} SET DEFAULT {default}"))
-    asks = tuple(_about_cast(fit.table.quoted, column, quoted(found["name"]), old, new))
-    return fit.wish("alter", f'column "{name}" becomes {new}; it is {old}', *statements, *after, asks=asks,
-                    makes=fit.at(name), needs=partners)
-
-
-def _about_cast(table: str, column: Any, stored: str, old: str, new: str) -> Iterator[Ask]:
-    """Whether all values can be cast, are not too long, and are the same when they are cast back."""
-    def failed(words: str) -> str:
-        return f"a value cannot become {new}: {words}"
-
-    for enum in enums_of([column]).values():    # of a type that may not be there yet, nor its labels
-        labels = ", ".join(map(text_literal, enum.enums))
-        other = f"{stored}::text NOT IN ({labels})"
-        if isinstance(column.type, sa.ARRAY):
-            other = f"EXISTS (SELECT FROM unnest({stored}::text::text[]) AS it WHERE it NOT IN ({labels}))"
-        yield Ask(f"SELECT count(*), min({stored}::text) FROM {table} WHERE {other}", "{} with another value".format,
-                  failed=failed)
-        return
-    there = cast(stored, old, new, _target(column, new))
-    yield Ask(f"SELECT 0 * count({there}) FROM {table}", str, failed=failed)
-    if _length(column) is not None:
-        yield _about_length(table, there, column)
-    if not there.startswith("to_json"):
-        again, text = cast(f"({there})", new, old), "" if {old, new} <= _NUMBERS else "::text"
-        yield Ask(f"SELECT count(*), min({stored}::text) FROM {table} "
-                  f"WHERE ({again}){text} IS DISTINCT FROM {stored}{text}",
-                  "{} would lose something by it".format, blocks=False, noun="value",
-                  failed="values may lose something by it: {}".format)
-
-
-def _length(column: Any) -> int | None:
-    """The length of a text, or of an array's texts, where its type limits it."""
-    of = column.type.item_type if isinstance(column.type, sa.ARRAY) else column.type
-    if not isinstance(of, sa.String) or (isinstance(of, sa.Enum) and of.native_enum):
-        return None
-    length: int | None = of.length
-    return length or (1 if isinstance(of, sa.CHAR) else None)
-
-
-def _longer(expression: str, column: Any) -> str:
-    """The condition that a text, or any of an array's, is too long for a column."""
-    if isinstance(column.type, sa.ARRAY):
-        return f"EXISTS (SELECT FROM unnest({expression}) AS it WHERE char_length(it) > {_length(column)})"
-    return f"char_length({expression}) > {_length(column)}"
-
-
-def _about_length(table: str, expression: str, column: Any) -> Ask:
-    return Ask(f"SELECT count(*), min(({expression})::text) FROM {table} WHERE {_longer(expression, column)}",
-               "{} too long".format, noun="value")
-
-
-def _resized(fit: Fit, column: Any, found: Mapping[str, Any]) -> Wish:
-    """Another length of a text; one that a given model says, for derived ones have none."""
-    new = _length(column)
-    asks = [] if new is None or new > (found["length"] or inf) else [
-        _about_length(fit.table.quoted, quoted(found["name"]), column)]
-    return fit.wish("alter", f'column "{column.name}" becomes {type_sql(column)}; its length is {found["length"]}',
-                    fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(column.name)} TYPE {type_sql(column)}"),
-                    asks=tuple(asks), makes=fit.at(column.name))
-
-
-def _target(column: Any, new: str) -> str:
-    """What values of a column are cast to, so that it can be told beforehand what becomes of them: its type with the
-    precision; but not with a text's length, to which a cast cuts silently."""
-    return new if _length(column) is not None else type_sql(column)
-
-
-def cast(expression: str, old: str, new: str, target: str = "") -> str:
-    """An expression of one type as SQL of another; by its text, where that is the way that all types have. The
-    ``target`` is the new type with its precision, if it has any."""
-    target = target or new
-    if {old.removesuffix("[]"), new.removesuffix("[]")} <= _NUMBERS and old.endswith("[]") == new.endswith("[]"):
-        return f"{expression}::{target}"
-    if new in ("jsonb", "json") and old not in ("jsonb", "json", "text", "character varying", "bpchar"):
-        return f"to_{new}({expression})"
-    return f"{expression}::text::{target}" if new != "text" else f"{expression}::text"
-
-
-def _keys_around(fit: Fit, name: str, fits: Fits) -> tuple[list[Ddl], list[Ddl], frozenset[tuple[str, str]]]:
-    """The foreign keys that must be dropped while a column's type changes, and be made again; and the columns at their
-    other ends, which must change with it."""
-    before: list[Ddl] = []
-    after: list[Ddl] = []
-    partners: frozenset[tuple[str, str]] = frozenset()
-    for child in fits.values():
-        for there in child.there.foreign_keys:
-            own = child is fit and fit.names[name] in there["columns"]
-            if own or (there["parent"] == fit.there.oid and fit.names[name] in there["parent_columns"]):
-                before.append(child.dropped(there["name"]))
-        for key in keys_of(child, fits) if before else ():
-            if key.parent is not None and key.stored(child) and any(
-                    name in (child is fit and one, key.parent is fit and other) for one, other in key.pairs):
-                after.append(Ddl(Phase.REFERENCE, foreign_key(child.model, key.constraint)))
-                partners |= child.at(*(one for one, _ in key.pairs)) | key.parent.at(*(it for _, it in key.pairs))
-    return before, after, partners - fit.at(name)
-
-
 def _nullability(fit: Fit, column: Any, found: Mapping[str, Any]) -> Iterator[Wish]:
     name = column.name
     none = name not in fit.fields and not found["filled"] and default_sql(column) is None
@@ -276,8 +162,10 @@ def _nullability(fit: Fit, column: Any, found: Mapping[str, Any]) -> Iterator[Wi
         known, _ = fit.fields[name]
         none = known.may_be_none
     if none and found["not_null"]:
+        by_domain = f"its domain {found['domain']} is NOT NULL" if found["never_null"] else ""
         yield fit.wish("alter", f'column "{name}" may be NULL', fit.alter(
-            Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP NOT NULL"))
+            Phase.COLUMN, f"ALTER COLUMN {quoted(name)} DROP NOT NULL"), blocked=bool(by_domain),
+            reason=by_domain or ("" if name in fit.fields else _RELIED))
     elif not none and not column.nullable and not found["not_null"]:
         first, stored = initial_sql(fit, name), quoted(found["name"])
         statements = [fit.alter(Phase.COLUMN, f"ALTER COLUMN {quoted(name)} SET NOT NULL")]

@@ -34,6 +34,7 @@ PG_TYPES: Mapping[Any, tuple[Any, str]] = MappingProxyType({
 
 # What Postgres keeps of every row in columns of its own: no other column of a table can have such a name.
 SYSTEM = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
+ETAG_LENGTH = 32    # the signs of a version
 
 
 def column_type(kind: Kind) -> tuple[Any, str] | None:

@@ -85,12 +85,18 @@ def _unique(
         return
     replaced = [it for it in (*same, *fit.there.uniques) if it["name"] == name or it in same]
     drops = dict.fromkeys(_gone(fit, it) for it in replaced if not it["primary"])
+    reason = _not_kept("unique", name) if any(it not in same for it in replaced) else ""
     what = f"unique constraint on {listing(columns)}"
     if same:
-        yield fit.wish("alter", f"{what} becomes DEFERRABLE", *drops, statement, needs=fit.at(*columns))
+        yield fit.wish("alter", f"{what} becomes DEFERRABLE", *drops, statement, needs=fit.at(*columns), reason=reason)
     else:
         yield fit.wish("alter" if drops else "add", what, *drops, statement, asks=tuple(_twice(fit, columns)),
-                       needs=fit.at(*columns))
+                       needs=fit.at(*columns), reason=reason)
+
+
+def _not_kept(kind: str, name: str) -> str:
+    """What it costs when a constraint gives way to another that is to have its name."""
+    return f'the {kind} constraint that is called "{name}" now would not be kept any more'
 
 
 def _gone(fit: Fit, unique: Any) -> Ddl:
@@ -130,8 +136,10 @@ def _reference(fit: Fit, key: Key, kept: set[str]) -> Iterator[Wish]:
         return
     taken = [fit.dropped(key.name)] if key.name in {it["name"] for it in fit.there.foreign_keys} else []
     needs = fit.at(*own) | (key.parent.at(*(name for _, name in key.pairs)) if key.parent is not None else frozenset())
+    reason = _not_kept("foreign key", key.name) if taken else ""
     yield fit.wish("alter" if taken else "add", what, *taken, Ddl(
-        Phase.REFERENCE, foreign_key(fit.model, key.constraint)), needs=needs, asks=tuple(_orphaned(fit, key)))
+        Phase.REFERENCE, foreign_key(fit.model, key.constraint)), needs=needs, asks=tuple(_orphaned(fit, key)),
+                   reason=reason)
 
 
 def _orphaned(fit: Fit, key: Key) -> Iterator[Ask]:
@@ -178,10 +186,12 @@ def _check(fit: Fit, constraint: Any, kept: set[str]) -> Iterator[Wish]:
         f"SELECT count(*), min({quoted(name)}::text) FROM {fit.table.quoted} "
         f"WHERE NOT ({_admitted(quoted(name), choices)})", "{} with another value".format)]
     what = f'column "{column.name}" admits {", ".join(map(repr, choices))}'
-    if found is not None:
+    if found is not None and literals(found["definition"]):
         what += f" instead of {', '.join(map(repr, literals(found['definition'])))}"
     drops = [] if found is None else [fit.dropped(called)]
-    yield fit.wish("alter" if drops else "add", what, *drops, add, asks=tuple(asks), needs=fit.at(column.name))
+    reason = "" if found is None or literals(found["definition"]) else _not_kept("check", called)
+    yield fit.wish("alter" if drops else "add", what, *drops, add, asks=tuple(asks), needs=fit.at(column.name),
+                   reason=reason)
 
 
 def _written_check(fit: Fit, constraint: Any, add: Ddl) -> Wish:

@@ -165,7 +165,7 @@ def _wishes(fit: Fit, fits: Fits) -> Iterator[Wish]:
         yield fit.wish("add", f"table with {counted(len(fit.names), 'column', ',')}", *created(fit.table),
                        makes=fit.at(*fit.names), needs=frozenset().union(*parents))
     elif not fit.there.is_table:
-        yield fit.wish("alter", "no table but a view, an index or the like", blocked=True,
+        yield fit.wish("alter", f"no table but {fit.there.kind_told}", blocked=True,
                        reason="something else has this name: drop it, or give the resource another table=")
     else:
         yield from column_wishes(fit, fits)

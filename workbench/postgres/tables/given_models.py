@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from workbench.domain.definitions import Definition
 from workbench.domain.kinds import EnumKind, Kind, ListKind
 from workbench.domain.registry import Kindred
-from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
+from workbench.domain.resource import Resource
+from workbench.postgres.tables.columns import ETAG_LENGTH, SYSTEM, column_type, constraint_name
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 # What SQLAlchemy writes and what Postgres calls it. Without lengths: a cast to varchar(3) cuts silently, and a cast
@@ -60,15 +61,20 @@ def fitted(
         column = by_name.get(attributes.get(field, field))
         if column is None:
             type_wanted = column_type(declared.kind)
+            rest = ", or drop it"
+            if field in Resource._fields:
+                rest = ": every Resource has it" + ("" if field == "_id" else (
+                    ", and wb.tables() adds it to a table that is there"))
             faults.append(f'{label}: the field "{field}" has no column in {model.__name__}; add '
-                          f"{field} = db.Column(…) of type {type_wanted[1] if type_wanted else 'jsonb'}, or drop it")
+                          f"{field} = db.Column(…) of type {type_wanted[1] if type_wanted else 'jsonb'}{rest}")
             continue
-        reason = _misfit(declared.kind, column.type)
+        reason = _misfit(declared.kind, column.type) or _unequal(field, column.type)
         if reason:
             faults.append(f'{label}: the field "{field}" is {declared.kind.name}, but {reason}')
         if column.computed is not None:
             faults.append(f'{label}: the field "{field}" cannot be written: the database makes its column in '
-                          f"{model.__name__}; drop the field, or the Computed")
+                          f"{model.__name__}, and there are no fields that are only read; drop the field, or the "
+                          "Computed")
         columns.append(Column(field, column.name, type_name(column.type), declared.kind, bool(column.nullable)))
     matched = {column.name for column in columns}
     for column in table.columns:
@@ -109,6 +115,16 @@ def _misfit(kind: Kind, sql_type: Any) -> str:
     base, array = wanted[1].removesuffix("[]"), "[]" if wanted[1].endswith("[]") else ""
     admitted = [base + array, *(other + array for other in _ALSO.get(base, ()))]
     return "" if name in admitted else f"its column is of type {name}; make it {' or '.join(admitted)}"
+
+
+def _unequal(field: str, sql_type: Any) -> str:
+    """Why what comes back from a column is not equal to the identifier or the etag that was sent."""
+    if field == "_id" and type_name(sql_type) == "bpchar":
+        return "its column is char, which pads what it stores with blanks: make it text or varchar"
+    length = getattr(sql_type, "length", None) or (1 if isinstance(sql_type, sa.CHAR) else ETAG_LENGTH)
+    if field == "_etag" and length < ETAG_LENGTH:
+        return f"its column holds {length} signs, and an etag has {ETAG_LENGTH}: make it text"
+    return ""
 
 
 def _filled(column: Any, table: Any) -> bool:

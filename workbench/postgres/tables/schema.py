@@ -14,14 +14,16 @@ import asyncpg
 
 from workbench.errors import TablesDiffer
 from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
-from workbench.postgres.tables.catalogue import Stored, literals, read
+from workbench.postgres.tables.catalogue import Stored, is_of, literals, read, schemas_of, type_told
+from workbench.postgres.tables.columns import ETAG_LENGTH
 from workbench.postgres.tables.ddl import LOCK, ddl
 from workbench.postgres.tables.model import Models
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 
 async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
-    """Creates those tables of a session's models that are missing and returns their names.
+    """Creates those tables of a session's models that are missing and returns their names: with the schema where the
+    definition says it, or another schema has a table of that name, which may have been meant.
 
     The connection is a raw one of asyncpg's. Nothing is created when any table that is there differs. The Tables of
     the models then have the foreign keys and unique constraints of the database, be they more than was defined.
@@ -39,10 +41,12 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
             for statement in ddl(missing):
                 await connection.execute(statement)
             stored = await read(connection, tables)
+            schemas = await schemas_of(connection, missing)
             models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
     except DRIVER_ERRORS as error:
         raise translate(error, doing="preparing the tables") from error
-    return [table.name for table in missing]
+    made = [(table.schema or schemas.get(table.quoted), table.name) for table in missing]
+    return [f"{schema}.{name}" if schema else name for schema, name in made]
 
 
 async def _catalogue(connection: asyncpg.Connection, tables: Sequence[Table]) -> dict[str, Stored]:
@@ -61,14 +65,15 @@ def differences(table: Table, stored: Mapping[str, Stored], tables: Mapping[Any,
     """A line for each thing in which a stored table does not fit its definition."""
     there, name = stored[table.quoted], f"{table.name}, for {table.kindred[0]}:{table.kindred[1]}"
     if not there.is_table:
-        yield f"{name}: this is no table but a view, an index or the like"
+        yield (f"{name}: this is no table but {there.kind_told}, which tables().apply() cannot change: drop it, or "
+               "give the resource another table=")
         return
     names = {column.field: column.name for column in table.columns}
     for column in table.columns:
         yield from (f"{name}: {line}" for line in _column_differs(table, column, there))
     for extra in there.columns.values():
         if extra["not_null"] and not extra["filled"] and extra["name"] not in names.values():
-            yield (f'{name}: the column "{extra["name"]}" ({extra["type"]}) is in the database alone, NOT NULL and '
+            yield (f'{name}: the column "{extra["name"]}" ({type_told(extra)}) is in the database alone, NOT NULL and '
                    "without a default: no row could be inserted")
     primary = [unique["columns"] for unique in there.uniques if unique["primary"]]
     if primary != [[names["_id"]]]:
@@ -93,11 +98,14 @@ def _column_differs(table: Table, column: Column, there: Stored) -> Iterator[str
     if found is None:
         yield f'the column "{column.name}" ({column.type}) is missing in the database'
         return
-    if found["type"].lower() != column.type.lower():
-        yield f'the column "{column.name}" is {found["type"]} in the database, but {column.type} in the definition'
+    if not is_of(found, column.type):
+        yield f'the column "{column.name}" is {type_told(found)} in the database, but {column.type} in the definition'
+    if column.field == "_etag" and (found["length"] or ETAG_LENGTH) < ETAG_LENGTH:
+        yield (f'the column "{column.name}" holds {found["length"]} signs in the database, and an etag has '
+               f"{ETAG_LENGTH}: make it text there")
     if found["made"]:
-        yield (f'the column "{column.name}" is made by the database alone (GENERATED ALWAYS) and cannot be written: '
-               f"drop the field, or the {found['made']} there")
+        yield (f'the column "{column.name}" is made by the database alone (GENERATED ALWAYS) and cannot be written, '
+               f"and there are no fields that are only read: drop the field, or the {found['made']} there")
     if column.may_be_none and found["not_null"]:
         yield f'the column "{column.name}" is NOT NULL in the database, but may be None in the resource'
     if not column.nullable and not found["not_null"]:

@@ -17,7 +17,7 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.postgres.literals import comment, literal, text_literal
 from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
-from workbench.postgres.writing.statements import CHUNK, Statement, compiled
+from workbench.postgres.writing.statements import CHUNK, Statement, aliases, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, quoted
@@ -74,13 +74,14 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
             f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, [rows[0][0]]))};", "  END IF;",
         ], "_found bigint")
         return
-    names = ", ".join(["_key", "_expected", *(quoted(column.name) for column in changed)])
+    wanted, had = aliases(changed)
+    names = ", ".join([wanted, had, *(quoted(column.name) for column in changed)])
     source = f"(VALUES\n{_values(columns, rows, cast=True)}) AS new({names})"
     sets = ", ".join(f"{quoted(column.name)} = new.{quoted(column.name)}" for column in changed)
     written = f"UPDATE {table.quoted} AS old SET {sets} FROM" if changed else f"DELETE FROM {table.quoted} AS old USING"
     yield from _block([
         f"  WITH written AS ({written} {source}",
-        f"    WHERE old.{quoted(key.name)} = new._key AND old.{quoted(etag.name)} {equals} new._expected",
+        f"    WHERE old.{quoted(key.name)} = new.{wanted} AND old.{quoted(etag.name)} {equals} new.{had}",
         f"    RETURNING old.{quoted(key.name)} AS _key)",
         "  SELECT array_agg(_key) INTO _found FROM written;",
         "  SELECT string_agg(_key::text, ', ' ORDER BY _key) INTO _missed",

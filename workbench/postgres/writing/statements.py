@@ -156,7 +156,7 @@ def _update(table: Table, changes: Block, fields: tuple[str, ...]) -> Statement:
                f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
         return Statement(kind, table, sql, columns, changes)
     sets = ", ".join(f"{quoted(column.name)} = new.{quoted(column.name)}" for column in changed)
-    sql = f"UPDATE {table.quoted} AS old SET {sets} FROM {_unnested(columns)} {_matching(key, etag, changes)}"
+    sql = f"UPDATE {table.quoted} AS old SET {sets} FROM {_unnested(columns)} {_matching(columns, changes)}"
     return Statement(kind, table, sql, columns, changes, CHUNK)
 
 
@@ -166,7 +166,7 @@ def _delete(table: Table, changes: Block) -> Statement:
         sql = (f"DELETE FROM {table.quoted} WHERE {quoted(key.name)} = $1::{key.type} "
                f"AND {quoted(etag.name)} {etag_equals(changes.etags())} $2::{etag.type} RETURNING {quoted(key.name)}")
         return Statement("delete", table, sql, (key, etag), changes)
-    sql = f"DELETE FROM {table.quoted} AS old USING {_unnested((key, etag))} {_matching(key, etag, changes)}"
+    sql = f"DELETE FROM {table.quoted} AS old USING {_unnested((key, etag))} {_matching((key, etag), changes)}"
     return Statement("delete", table, sql, (key, etag), changes, CHUNK)
 
 
@@ -174,11 +174,22 @@ def _delete(table: Table, changes: Block) -> Statement:
 
 def _unnested(columns: Sequence[Column]) -> str:
     arrays = ", ".join(f"${place}::{column.type}[]" for place, column in enumerate(columns, 1))
-    names = ", ".join(["_key", "_expected", *(quoted(column.name) for column in columns[2:])])
+    names = ", ".join([*aliases(columns[2:]), *(quoted(column.name) for column in columns[2:])])
     return f"unnest({arrays}) AS new({names})"
 
 
-def _matching(key: Column, etag: Column, changes: Block) -> str:
-    return (f"WHERE old.{quoted(key.name)} = new._key "
-            f"AND old.{quoted(etag.name)} {etag_equals(changes.etags())} new._expected "
+def _matching(columns: Sequence[Column], changes: Block) -> str:
+    (key, etag, *changed), equals = columns, etag_equals(changes.etags())
+    wanted, expected = aliases(changed)
+    return (f"WHERE old.{quoted(key.name)} = new.{wanted} AND old.{quoted(etag.name)} {equals} new.{expected} "
             f"RETURNING old.{quoted(key.name)}")
+
+
+def aliases(changed: Sequence[Column]) -> tuple[str, str]:
+    """What the identifier and the expected etag are called beside columns that are set: none of them has the name."""
+    names, key, expected = {column.name for column in changed}, "_key", "_expected"
+    while key in names:
+        key += "_"
+    while expected in names:
+        expected += "_"
+    return key, expected
