@@ -159,13 +159,13 @@ class Workbench(Travelling):
     def conflict(self) -> pd.DataFrame:
         """The last commit's conflict, one column of an item a row: base, mine, theirs; empty when there was none.
 
-        See ``rival_frames.conflict_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.rivals.conflict_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return conflict_frame(() if self.last_conflict is None else self.last_conflict.items)
 
     def drift(self) -> pd.DataFrame:
         """What changed in the database since each item was cached, one item a row; nothing is taken over.
 
-        See ``rival_frames.drift_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.rivals.drift_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return drift_frame(self._run(self._at_work().drift()))
 
     def rebase(self) -> Rebased:
@@ -212,14 +212,14 @@ class Workbench(Travelling):
     def pending(self) -> pd.DataFrame:
         """The mutations that a commit would write, one a row, each with its event, command, step and cell.
 
-        See ``frames.pending_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.state.pending_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return pending_frame(self._at_work().manager.state)
 
     @property
     def steps(self) -> pd.DataFrame:
         """The steps of the present branch, one a row, those undone and what was refused among them.
 
-        See ``time_frames.steps_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.time.steps_frame`` for its columns, ``frames.columns`` for their dtypes."""
         manager = self._at_work().manager
         return steps_frame(manager.here, manager.refusals)
 
@@ -227,7 +227,7 @@ class Workbench(Travelling):
     def events(self) -> pd.DataFrame:
         """The events of the present branch, one a row, the committed ones too, in the order in which they happened.
 
-        See ``time_frames.events_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.time.events_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return events_frame(self._at_work().steps)
 
     def map(self) -> ShownDiagram:

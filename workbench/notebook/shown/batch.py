@@ -26,11 +26,11 @@ class ShownBatch:
         return self.batch.steps
 
     def frame(self) -> pd.DataFrame:
-        """What was refused, one command a row; see ``batch_frames.refusals_frame`` for its columns."""
+        """What was refused, one command a row; see ``frames.batch.refusals_frame`` for its columns."""
         return refusals_frame(self.batch)
 
     def causes(self) -> pd.DataFrame:
-        """What was refused by cause, the most frequent first; see ``batch_frames.causes_frame`` for its columns."""
+        """What was refused by cause, the most frequent first; see ``frames.batch.causes_frame`` for its columns."""
         return causes_frame(self.batch)
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ class ShownComparison:
         self.comparison = comparison
 
     def frame(self) -> pd.DataFrame:
-        """What differs, one column of an item a row; see ``time_frames.comparison_frame`` for its columns."""
+        """What differs, one column of an item a row; see ``frames.time.comparison_frame`` for its columns."""
         return comparison_frame(self.comparison)
 
     def __len__(self) -> int:

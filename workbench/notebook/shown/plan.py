@@ -69,7 +69,7 @@ class ShownPlan:
         return None if self._last is None else ShownCheck(self._last[1], self._called)
 
     def explain(self) -> pd.DataFrame:
-        """Postgres' estimates, one statement a row; nothing is run. See ``check_frames.explain_frame``."""
+        """Postgres' estimates, one statement a row; nothing is run. See ``frames.check.explain_frame``."""
         if self._explain is None:
             raise WorkbenchError("this plan was shown without a database to ask; make it with wb.plan()")
         return explain_frame(self._explain(self.plan))
