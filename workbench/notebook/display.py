@@ -1,6 +1,6 @@
-"""Display: who is shown how. Registers the HTML of steps, commits and conflicts with IPython, and knows the cell.
+"""Display: what IPython is told and asked: how our values are shown, which cell runs, when one has ended.
 
-The frame and the values of all HTML are in ``box``, each noun's own in ``plan_html``, ``step_html``, ``conflict_html``.
+The HTML itself is made in the room ``notebook.html``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,9 @@ from typing import Any
 
 from workbench.domain.lint import Findings
 from workbench.errors import Conflict
-from workbench.notebook.html.box import LIMIT as LIMIT
-from workbench.notebook.html.box import STYLE as STYLE
-from workbench.notebook.html.box import box as box
-from workbench.notebook.html.box import safely as safely
-from workbench.notebook.html.box import value_html as value_html
+from workbench.notebook.html.box import box, safely
 from workbench.notebook.html.conflict import conflict_html
 from workbench.notebook.html.findings import findings_html
-from workbench.notebook.html.plan import plan_html as plan_html
 from workbench.notebook.html.step import step_html
 from workbench.notebook.shown.tables import altered_html
 from workbench.postgres.tables.ddl_plan import Altered

@@ -10,8 +10,8 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.notebook.display import box, safely
 from workbench.notebook.frames.state import frame_of
+from workbench.notebook.html.box import box, safely
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked, Violation

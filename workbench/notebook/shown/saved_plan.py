@@ -7,9 +7,10 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.notebook.display import box, plan_html, safely, value_html
 from workbench.notebook.frames.plan import changes_frame
 from workbench.notebook.frames.state import frame_of
+from workbench.notebook.html.box import box, safely, value_html
+from workbench.notebook.html.plan import plan_html
 from workbench.postgres.writing.commit import Commit
 from workbench.state.saved.plan import SavedPlan
 
