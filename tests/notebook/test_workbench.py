@@ -35,7 +35,7 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -20,9 +20,9 @@ from uuid import UUID, uuid4
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.errors import Conflict, WorkbenchError, nearest
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
-from workbench.notebook.loop import Bridge
 from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan

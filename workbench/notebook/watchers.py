@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from traceback import format_exc
 
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 
 class Watchers:

@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 
 from tests.notebook.kernels import Kernel
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 SETUP = """
 import asyncio, threading
 import asyncpg, ipywidgets
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 bridge = Bridge()
 log = []
