@@ -16,8 +16,9 @@ from workbench.errors import UnknownName
 from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, bank
 from workbench.examples.flights import Flight, RegisterAirline, RegisterAirport, ScheduleFlight, flights
 from workbench.notebook.forms import picker
-from workbench.notebook.forms.finder import OFFERED, Finder, Found, label_of
+from workbench.notebook.forms.finder import OFFERED, Finder, Found
 from workbench.notebook.forms.picker import Reference
+from workbench.notebook.labels import label_of
 
 ACCOUNT = ("bank", "account")
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from workbench.domain.kinds import EnumKind, OptionalKind
 from workbench.domain.registry import Registry
 from workbench.errors import WorkbenchError
-from workbench.notebook.forms.finder import label_of, present
+from workbench.notebook.labels import label_of, present, text_of
 from workbench.notebook.workbench import Workbench
 
 IDENTIFIERS = 50        # at most, of one resource
@@ -39,7 +39,7 @@ def identifiers(wb: Workbench, resource: Any, typed: str = "") -> list[Offer]:
     label = label_of(registry.resource(kindred))
     fitting = present(wb.session.manager, kindred, lambda target, _: str(target.identifier).startswith(typed),
                       IDENTIFIERS)
-    called = ((target, str(getattr(item, label or "", "") or kindred[1])) for target, item in fitting)
+    called = ((target, text_of(item, label) or kindred[1]) for target, item in fitting)
     # Front ends give it one line, and break it at its spaces.
     return [Offer(str(target.identifier), text[:CALLED].replace(" ", "\N{NO-BREAK SPACE}")) for target, text in called]
 

@@ -23,7 +23,8 @@ from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Target, identify
 from workbench.errors import Invalid, WorkbenchError
 from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
-from workbench.notebook.forms.finder import OFFERED, Finds, Found, in_line, is_called, label_of
+from workbench.notebook.forms.finder import OFFERED, Finds, Found, is_called
+from workbench.notebook.labels import in_line, label_of
 
 NAMED = 3       # of those that are found, how many an error names
 CHOOSING = 0.3  # seconds within which Enter is the one that chose from the list: not all browsers keep it to themselves

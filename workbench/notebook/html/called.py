@@ -10,10 +10,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from workbench.domain.resource import Identifier, Resource, Target
+from workbench.domain.resource import Identifier, Target
 from workbench.errors import UnknownName
-from workbench.notebook.forms.finder import label_of
 from workbench.notebook.html.box import identifier_html, value_html
+from workbench.notebook.labels import label_in
 from workbench.state.manager import StateManager
 
 _LONGEST = 40       # letters of a label that are shown
@@ -44,16 +44,6 @@ class Called:
             return value_html(value)
         label = self.label(Target(*kindred, value))
         return value_html(value) if label is None else named_html(value, label)
-
-
-def label_in(item: Resource | None) -> str | None:
-    """What an item is called by itself."""
-    try:
-        name = None if item is None else label_of(type(item))
-    except UnknownName:     # its _label names no field, which the pickers say
-        return None
-    value = None if name is None else getattr(item, name, None)
-    return None if value is None else str(value)
 
 
 def named_html(identifier: Identifier, label: str | None) -> str:
