@@ -8,24 +8,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from html import escape
 from typing import Any
 
 from workbench.domain.lint import Findings
 from workbench.errors import Conflict
-from workbench.notebook.html.box import box, safely
+from workbench.notebook.html.box import safely
+from workbench.notebook.html.commit import commit_html
 from workbench.notebook.html.conflict import conflict_html
 from workbench.notebook.html.findings import findings_html
 from workbench.notebook.html.step import step_html
-from workbench.notebook.shown.tables import altered_html
+from workbench.notebook.html.tables import altered_html
 from workbench.postgres.tables.ddl_plan import Altered
 from workbench.postgres.writing.commit import Commit
 from workbench.state.step import Step
-
-
-def commit_html(done: Commit) -> str:
-    """What was written, in a line."""
-    return box(f'<span class="insert">✓</span> {escape(repr(done))} <span class="dim">{done.at:%H:%M:%S} UTC</span>')
 
 
 def register() -> None:
@@ -38,11 +33,7 @@ def register() -> None:
         html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
         html.for_type(Altered, lambda altered: safely(altered_html, altered))
-        html.for_type(Conflict, lambda conflict: safely(_conflict_html, conflict))
-
-
-def _conflict_html(conflict: Conflict) -> str:
-    return conflict_html(conflict.items, branch=conflict.branch)
+        html.for_type(Conflict, lambda conflict: safely(conflict_html, conflict.items, branch=conflict.branch))
 
 
 def cell() -> int | None:

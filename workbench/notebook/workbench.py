@@ -19,7 +19,7 @@ from workbench.notebook.display import cell
 from workbench.notebook.frames.batch import rows_of
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
 from workbench.notebook.frames.state import items_frame, pending_frame
-from workbench.notebook.frames.time import events_frame, steps_frame
+from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
 from workbench.notebook.output import kept
 from workbench.notebook.pictures.map import map_of
 from workbench.notebook.pictures.shown_diagram import ShownDiagram
@@ -28,7 +28,7 @@ from workbench.notebook.pictures.timeline import timeline_of
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.batch import ShownBatch
 from workbench.notebook.shown.plan import ShownPlan
-from workbench.notebook.shown.saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.shown.tables import ShownTables
 from workbench.notebook.travelling import Travelling
 from workbench.postgres.writing.commit import WAIT, Commit

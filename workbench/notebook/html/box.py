@@ -114,9 +114,9 @@ def _cut(text: str) -> str:
     return text if len(text) <= WHOLE else f"{text[:WHOLE]}… and {len(text) - WHOLE:,} characters more"
 
 
-def safely(render: Callable[..., str], *values: Any) -> str:
+def safely(render: Callable[..., str], *values: Any, **named: Any) -> str:
     """What ``render`` gives, or its traceback: IPython swallows the error of a formatter and would show nothing."""
     try:
-        return render(*values)
+        return render(*values, **named)
     except Exception:
         return box(f"<pre>{escape(format_exc())}</pre>")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.domain.resource import Resource, Target
 from workbench.errors import WorkbenchError
-from workbench.notebook.frames.check import ShownCheck, explain_frame
+from workbench.notebook.frames.check import explain_frame
 from workbench.notebook.frames.plan import plan_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import outline, plan_html
+from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked
