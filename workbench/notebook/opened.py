@@ -23,9 +23,9 @@ from workbench.errors import Conflict, WorkbenchError, nearest
 from workbench.notebook.bridge import Bridge
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
-from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.streams import kept
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.engine import CLOSING
 from workbench.postgres.tables.ddl_plan import TablesPlan

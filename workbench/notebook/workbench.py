@@ -20,7 +20,6 @@ from workbench.notebook.frames.batch import rows_of
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
 from workbench.notebook.frames.state import items_frame, pending_frame
 from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
-from workbench.notebook.output import kept
 from workbench.notebook.pictures.map import map_of
 from workbench.notebook.pictures.shown_diagram import ShownDiagram
 from workbench.notebook.pictures.step_diagram import step_diagram
@@ -30,6 +29,7 @@ from workbench.notebook.shown.batch import ShownBatch
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.shown.tables import ShownTables
+from workbench.notebook.streams import kept
 from workbench.notebook.travelling import Travelling
 from workbench.postgres.writing.commit import WAIT, Commit
 from workbench.state.history.branch import Branch
