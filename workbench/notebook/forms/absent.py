@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
-from workbench.notebook.forms.desk import NAMES, Control, Desk, Draft, name_of
+from workbench.notebook.forms.desk import NAMES, Control, ControlDraft, Desk, name_of
 
 
 class Absent:
@@ -69,10 +69,10 @@ class Absent:
     def quiet(self) -> None:
         self.within.quiet()
 
-    def draft(self) -> Draft:
-        return Draft("absent", (self.tick.value, self.within.draft()))
+    def draft(self) -> ControlDraft:
+        return ControlDraft("absent", (self.tick.value, self.within.draft()))
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         left_out, within = draft.typed if draft.of == "absent" else (False, draft)
         earlier = self.within.draft()
         with self._moving():

@@ -17,7 +17,7 @@ import ipywidgets as widgets
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Field
 from workbench.errors import Invalid
-from workbench.notebook.forms.desk import Beneath, Control, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, hint_of, name_of
 
 
 class Group:
@@ -67,12 +67,12 @@ class Group:
         for control in self.controls.values():
             control.quiet()
 
-    def draft(self) -> dict[str, Draft]:
+    def draft(self) -> dict[str, ControlDraft]:
         """What was typed in those fields that somebody touched."""
         drafts = {name: control.draft() for name, control in self.controls.items()}
         return {name: draft for name, draft in drafts.items() if draft != self._untouched[name]}
 
-    def redraft(self, drafts: Mapping[str, Draft]) -> None:
+    def redraft(self, drafts: Mapping[str, ControlDraft]) -> None:
         """Fills in what was typed in fields of the same names, as far as it fits."""
         for name, control in self.controls.items():
             if name in drafts:
@@ -149,10 +149,10 @@ class Nested:
         self.beneath.tell("")
         self.group.quiet()
 
-    def draft(self) -> Draft:
-        return Draft("group", self.group.draft())
+    def draft(self) -> ControlDraft:
+        return ControlDraft("group", self.group.draft())
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         self.group.redraft(draft.within("group") or {})
 
     def rename(self, name: str, width: str) -> None:

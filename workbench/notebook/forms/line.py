@@ -13,7 +13,7 @@ from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
 from workbench.errors import Invalid
 from workbench.notebook.closing import show
-from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import NAMES, Beneath, ControlDraft, Desk, hint_of, name_of
 from workbench.notebook.forms.inputs import Held, input_of
 
 
@@ -69,10 +69,10 @@ class Line:
         self.problem = ""
         self.beneath.tell("")
 
-    def draft(self) -> Draft:
-        return Draft("line", tuple(held.value for held in self._made.held))
+    def draft(self) -> ControlDraft:
+        return ControlDraft("line", tuple(held.value for held in self._made.held))
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         typed: tuple[Any, ...] = draft.within("line") or ()
         if len(typed) == len(self._made.held) and all(map(Held.takes, self._made.held, typed)):
             self._make_room(typed[0])

@@ -22,7 +22,7 @@ from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Target, identify
 from workbench.errors import Invalid, WorkbenchError
-from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import NAMES, Beneath, ControlDraft, Desk, hint_of, name_of
 from workbench.notebook.forms.finder import OFFERED, Finds, Found, is_called
 from workbench.notebook.labels import in_line, label_of
 
@@ -83,10 +83,10 @@ class Picker:
         self.problem = ""
         self.beneath.tell("")
 
-    def draft(self) -> Draft:
-        return Draft("line", (self.input.value,))
+    def draft(self) -> ControlDraft:
+        return ControlDraft("line", (self.input.value,))
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         typed = draft.within("line")
         if typed is not None and len(typed) == 1 and isinstance(typed[0], str):
             self.input.value = typed[0]

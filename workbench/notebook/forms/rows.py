@@ -16,7 +16,7 @@ from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import Kind
 from workbench.errors import Invalid
 from workbench.notebook.closing import show
-from workbench.notebook.forms.desk import Beneath, Control, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, hint_of, name_of
 
 NUMBERS = "2em"     # the width of the number before a row
 
@@ -70,10 +70,10 @@ class Rows:
         for row in self.rows:
             row.control.quiet()
 
-    def draft(self) -> Draft:
-        return Draft("rows", [row.control.draft() for row in self.rows])
+    def draft(self) -> ControlDraft:
+        return ControlDraft("rows", [row.control.draft() for row in self.rows])
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         drafts = draft.within("rows")
         if drafts is not None:
             self._resize(len(drafts))

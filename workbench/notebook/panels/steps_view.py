@@ -18,7 +18,7 @@ from workbench.state.step import Step
 SHOWN = 50      # steps in the table, the last ones
 
 
-class Travelling(Protocol):
+class Moving(Protocol):
     """The verbs of a Workbench that are used here."""
 
     def undo(self, n: int = 1) -> list[Step]: ...
@@ -32,7 +32,7 @@ class Travelling(Protocol):
 class StepsView:
     """A table of steps under the buttons that move along it."""
 
-    def __init__(self, wb: Travelling, manager: Callable[[], StateManager], status: StatusView) -> None:
+    def __init__(self, wb: Moving, manager: Callable[[], StateManager], status: StatusView) -> None:
         self._wb, self._manager, self._status = wb, manager, status
         self._own = False       # whether the choosers are being filled, not chosen from
         self.undo = button("↶ Undo", "wb-undo", lambda: self._move(wb.undo, "undone"))
