@@ -69,8 +69,7 @@ class ProgressBar:
 
     @property
     def can_cancel(self) -> bool:
-        """Not when all is done: what is left of a commit then is its very end, which nobody could say of that it was
-        not done."""
+        """False once all is written: the commit may have happened, so cancelling could promise nothing."""
         return self.total == 0 or self.done < self.total
 
     def cancel(self) -> None:

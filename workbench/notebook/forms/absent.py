@@ -1,6 +1,6 @@
-"""Absent: the control of a field whose value may be left out, where that is something else than an empty one.
+"""Absent: the control of a field whose value may be left out, where that differs from an empty value.
 
-An empty text is not no text, and no Datadef or list is not one with nothing in it: a tick says which is meant.
+An empty text is not None, and a missing list or Datadef is not an empty one; a tick says which.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from workbench.notebook.forms.desk import NAMES, Control, ControlDraft, Desk, na
 
 
 class Absent:
-    """A Control around the one that ``make`` gives for the value itself; ticked at first, unless there is an initial
-    value. To type is to untick it, and to tick it empties a text and puts the rest out of sight."""
+    """A Control around the one that ``make`` gives for the value itself.
+
+    It is ticked at first, unless the field has an initial value. Typing unticks it; ticking it empties a text and hides
+    a list or a Datadef."""
 
     def __init__(self, field: Field, desk: Desk, make: Callable[[Desk], Control]) -> None:
         self.field, self._desk = field, desk

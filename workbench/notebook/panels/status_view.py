@@ -64,9 +64,10 @@ class StatusView:
         self._show("update", "!", text, "status")
 
     def run(self, deed: Callable[[], str | None]) -> bool:
-        """Does what a click asks for, and says what it returns, a Caveat as a warning; whether it went well.
+        """Calls what a click asks for and shows the text that it returns, a Caveat as a warning; says whether it went
+        well.
 
-        What failed within it, in showing what came of it, is not covered by a good word."""
+        A failure while showing the result counts as a failure."""
         failures = self._failures
         try:
             told = deed()
