@@ -10,7 +10,6 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,13 +19,6 @@ from workbench.notebook import bridge as bridge_module
 from workbench.notebook.bridge import Bridge
 
 colour = contextvars.ContextVar("colour", default="none")
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.close()
 
 
 async def add(a: int, b: int) -> int:

@@ -9,7 +9,6 @@ import inspect
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,13 +17,6 @@ from workbench.errors import LoopError
 from workbench.notebook import bridge as bridge_module
 from workbench.notebook import loop as loop_module
 from workbench.notebook.bridge import Bridge
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.close()
 
 
 async def add(a: int, b: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from threading import Event, Thread, current_thread
@@ -16,22 +15,9 @@ from tests.notebook.panels import click, found, go, status, visible, with_rival
 from tests.notebook.test_display import Tags, words
 from workbench import Domain, Insert, Resource, Workbench, field
 from workbench.errors import Invalid, StalePlan, WorkbenchError
-from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
+from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw
 from workbench.notebook.panels.items_view import PAGE
 from workbench.notebook.panels.panel import Panel
-
-
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-def panel(wb: Workbench) -> Iterator[Panel]:
-    panel = Panel(wb)
-    yield panel
-    panel.close()
 
 
 def test_a_cells_issue_is_seen_at_once(wb: Workbench, panel: Panel) -> None:

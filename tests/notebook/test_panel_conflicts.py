@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -14,22 +13,9 @@ from tests.notebook.test_display import words
 from workbench import Workbench
 from workbench.domain.resource import Target
 from workbench.errors import Conflict
-from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
+from workbench.examples.bank import Deposit, OpenAccount, Pay
 from workbench.notebook.panels.panel import Panel
 from workbench.state.clash import Clash
-
-
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-def panel(wb: Workbench) -> Iterator[Panel]:
-    panel = Panel(wb)
-    yield panel
-    panel.close()
 
 
 @pytest.mark.parametrize("way, balance", [("wb-mine", 1), ("wb-theirs", 5), ("wb-rebase", 6)])

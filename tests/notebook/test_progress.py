@@ -180,13 +180,6 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.close()
-
-
 def test_a_terminal_has_one_line(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a terminal one line is written over, and wiped at the end."""
     screen = Screen()
