@@ -1,4 +1,4 @@
-"""What several tests of the notebook face use: a shell of IPython, a workbench on a bank, its panel, a bridge."""
+"""What several tests of the notebook face use: a shell of IPython, a workbench on a bank and its panel, a kernel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from tests.notebook.kernels import Kernel
 from tests.state.domains import Clock, Identifiers
 from workbench import Workbench
 from workbench.examples.bank import bank
@@ -25,6 +26,14 @@ def shell() -> Iterator[Any]:
     made.user_ns.clear()
     made.restore_sys_module_state()
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel in which the cell ``SETUP`` of the module has run; all tests of the module share it."""
+    with Kernel.started(tmp_path_factory.mktemp("kernel")) as kernel:
+        kernel.execute(request.module.SETUP)
+        yield kernel
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource
 from workbench.errors import Invalid, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount
 from workbench.notebook.forms import form as form_module
+from workbench.notebook.forms.finder import Finder
 from workbench.notebook.forms.form import Form, code_of
-from workbench.notebook.forms.picker import Picker
 from workbench.notebook.forms.rows import Rows
 
 
@@ -343,7 +343,7 @@ def test_a_search_that_fails_is_said(wb: Workbench, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> Any:
         raise ZeroDivisionError("<b>")
 
-    monkeypatch.setattr(Picker, "_find", broken)
+    monkeypatch.setattr(Finder, "find", broken)
     filled.aim.input.value = "Ada"
     assert isinstance(filled.last_error, ZeroDivisionError)
     assert "&lt;b&gt;" in filled.outcome.value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,13 +78,6 @@ with ProgressBar("load", delay=DELAY) as bar:
     outcome = bridge.run(long(bar, COUNT))
 outcome
 """
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    with Kernel.started(tmp_path_factory.mktemp("kernel")) as kernel:
-        kernel.execute(SETUP)
-        yield kernel
 
 
 def cell(delay: float, count: int) -> str:
