@@ -182,6 +182,6 @@ class Bridge:
 
 
 def _wake(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-    """From any thread: sets an event of that loop, if it still runs."""
+    """Sets an event of a loop, if that still runs; from any thread."""
     with contextlib.suppress(RuntimeError):     # closed: nobody waits there any more
         loop.call_soon_threadsafe(ended.set)

@@ -51,7 +51,7 @@ def cell() -> int | None:
 
 
 def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
-    """Has a callback called at the end of every cell; returns what ends that. Outside of IPython it does nothing."""
+    """Calls a callback at the end of every cell; call what this returns to end that. There are none outside IPython."""
     shell = _shell()
     if shell is None:
         return lambda: None
@@ -68,7 +68,7 @@ def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
 
 
 def called(value: Any) -> str | None:
-    """The name by which the notebook knows an object, the last one that it was given; None where it knows none."""
+    """The name of an object in the notebook, the last one that it was given; None where it has none."""
     shell = _shell()
     names = [] if shell is None else [
         name for name, known in shell.user_ns.items() if known is value and not name.startswith("_")]

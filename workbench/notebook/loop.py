@@ -26,7 +26,7 @@ UNENDED = "What was interrupted has not ended yet: look at its outcome later."
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop that knows the calls it runs, and which task stands still inside which."""
+    """An event loop that knows the calls it runs, and which task stands still for which task inside it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,14 +35,14 @@ class Loop(asyncio.SelectorEventLoop):
         self.ending = asyncio.Event()
 
     def innermost(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
-        """The one to cancel: a task that nests is at no await; the one inside is, and its end comes out through it."""
+        """The task to cancel: one that stands still awaits nothing, the one inside it does, and passes its end on."""
         while task in self.nested:
             task = self.nested[task]
         return task
 
 
 class Call(Generic[T]):
-    """One coroutine: made on the caller's side, a task on the loop's, ``ended`` seen from both."""
+    """One coroutine on its way: made by the caller, run as a task of the loop; both sides see ``ended``."""
 
     def __init__(self, loop: Loop, coroutine: Coroutine[Any, Any, T], begun: Begun | None = None) -> None:
         self.loop, self.coroutine, self.begun = loop, coroutine, begun
@@ -55,7 +55,7 @@ class Call(Generic[T]):
         self._gate.acquire()
 
     def start(self) -> asyncio.Task[T]:
-        """On the loop's thread, in the caller's context (call_soon_threadsafe brings it along): begin."""
+        """Begins; on the loop's thread, and in the caller's context, which call_soon_threadsafe brings along."""
         self.loop.calls.add(self)
         STOP.set(self._stop)
         self.task = self.loop.create_task(self.coroutine)
@@ -71,25 +71,25 @@ class Call(Generic[T]):
         self.end()
 
     def end(self) -> None:
-        """On the loop's thread: lets those who wait go on."""
+        """Lets those who wait go on; on the loop's thread."""
         self.ended = True
         self._gate.release()
         if self.tell is not None:
             self.tell()
 
     def wait(self, seconds: float) -> bool:
-        """On the caller's thread: waits for the end, at most so long; says whether it has ended."""
+        """Waits for the end, at most so long, on the caller's thread; says whether it has ended."""
         return self.ended or self._gate.acquire(timeout=seconds)
 
     def cancel(self) -> None:
-        """From any thread: have it cancelled; ``ended`` tells when it was."""
+        """Asks for its cancellation, from any thread; ``ended`` tells when it has ended."""
         self._stop.asked = True
         with contextlib.suppress(RuntimeError):     # the loop is closed: it has ended
             self.loop.call_soon_threadsafe(self._cancel)
 
     @property
     def late(self) -> str:
-        """What to say to who wanted it cancelled, where it was not."""
+        """What to tell whoever wanted it cancelled, if it was not; else an empty text."""
         task = self.task
         if not self.ended:
             return UNENDED
@@ -104,7 +104,7 @@ class Call(Generic[T]):
 
 
 def cancel(task: asyncio.Task[Any]) -> None:
-    """Cancels a task of any loop, from any thread; of a bridge's loop, the one inside that it stands still for."""
+    """Cancels a task of any loop, from any thread; of a bridge's loop the task inside that it stands still for."""
     loop = task.get_loop()
     for call in tuple(loop.calls) if isinstance(loop, Loop) else ():
         if call.task is task:
@@ -121,7 +121,7 @@ def new_loop() -> Loop:
 
 
 def live(loop: Loop) -> None:
-    """The thread: serve until the end is asked for, cancel what is left, close the loop."""
+    """What the thread runs: it serves until the end is asked for, cancels what is left, and closes the loop."""
     life = loop.create_task(_serve(loop))
     life.add_done_callback(lambda _: loop.stop())
     try:
@@ -146,7 +146,7 @@ async def _serve(loop: Loop) -> None:
 
 
 def leave(loop: Loop, thread: threading.Thread) -> None:
-    """Asks for the end and waits for it."""
+    """Asks a loop to end, and waits for its thread."""
     if not thread.is_alive():       # as in a forked child: there it would disturb the parent's file descriptors
         return
     with contextlib.suppress(RuntimeError):     # the loop closed itself in between

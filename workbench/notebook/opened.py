@@ -1,4 +1,4 @@
-"""Opened: a Session and the Bridge on whose loop it lives, opened and closed; what the Workbench's verbs stand on.
+"""Opened: a Session and the Bridge on whose loop it lives, opened and closed; the base of the Workbench's verbs.
 
 ``Awaited`` has the session's verbs for those who await.
 """
@@ -88,7 +88,7 @@ class Opened:
 
     @property
     def last_conflict(self) -> Conflict | None:
-        """What the last commit, merge or revert ended in, if that was a Conflict; ``conflict`` is its table."""
+        """The Conflict that the last commit, merge or revert ended in, if it did; ``conflict`` is its table."""
         return self._conflict
 
     def _at_work(self) -> Session:
@@ -129,7 +129,7 @@ class Opened:
     # -------------------------------------------------------------------------------------------- for the verbs
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Has ``callback()`` called after every verb that may have changed what is seen; returns what ends that."""
+        """Calls ``callback()`` after every verb that may have changed anything; returns a function that ends that."""
         return self._watchers.add(callback)
 
     def _wait_for(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
@@ -175,7 +175,7 @@ def _close(session: Session, bridge: Bridge) -> None:
 
 
 def _disconnect(opened: weakref.ref[Opened], pid: int) -> None:
-    """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
+    """Closes the pool at exit, when no thread can be started any more; the bridge and the server have own hooks."""
     open_one = opened()
     if open_one is not None and not open_one.closed and os.getpid() == pid:     # in a fork it is the parent's
         with suppress(TimeoutError):        # a handler may never end

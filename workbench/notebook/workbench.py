@@ -79,25 +79,25 @@ class Workbench(Travelling):
 
             wb.issue_many(frame, of=Deposit)            # columns are fields, and "on" is the item of each row
 
-        See Session.issue_many for what is taken and raised. With ``stop=False`` what is refused is told at the end, by
-        cause, and the rest goes on."""
+        See Session.issue_many for what is taken and raised. With ``stop=False`` a refused command does not end it: the
+        others are handled, and at the end the refusals are counted by cause."""
         bar = ProgressBar("issue_many")
         return ShownBatch(self._run(self._at_work().issue_many(
             rows_of(commands, of), of=of, on=on, stop=stop, progress=bar, cell=cell()), bar))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
-        """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
+        """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier.
 
-        Raises NotFound."""
+        Several identifiers give a list of items. Raises NotFound."""
         bar = ProgressBar("fetch")
         return self._run(self._at_work().fetch(what, identifier, progress=bar), bar)
 
     def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
-        """The items whose fields equal these values, what is pending included; they are cached from now on."""
+        """The items whose fields equal these values, pending changes included; they are cached from now on."""
         return self._run(self._at_work().find(resource, **equals))
 
     def refresh(self, resource: Any) -> int:
-        """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
+        """Fetches the cached items of a resource again, except those changed here; returns how many had changed."""
         return self._run(self._at_work().refresh(resource))
 
     def plan(self) -> ShownPlan:
@@ -108,7 +108,7 @@ class Workbench(Travelling):
         self, plan: ShownPlan | Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
         serializable: bool = False, wait: float = WAIT, after: SavedPlan | str | None = None,
     ) -> Commit:
-        """Writes what is pending in one transaction: exactly ``plan``, or the part that the items in ``only`` stand on.
+        """Writes what is pending in one transaction: exactly ``plan``, or the items in ``only`` and what they need.
 
         ``after`` is a saved plan (or its nonce) that somebody else applies first. See Session.commit for the rest and
         for what is raised; the last Conflict is in ``wb.conflict``."""
@@ -119,8 +119,9 @@ class Workbench(Travelling):
             progress=bar), bar)
 
     def tables(self, *, renamed: Mapping[str, str] | None = None) -> ShownTables:
-        """What would make the database's tables those of the definitions; ``wb.tables().apply()`` makes what loses
-        nothing, ``wb.tables().apply(all=True)`` the rest too.
+        """The changes that would make the database's tables fit the definitions.
+
+        ``wb.tables().apply()`` makes those that lose nothing, ``wb.tables().apply(all=True)`` the others too.
 
         For ``renamed`` and what is raised see Session.tables."""
         return ShownTables(self._run(self._at_work().tables(renamed=renamed)), self._run)
@@ -128,7 +129,7 @@ class Workbench(Travelling):
     # -------------------------------------------------------------------------------------------- saved plans
 
     def load_plan(self, path: str | Path) -> ShownSavedPlan:
-        """The saved plan in a file, to look at and to apply; that always works, and warnings are told loudly.
+        """The saved plan in a file, to look at and to apply; what speaks against applying it is shown as warnings.
 
         Raises UnreadablePlan for a file that is not there or holds no plan."""
         saved, registry = SavedPlan.load(path), self._at_work().registry
@@ -157,21 +158,21 @@ class Workbench(Travelling):
 
     @property
     def conflict(self) -> pd.DataFrame:
-        """The last commit's conflict, one column of an item a row: base, mine, theirs; empty when there was none.
+        """The last Conflict, one differing column of an item a row: base, mine, theirs; empty when there was none.
 
         See ``frames.rivals.conflict_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return conflict_frame(() if self.last_conflict is None else self.last_conflict.items)
 
     def drift(self) -> pd.DataFrame:
-        """What changed in the database since each item was cached, one item a row; nothing is taken over.
+        """What changed in the database since each item was cached, one item a row; the cache stays as it is.
 
         See ``frames.rivals.drift_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return drift_frame(self._run(self._at_work().drift()))
 
     def rebase(self) -> Rebased:
-        """Fetches all that moved and issues the pending commands again; says what became of the plan.
+        """Fetches what changed in the database and issues the pending commands again; says what became of the plan.
 
-        A command that is refused now is reported, the rest is pending. Nothing is written."""
+        A command that is refused now is reported; the others are pending. Nothing is written."""
         return self._run(self._at_work().rebase())
 
     def resolve(self, item: Any, way: Way) -> ShownPlan:
@@ -181,7 +182,7 @@ class Workbench(Travelling):
         return self._shown(self._run(self._at_work().resolve(item, way)))
 
     def merge(self, branch: Branch | str | None = None, *, ways: Mapping[Any, Way] | None = None) -> ShownPlan:
-        """Merges another branch into this one, or without a name what moved in the database, column by column.
+        """Merges another branch into this one, or without a name what changed in the database, column by column.
 
         ``ways`` decides the conflicts of a branch: ``{account: "theirs"}``. See Session.merge for what is raised; the
         Conflict is in ``wb.conflict``."""
@@ -217,7 +218,7 @@ class Workbench(Travelling):
 
     @property
     def steps(self) -> pd.DataFrame:
-        """The steps of the present branch, one a row, those undone and what was refused among them.
+        """The steps of the present branch, one a row, with those undone and the commands that were refused.
 
         See ``frames.time.steps_frame`` for its columns, ``frames.columns`` for their dtypes."""
         manager = self._at_work().manager

@@ -62,8 +62,9 @@ class Finder:
         return _finds([Found(target, text_of(item, name)) for target, item in found], text, len(found) > OFFERED)
 
     def find(self, kindred: Kindred, text: str) -> Finds:
-        """As ``cached``, and where that is fewer than can be offered, or none of them has the text as its identifier,
-        those of the database as well, by label.
+        """As ``cached``, and then those of the database, by label.
+
+        It is not asked where more than can be offered are cached, unless the text may be the identifier of another one.
 
         Raises DatabaseError."""
         here = self.cached(kindred, text)
@@ -96,7 +97,7 @@ def is_called(found: Found, text: str) -> bool:
 
 
 def _finds(found: list[Found], text: str, more: bool) -> Finds:
-    """As many as can be offered, with those whose identifier the text is before the others."""
+    """As many as can be offered, first the one whose identifier the text is."""
     return Finds(sorted(found, key=lambda one: not is_called(one, text))[:OFFERED], more)
 
 

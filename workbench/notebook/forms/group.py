@@ -42,7 +42,7 @@ class Group:
 
     @property
     def value(self) -> dict[str, Any]:
-        """What was filled in, by field, unchecked; those that are empty are left out. Raises Refused."""
+        """What was filled in, by field, not yet checked; empty fields are left out. Raises Refused."""
         values = {name: control.value for name, control in self.controls.items()}
         return {**self.hidden, **{name: value for name, value in values.items() if value is not MISSING}}
 
@@ -61,7 +61,7 @@ class Group:
         return all(right) and not self.broken
 
     def quiet(self) -> None:
-        """Takes back what it and its controls have told."""
+        """Takes the reasons beneath it and its controls away."""
         self.broken = ""
         self.beneath.tell("")
         for control in self.controls.values():
@@ -80,18 +80,18 @@ class Group:
                     control.redraft(drafts[name])
 
     def focus(self) -> None:
-        """Takes the keyboard to the first field that is wrong, or to the first one."""
+        """Puts the cursor into the first field that is wrong, or else into the first."""
         wrong = [control for control in self.controls.values() if control.problem]
         for control in (wrong or list(self.controls.values()))[:1]:
             control.focus()
 
     def refresh(self) -> None:
-        """Has each control offer what there is now."""
+        """Has each control offer what can be chosen now."""
         for control in self.controls.values():
             control.refresh()
 
     def _judge(self) -> None:
-        """Tells which rules over several fields do not hold; what is wrong with one field is said there."""
+        """Shows which rules over several fields do not hold; what is wrong with one field is shown beneath that."""
         self.broken = ""
         with suppress(Refused):
             try:

@@ -18,9 +18,9 @@ from workbench.notebook.forms.inputs import Held, input_of
 
 
 class Line:
-    """A Control of one input; what its field's ``initial`` says stands in it at first.
+    """A Control of one input, which holds the field's ``initial`` value at first.
 
-    With ``empty`` an empty text is a text, not a missing one."""
+    With ``empty`` an empty text is a value, not a missing one."""
 
     body = None
 
@@ -91,14 +91,14 @@ class Line:
         self.input.focus()
 
     def refresh(self) -> None:
-        """What is typed needs nothing."""
+        """Nothing is offered here."""
 
     def _write(self, value: Any) -> None:
         self._make_room(value)
         self._made.write(value)
 
     def _make_room(self, value: Any) -> None:
-        """Has lines for a text of several: in a single one a browser joins them."""
+        """Takes an input of several lines for a text that has them: a browser joins them in one of a single line."""
         earlier = self.input
         if isinstance(earlier, widgets.Text) and _has_lines(value):
             self._made = input_of(self.field, empty=self._empty_too, lines=True)

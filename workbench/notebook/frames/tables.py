@@ -1,4 +1,4 @@
-"""Frames of tables: what would make the tables those of the definitions, one change a row."""
+"""Frames of tables: the changes that would make the tables fit the definitions, one a row."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.DataFrame:
-    """The steps of a branch, one a row: the committed ones, the pending ones, those that were undone; and behind the
-    step that it came after each command that was refused on this branch.
+    """The steps of a branch, one a row: the committed, the pending and the undone ones; and each command that was
+    refused on this branch, after the step that it followed.
 
     The index is the step's ``number`` (``Int64``; missing for a refused command). Columns: ``at``, ``user``, ``cell``,
     ``command``, ``target`` (text or None), ``events`` (their names), ``mutations`` and ``items`` (how many),

@@ -43,7 +43,7 @@ def address_html(step: Step, called: Called | None = None) -> str:
 
 
 def _handling(handling: Handling, called: Called | None) -> str:
-    """What came of a command, one branch of the tree for each event and response."""
+    """What came of a command: a branch of the tree for each event and each response."""
     branches = []
     for occurrence in handling.occurrences:
         leaves = [

@@ -73,7 +73,7 @@ class ItemsView:
         self._draw()
 
     def _draw(self) -> None:
-        """Shows a page of what there was when it was last looked; whoever changes it has it looked at anew."""
+        """Shows a page of the items as they were at the last ``refresh``; after every change there is one."""
         everything, columns = self._rows, self._columns
         rows = self._sorted([row for row in everything if self._matches(row, columns)])
         pages = max(1, -(-len(rows) // PAGE))

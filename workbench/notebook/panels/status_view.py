@@ -20,7 +20,7 @@ KEPT = "; nothing was written, everything pending is kept"
 
 
 class Caveat(str):
-    """What came of a click that went, but did not all that was asked: it is told without a tick."""
+    """What came of a click that succeeded in part only; it is shown as a warning."""
 
     __slots__ = ()
 
@@ -83,7 +83,7 @@ class StatusView:
         return True
 
     def work(self, text: str, deed: Callable[[], str | None]) -> bool:
-        """Does as ``run`` does what may take a while, and says meanwhile what it is."""
+        """As ``run``, for what may take a while; ``text`` says meanwhile what is being done."""
         self.output.outputs = ()
         self._show("dim", "…", text, "status")
         with shown_in(self.bars), self.output:      # what is displayed from a callback would be seen nowhere

@@ -105,7 +105,7 @@ class StepsView:
         self._chosen(lambda: f"on {self._wb.switch(change.new)!r}")
 
     def _chosen(self, deed: Callable[[], str]) -> None:
-        """Does what was chosen; where that fails, the choosers say again where we are."""
+        """Does what was chosen; if that fails, the choosers show again where we are."""
         if not self._own and not self._status.run(deed):
             self.refresh()
 

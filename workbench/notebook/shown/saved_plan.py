@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class ShownSavedPlan(SavedPlan):
-    """A saved plan as ``wb.load_plan(path)`` gives it: as HTML, text or a DataFrame; it can be applied as it is.
+    """A saved plan as ``wb.load_plan(path)`` gives it: as HTML, text or a DataFrame; ``wb.apply`` takes it as it is.
 
-    ``differences`` has in what the definitions of the workbench that shows it differ from those it was made for."""
+    ``differences`` says where the definitions of this workbench differ from those that the plan was made for."""
 
     def __init__(
         self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (),

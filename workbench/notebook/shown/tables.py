@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ShownTables:
-    """What would make the tables those of the definitions; ``plan`` is the value itself. True where there is anything.
+    """The changes that would make the tables fit the definitions; ``plan`` is the value itself. True if there are any.
 
     ``run`` runs a verb on the session's loop. Showing it asks nothing of the database."""
 
