@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,14 +10,14 @@ import pytest
 from tests.notebook.panels import click, found, with_rival
 from workbench import Command, Domain, Resource, Workbench, field
 from workbench.errors import Conflict
-from workbench.examples.bank import Deposit, OpenAccount, bank
+from workbench.examples.bank import Deposit, OpenAccount
 from workbench.notebook.closing import show
 
 
 @pytest.fixture
-def wb(shell: Any, dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn) as opened:
-        yield opened
+def wb(shell: Any, wb: Workbench) -> Workbench:
+    """One that is opened within the shell."""
+    return wb
 
 
 def hooks(shell: Any) -> int:

@@ -14,7 +14,7 @@ import pytest
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Datadef, field, invariant
 from workbench.notebook.forms.controls import control_of
-from workbench.notebook.forms.desk import Desk, Draft
+from workbench.notebook.forms.desk import ControlDraft, Desk
 from workbench.notebook.forms.inputs import at_zone
 
 
@@ -257,7 +257,7 @@ def test_what_was_typed_fits_as_far_as_it_can() -> None:
     chosen = control(str, choices=["red", "blue"])
     chosen.redraft(text.draft())
     assert chosen.value == "blue"
-    chosen.redraft(Draft("line", ("green",)))
+    chosen.redraft(ControlDraft("line", ("green",)))
     assert chosen.value == "blue"
 
 

@@ -17,9 +17,10 @@ import pytest
 from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Rejected, Target, Update, field
 from workbench.errors import Invalid, WorkbenchError
-from workbench.notebook.display import cell, commit_html, register
+from workbench.notebook.display import cell, register
 from workbench.notebook.html.box import LIMIT, STYLE, WHOLE, box, value_html
 from workbench.notebook.html.box import safely as shown_safely
+from workbench.notebook.html.commit import commit_html
 from workbench.notebook.html.conflict import conflict_html
 from workbench.notebook.html.plan import CAUSES, TOLD, plan_html
 from workbench.notebook.html.sql import sql_html

@@ -15,17 +15,11 @@ from tests.notebook.kernels import Kernel
 from tests.notebook.test_display import EVIL, Tags
 from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource, Workbench, field, invariant
 from workbench.errors import Invalid, UnknownName
-from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, bank
+from workbench.examples.bank import CloseAccount, Deposit, OpenAccount
 from workbench.notebook.forms import form as form_module
+from workbench.notebook.forms.finder import Finder
 from workbench.notebook.forms.form import Form, code_of
-from workbench.notebook.forms.picker import Picker
 from workbench.notebook.forms.rows import Rows
-
-
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn) as opened:
-        yield opened
 
 
 def code(form: Form) -> str:
@@ -349,7 +343,7 @@ def test_a_search_that_fails_is_said(wb: Workbench, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> Any:
         raise ZeroDivisionError("<b>")
 
-    monkeypatch.setattr(Picker, "_find", broken)
+    monkeypatch.setattr(Finder, "find", broken)
     filled.aim.input.value = "Ada"
     assert isinstance(filled.last_error, ZeroDivisionError)
     assert "&lt;b&gt;" in filled.outcome.value

@@ -26,8 +26,7 @@ from workbench.notebook.frames.check import explain_frame
 from workbench.notebook.frames.plan import changes_frame, plan_frame
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
 from workbench.notebook.frames.state import items_frame, pending_frame
-from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, steps_frame
-from workbench.notebook.shown.saved_plan import history_frame
+from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, history_frame, steps_frame
 from workbench.postgres.tables.model import Models
 from workbench.state.batch import Batch
 from workbench.state.reader import MemoryReader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from IPython.core.completer import provisionalcompleter
 from tests.notebook.kernels import Kernel
 from workbench import Command, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
-from workbench.examples.bank import bank
 from workbench.notebook.magics import load_ipython_extension
 from workbench.notebook.offers import IDENTIFIERS
 
@@ -26,10 +25,10 @@ def shell(shell: Any) -> Any:
 
 
 @pytest.fixture
-def wb(shell: Any, dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn) as opened:
-        shell.user_ns["wb"] = opened
-        yield opened
+def wb(shell: Any, wb: Workbench) -> Workbench:
+    """One that is opened within the shell, which knows it as ``wb``."""
+    shell.user_ns["wb"] = wb
+    return wb
 
 
 def offered(shell: Any, text: str) -> list[str]:

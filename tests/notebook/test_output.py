@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from re import findall
 from typing import Any
@@ -13,12 +11,10 @@ import pandas as pd
 import pytest
 
 from tests.notebook.test_display import EVIL, Tags, words
-from tests.state.domains import START
 from workbench.domain.file import File
 from workbench.errors import Invalid
 from workbench.notebook.html.box import box
-from workbench.notebook.output import FOLDER, HELD, ROWS, Unread, is_plain, kept, output_html
-from workbench.state.step import Step
+from workbench.notebook.html.output import FOLDER, HELD, ROWS, is_plain, output_html
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -92,62 +88,6 @@ def test_what_is_too_large_for_a_link(tmp_path: Path, monkeypatch: pytest.Monkey
     written = saved.stat().st_mtime_ns
     assert output_html(file) == html
     assert saved.stat().st_mtime_ns == written
-
-
-async def issued(output: Any) -> Any:
-    """The step, when it is issued."""
-    return step_with(output)
-
-
-def step_with(output: Any) -> Step:
-    return Step(1, None, "", user=None, at=START, cell=None, reads={}, output=output)   # type: ignore[arg-type]
-
-
-async def test_a_stream() -> None:
-    """A stream, async or not, is read once into a file when the command is done; showing one reads nothing."""
-
-    async def later() -> AsyncIterator[bytes]:
-        yield PNG
-        yield b"more"
-
-    def at_once() -> Iterator[str]:
-        yield "a,"
-        yield "ä"
-
-    assert (await kept(issued(later()))).output == File("picture.png", PNG + b"more", "image/png")
-    assert (await kept(issued(at_once()))).output == File("response.txt", "a,ä".encode())
-    assert (await kept(issued({"a": 1}))).output == {"a": 1}
-    stream = at_once()
-    assert words(output_html(stream)) == "a stream, which can be read once only: step.output"
-    assert list(stream) == ["a,", "ä"]
-
-
-def ending(error: BaseException) -> Iterator[str]:
-    yield "a,b"
-    raise error
-
-
-async def later(*parts: Any) -> AsyncIterator[Any]:
-    for part in parts:
-        yield part
-
-
-@pytest.mark.parametrize("stream, told", [
-    (ending(OSError("disk <full>")), "OSError disk <full>"), (ending(CancelledError()), "CancelledError"),
-    (iter([1, 2, 3]), "part: is of type int; give bytes or text"),
-    (later({"a": 1}), "part: is of type dict; give bytes or text"),
-    (later("half a pair: \ud800"), "surrogates not allowed"),
-])
-async def test_a_stream_that_cannot_be_read(stream: Any, told: str) -> None:
-    """A stream that breaks, is cancelled or gives what is neither bytes nor text leaves its step issued, and its error
-    is told where the output would stand."""
-    step = await kept(issued(stream))
-    assert isinstance(step.output, Unread)
-    assert repr(step.output).startswith("<output that could not be read: ")
-    html = output_html(step.output)
-    assert words(html).startswith("! the step was issued; its output could not be read: ✗ ")
-    assert told in words(html)
-    assert Tags(html).open == []
 
 
 class Broken:

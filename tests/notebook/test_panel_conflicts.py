@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from tests.notebook.panels import click, found, go, status, visible, with_rival
 from tests.notebook.test_display import words
+from tests.postgres.test_rebase import A, B, C, Seek, seeking
 from workbench import Workbench
-from workbench.domain.resource import Target
 from workbench.errors import Conflict
-from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
+from workbench.examples.bank import Deposit, OpenAccount, Pay
 from workbench.notebook.panels.panel import Panel
-from workbench.state.clash import Clash
 
 
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn, user="ada") as opened:
-        yield opened
-
-
-@pytest.fixture
-def panel(wb: Workbench) -> Iterator[Panel]:
-    panel = Panel(wb)
-    yield panel
-    panel.close()
+def items(panel: Panel) -> list[str]:
+    """What is said of each item that is still open."""
+    return [words(item.children[0].value) for item in panel.conflict.items.children]
 
 
 @pytest.mark.parametrize("way, balance", [("wb-mine", 1), ("wb-theirs", 5), ("wb-rebase", 6)])
@@ -157,7 +146,7 @@ def test_many_that_were_read(wb: Workbench, panel: Panel, monkeypatch: pytest.Mo
         with_rival(wb, other)
     with pytest.raises(Conflict):
         wb.commit()
-    first, _, third = panel.conflict._clashes
+    first, second, third = items(panel)
     manager = wb.session.manager
     plan, looks = manager.plan, []
     monkeypatch.setattr(manager, "plan", lambda: [looks.append("at it"), plan()][1])
@@ -165,24 +154,25 @@ def test_many_that_were_read(wb: Workbench, panel: Panel, monkeypatch: pytest.Mo
     assert looks == ["at it"]
     monkeypatch.undo()
     found(panel, "wb-theirs")[1].click()
-    assert panel.conflict._clashes == (first, third)
+    assert items(panel) == [first, third]
+    assert second not in (first, third)
 
 
-def test_a_search_that_would_find_more(wb: Workbench, panel: Panel) -> None:
+def test_a_search_that_would_find_more(dsn: str) -> None:
     """What somebody added that a search would find now has one way out, rebase: "mine" would delete it."""
-    wb.issue(OpenAccount(owner="Ada"))
-    search = Clash(Target("bank", "account", uuid4()), "search-insert", None, None, {"owner": "Bob"})
-
-    async def refused() -> None:
-        raise Conflict([search])
-
-    with pytest.raises(Conflict):
-        wb._decide(refused())
-    assert visible(panel.conflict.widget)
-    assert found(panel, "wb-theirs") + found(panel, "wb-mine") == []
-    assert "here a step searched and did not find it" in words(panel.conflict.items.children[0].children[0].value)
-    wb.issue(OpenAccount(owner="Eve"))
-    assert not visible(panel.conflict.widget)       # that plan is no more
+    with Workbench(seeking(), dsn=dsn) as wb:
+        panel, rival = wb.panel(), wb.rival()
+        wb.issue(Seek(text="x"), on=A)
+        rival.issue(Seek(text="x"), on=B)
+        rival.commit(serializable=True)
+        with pytest.raises(Conflict):
+            wb.commit(serializable=True)
+        assert visible(panel.conflict.widget)
+        assert found(panel, "wb-theirs") + found(panel, "wb-mine") == []
+        assert "here a step searched and did not find it" in items(panel)[0]
+        wb.issue(Seek(text="y"), on=C)
+        assert not visible(panel.conflict.widget)       # that plan is no more
+        panel.close()
 
 
 def parted(wb: Workbench) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,12 +21,6 @@ from workbench.notebook.forms.finder import OFFERED, Finder, Found
 from workbench.notebook.forms.picker import Reference
 
 ACCOUNT = ("bank", "account")
-
-
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn) as opened:
-        yield opened
 
 
 async def stored(dsn: str, *owners: str) -> list[UUID]:

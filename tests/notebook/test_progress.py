@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.notebook.kernels import Kernel
 from workbench.errors import Cancelled
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.progress import ProgressBar, TerminalLine
 
 SETUP = """
 import asyncio
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.progress import ProgressBar
 
 bridge = Bridge()
@@ -79,13 +78,6 @@ with ProgressBar("load", delay=DELAY) as bar:
     outcome = bridge.run(long(bar, COUNT))
 outcome
 """
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    with Kernel.started(tmp_path_factory.mktemp("kernel")) as kernel:
-        kernel.execute(SETUP)
-        yield kernel
 
 
 def cell(delay: float, count: int) -> str:
@@ -178,13 +170,6 @@ class Screen(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.close()
 
 
 def test_a_terminal_has_one_line(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:

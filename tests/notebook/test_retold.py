@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.state.domains import Clock, Identifiers
 from workbench import Conflict, Invalid, Rejected, Workbench
-from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, Pay, Withdraw, bank
+from workbench.examples.bank import CloseAccount, Deposit, OpenAccount, Pay, Withdraw
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    """A bank in a notebook."""
-    with Workbench(bank, dsn=dsn, user="ada", clock=Clock(), identifiers=Identifiers()) as opened:
-        yield opened
+def wb(wb_repeating: Workbench) -> Workbench:
+    return wb_repeating
 
 
 def a_day(wb: Workbench, *, commit: bool = False) -> None:

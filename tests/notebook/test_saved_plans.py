@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from workbench import Domain, Workbench
 from workbench.errors import AlreadyApplied, Busy, Conflict, SavedPlanError, TamperedPlan
 from workbench.examples.bank import Account, Deposit, OpenAccount, bank
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
-
-
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn, user="ada") as opened:
-        yield opened
 
 
 def test_saved_looked_at_and_applied(wb: Workbench, dsn: str, tmp_path: Path) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
 
-from tests.state.domains import Clock, Identifiers
 from workbench import Rejected, Workbench
-from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank
+from workbench.examples.bank import Deposit, OpenAccount, Withdraw
 
 
 @pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    """A bank in a notebook."""
-    with Workbench(bank, dsn=dsn, user="ada", clock=Clock(), identifiers=Identifiers()) as opened:
-        yield opened
+def wb(wb_repeating: Workbench) -> Workbench:
+    return wb_repeating
 
 
 def test_a_frame_of_commands(wb: Workbench) -> None:

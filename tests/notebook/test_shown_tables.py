@@ -12,7 +12,8 @@ import pytest
 from tests.notebook.kernels import Kernel
 from workbench import Domain, Resource, Workbench, field
 from workbench.errors import NothingTo
-from workbench.notebook.shown.tables import ShownTables, altered_html
+from workbench.notebook.html.tables import altered_html
+from workbench.notebook.shown.tables import ShownTables
 
 SETUP = """
 from decimal import Decimal

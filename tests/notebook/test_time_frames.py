@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.state.domains import Clock, Identifiers, manage
+from tests.state.domains import manage
 from workbench import Rejected, Workbench
 from workbench.examples.bank import Deposit, OpenAccount, Pay, Withdraw, bank
 from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, steps_frame
@@ -26,10 +25,8 @@ DIFFERENCES = {"change": "str", "resource": "str", "identifier": "object", "colu
 
 
 @pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    """A bank in a notebook."""
-    with Workbench(bank, dsn=dsn, user="ada", clock=Clock(), identifiers=Identifiers()) as opened:
-        yield opened
+def wb(wb_repeating: Workbench) -> Workbench:
+    return wb_repeating
 
 
 def dtypes(frame: pd.DataFrame) -> dict[str, str]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -35,15 +35,9 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def wb(dsn: str) -> Iterator[Workbench]:
-    with Workbench(bank, dsn=dsn, user="ada") as opened:
-        yield opened
 
 
 def threads() -> list[str]:

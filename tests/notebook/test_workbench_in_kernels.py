@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from tests.notebook.kernels import Cell, Kernel
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 SETUP = """
 import asyncio, ipywidgets, threading

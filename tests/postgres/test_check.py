@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.postgres.shelf import Book, Done, Look, Owner, book, issue, owner, shelf
 from workbench import Conflict, Delete, Insert, Session, Update
 from workbench.errors import DatabaseError, Invalid, NothingTo, WorkbenchError
-from workbench.notebook.frames.check import ShownCheck, check_frame
+from workbench.notebook.frames.check import check_frame
+from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.postgres.trial.check import check
 from workbench.postgres.trial.violation import Checked, Violation

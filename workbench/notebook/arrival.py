@@ -1,9 +1,9 @@
-"""Arrival: what is to be done when all that was typed has arrived from the front end.
+"""Arrival: an action that waits until all that was typed has arrived from the front end.
 
 A front end sends the first letter that is typed at once, and holds the others back until the kernel is done with it;
-Enter and clicks are not held back and overtake them: what is issued then was typed half. So a widget is put into the
-page, unseen, whose being seen is told by the front end behind all that it held back; then the deed is done. Where the
-page is closed before it tells, the deed is given up: a page that is opened again later would tell of a click of then.
+Enter and clicks are not held back and overtake them: what would be issued then is typed only half. So an invisible
+widget is added: the front end reports it after the held-back keys, and then the action runs. If the page is closed
+before it reports, the action is given up: a page that is opened again later would run what was clicked long ago.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import ipywidgets as widgets
 
 from workbench.notebook.closing import close
 
-LATE = 600.0    # seconds: a page that was left without a word, as when it is loaded anew, tells nothing but this
+LATE = 600.0    # seconds after which a report is not of the click: a page that is reloaded does not say that it closed
 
 
 class Arrival:
-    """``widget`` is to stand in the page, beside what is typed into."""
+    """Runs actions late enough; its ``widget`` must be in the page, beside the inputs."""
 
     def __init__(self) -> None:
         self.widget = widgets.VBox(layout={"display": "none"})
@@ -29,7 +29,9 @@ class Arrival:
         self._probe: widgets.Box | None = None
 
     def then(self, deed: Callable[[], object]) -> None:
-        """Does it when all is here; at once where no front end shows it. What is asked for meanwhile is not done."""
+        """Runs an action once all that was typed is here, at once where no front end shows the widget.
+
+        What is asked for while another action waits is not run."""
         if not self.widget._view_count:
             deed()
         elif not self.widget.children:
@@ -42,7 +44,7 @@ class Arrival:
             self.widget.children = (probe,)
 
     def close(self) -> None:
-        """Takes it away; what was asked for is not done."""
+        """Closes the widget; an action that waits is not run."""
         if self._probe is not None:
             close(self._probe)
         close(self.widget)
@@ -54,6 +56,6 @@ class Arrival:
                 deed()
 
     def _sighted(self, change: Any) -> None:
-        """Nobody looks any more: what was asked for is not done later."""
+        """Gives up the action that waits when nothing shows the widget any more."""
         if change.new == 0:
             self.widget.children = ()

@@ -1,4 +1,4 @@
-"""Closing: what leaves the page is closed with all that it is made of; ipywidgets keeps what is open for ever."""
+"""Closing: a widget that leaves the page is closed with all its parts; ipywidgets keeps open ones for ever."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def close(widget: widgets.Widget) -> None:
 
 
 def show(box: widgets.Box, children: Sequence[widgets.Widget]) -> None:
-    """Has a box show other widgets; those that it shows no more are closed."""
+    """Gives a box other children; those that it no longer has are closed."""
     earlier, box.children = box.children, children
     for child in earlier:
         if child not in children:

@@ -1,8 +1,8 @@
 """Completion: what the Tab key offers in the workbench's magics and inside ``wb.issue("…`` and its kin.
 
 ``Completion`` is a matcher of IPython's completer: it reads the cell up to the cursor, finds the workbench that is
-meant, and answers from the registry and the cache alone; the database is never asked. Which addresses, fields and
-values there are is said by ``offers``.
+meant, and answers from the registry and the cache alone; the database is never asked. ``notebook.offers``
+knows which addresses, fields and values there are.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Completion:
 
     @context_matcher(identifier="workbench", priority=200)    # type: ignore[untyped-decorator,unused-ignore]
     def match(self, context: Any) -> dict[str, Any]:
-        """What fits before the cursor, and the text that it takes the place of; others are asked where nothing does."""
+        """What fits at the cursor, and the text that it replaces; where nothing fits, IPython's matchers are asked."""
         line: str = context.text_until_cursor
         above = context.full_text.split("\n")[:context.cursor_line]
         try:
@@ -47,7 +47,7 @@ class Completion:
         return {"completions": fitting, "matched_fragment": fragment, "suppress": bool(fitting)}
 
     def _offered(self, line: str, text: str) -> Offered:
-        """For a line up to the cursor, and the cell up to there."""
+        """What is offered after a line up to the cursor, in a cell of that text."""
         if (magic := _MAGIC.match(line)) and line == text:
             return self._in_magic(*magic.groups())
         if string := _STRING.search(line):
@@ -102,7 +102,7 @@ def _in_body(wb: Workbench, address: str, body: str, line: str) -> Offered:
 
 
 def _written(offer: Offer, written: Callable[[str], str]) -> Offer:
-    """A value as the place wants it: truth stands without quotes, in Python with a capital letter."""
+    """A value as it is written in its place; True and False have no quotes, and in TOML and JSON no capital letter."""
     if offer.text not in ("True", "False"):
         return Offer(written(offer.text), offer.kind)
     return Offer(offer.text.lower() if written is _toml else offer.text, offer.kind)

@@ -1,6 +1,6 @@
-"""Display: who is shown how. Registers the HTML of steps, commits and conflicts with IPython, and knows the cell.
+"""Display: what IPython is told and asked: how our values are shown, which cell runs, when one has ended.
 
-The frame and the values of all HTML are in ``box``, each noun's own in ``plan_html``, ``step_html``, ``conflict_html``.
+The HTML itself is made in the room ``notebook.html``.
 """
 
 from __future__ import annotations
@@ -8,29 +8,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from html import escape
 from typing import Any
 
 from workbench.domain.findings import Findings
 from workbench.errors import Conflict
-from workbench.notebook.html.box import LIMIT as LIMIT
-from workbench.notebook.html.box import STYLE as STYLE
-from workbench.notebook.html.box import box as box
-from workbench.notebook.html.box import safely as safely
-from workbench.notebook.html.box import value_html as value_html
+from workbench.notebook.html.box import safely
+from workbench.notebook.html.commit import commit_html
 from workbench.notebook.html.conflict import conflict_html
 from workbench.notebook.html.findings import findings_html
-from workbench.notebook.html.plan import plan_html as plan_html
 from workbench.notebook.html.step import step_html
-from workbench.notebook.shown.tables import altered_html
+from workbench.notebook.html.tables import altered_html
 from workbench.postgres.tables.ddl_plan import Altered
 from workbench.postgres.writing.commit import Commit
 from workbench.state.step import Step
-
-
-def commit_html(done: Commit) -> str:
-    """What was written, in a line."""
-    return box(f'<span class="insert">✓</span> {escape(repr(done))} <span class="dim">{done.at:%H:%M:%S} UTC</span>')
 
 
 def register() -> None:
@@ -43,11 +33,7 @@ def register() -> None:
         html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
         html.for_type(Altered, lambda altered: safely(altered_html, altered))
-        html.for_type(Conflict, lambda conflict: safely(_conflict_html, conflict))
-
-
-def _conflict_html(conflict: Conflict) -> str:
-    return conflict_html(conflict.items, branch=conflict.branch)
+        html.for_type(Conflict, lambda conflict: safely(conflict_html, conflict.items, branch=conflict.branch))
 
 
 def cell() -> int | None:
@@ -65,7 +51,7 @@ def cell() -> int | None:
 
 
 def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
-    """Has a callback called at the end of every cell; returns what ends that. Outside of IPython it does nothing."""
+    """Calls a callback at the end of every cell; call what this returns to end that. There are none outside IPython."""
     shell = _shell()
     if shell is None:
         return lambda: None
@@ -82,7 +68,7 @@ def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
 
 
 def called(value: Any) -> str | None:
-    """The name by which the notebook knows an object, the last one that it was given; None where it knows none."""
+    """The name of an object in the notebook, the last one that it was given; None where it has none."""
     shell = _shell()
     names = [] if shell is None else [
         name for name, known in shell.user_ns.items() if known is value and not name.startswith("_")]

@@ -40,7 +40,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
     chosen: str | None = None
 
     def find(self, name: str | None = None) -> Workbench | None:
-        """The open workbench of a name, or without one that which the magics use; None where there is none."""
+        """The open workbench of that name, or without a name the one that the magics use; None where there is none."""
         there = self.there()
         name = name or self.chosen
         return there.get(name) if name else next(reversed(there.values()), None)
@@ -120,7 +120,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
 
 
 def told(line: str) -> tuple[str, dict[str, Any]]:
-    """The address and the fields of ``bank:deposit/account/<id> amount=10 note='two words'``; raises Invalid."""
+    """The address and the fields in ``bank:deposit/account/<id> amount=10 note='two words'``; raises Invalid."""
     try:
         address, *words = shlex.split(line) or [""]
     except ValueError as error:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from workbench.domain.kinds import EnumKind
 from workbench.domain.registry import Registry
 from workbench.domain.resource import label_of
-from workbench.notebook.forms.finder import present
+from workbench.notebook.labels import present, text_of
 from workbench.notebook.workbench import Workbench
 
 IDENTIFIERS = 50        # at most, of one resource
@@ -18,14 +18,14 @@ CALLED = 30             # characters of a label
 
 
 class Offer(NamedTuple):
-    """What may stand there, and what ``kind`` of thing it is: "command", "field" … or the label of an item."""
+    """A text that may be typed next, and what ``kind`` of thing it is: "command", "field" … or the label of an item."""
 
     text: str
     kind: str
 
 
 def resources(registry: Registry, home: str | None = None) -> list[Offer]:
-    """The resources as they are typed: with their domain where there are several and it is not ``home``."""
+    """The resources as they are typed: with their domain if there are several domains and it is not ``home``."""
     registry.refresh()
     alone = len(registry.domains) == 1
     return [Offer(key if alone or domain == home else f"{domain}:{key}", "resource")
@@ -33,19 +33,19 @@ def resources(registry: Registry, home: str | None = None) -> list[Offer]:
 
 
 def identifiers(wb: Workbench, resource: Any, typed: str = "") -> list[Offer]:
-    """The identifiers of cached items that begin as it is ``typed``, the last made first."""
+    """The identifiers of cached items that begin with ``typed``, the last made first."""
     registry = wb.session.registry
     kindred = registry.kindred(resource)
     label = label_of(registry.resource(kindred))
     fitting = present(wb.session.manager, kindred, lambda target, _: str(target.identifier).startswith(typed),
                       IDENTIFIERS)
-    called = ((target, str(getattr(item, label or "", "") or kindred[1])) for target, item in fitting)
+    called = ((target, text_of(item, label) or kindred[1]) for target, item in fitting)
     # Front ends give it one line, and break it at its spaces.
     return [Offer(str(target.identifier), text[:CALLED].replace(" ", "\N{NO-BREAK SPACE}")) for target, text in called]
 
 
 def targets(wb: Workbench, typed: str, home: str | None = None) -> list[Offer]:
-    """``account/`` of each resource, and behind the slash the identifiers."""
+    """``account/`` for each resource, and after the slash its identifiers."""
     resource, slash, begun = typed.partition("/")
     if not slash:
         return [Offer(f"{one.text}/", one.kind) for one in resources(wb.session.registry, home)]
@@ -76,7 +76,7 @@ def names(wb: Workbench, address: str) -> list[Offer]:
 
 
 def values(wb: Workbench, address: str, name: str, typed: str) -> list[Offer]:
-    """The values that are known of a field, as text: choices, members, truth, identifiers; for ``on`` the items."""
+    """The known values of a field as text: choices, members, True and False, identifiers; for ``on`` the items."""
     fields = _fields(wb, address)
     home, command = wb.session.registry.command_named(address.partition("/")[0])
     if name not in fields:

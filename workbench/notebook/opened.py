@@ -1,4 +1,4 @@
-"""Opened: a Session and the Bridge on whose loop it lives, opened and closed; what the Workbench's verbs stand on.
+"""Opened: a Session and the Bridge on whose loop it lives, opened and closed; the base of the Workbench's verbs.
 
 ``Awaited`` has the session's verbs for those who await.
 """
@@ -20,12 +20,12 @@ from uuid import UUID, uuid4
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
 from workbench.errors import Conflict, WorkbenchError
+from workbench.notebook.bridge import Bridge
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
-from workbench.notebook.loop import Bridge
-from workbench.notebook.output import kept
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.streams import kept
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.pool import CLOSING
 from workbench.postgres.tables.ddl_plan import TablesPlan
@@ -90,7 +90,7 @@ class Opened:
 
     @property
     def last_conflict(self) -> Conflict | None:
-        """What the last commit, merge or revert ended in, if that was a Conflict; ``conflict`` is its table."""
+        """The Conflict that the last commit, merge or revert ended in, if it did; ``conflict`` is its table."""
         return self._conflict
 
     def _at_work(self) -> Session:
@@ -131,7 +131,7 @@ class Opened:
     # -------------------------------------------------------------------------------------------- for the verbs
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Has ``callback()`` called after every verb that may have changed what is seen; returns what ends that."""
+        """Calls ``callback()`` after every verb that may have changed anything; returns a function that ends that."""
         return self._watchers.add(callback)
 
     def _wait_for(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
@@ -177,7 +177,7 @@ def _close(session: Session, bridge: Bridge) -> None:
 
 
 def _disconnect(opened: weakref.ref[Opened], pid: int) -> None:
-    """At exit: closes the pool. The bridge and the server have hooks of their own; no thread can be had any more."""
+    """Closes the pool at exit, when no thread can be started any more; the bridge and the server have own hooks."""
     open_one = opened()
     if open_one is not None and not open_one.closed and os.getpid() == pid:     # in a fork it is the parent's
         with suppress(TimeoutError):        # a handler may never end

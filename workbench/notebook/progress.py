@@ -34,8 +34,7 @@ class Face(Protocol):
 
 
 class ProgressBar:
-    """The ``progress=`` of one call of a verb; a context, which ends in Cancelled when it was cancelled by its button.
-    """
+    """The ``progress=`` of one call of a verb; as a context it raises Cancelled where its button ended the call."""
 
     def __init__(self, verb: str, *, delay: float = DELAY) -> None:
         self.verb, self.done, self.total = verb, 0, 0
@@ -46,13 +45,13 @@ class ProgressBar:
         self._task: asyncio.Task[Any] | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Takes how far the verb is; called from within its task."""
+        """Takes how far the verb has come; called from within its task."""
         self._task, self.done, self.total = asyncio.current_task(), done, total
         if monotonic() >= self._due and done < total:
             self._show()
 
     def begin(self, task: asyncio.Task[Any]) -> None:
-        """Takes the verb's task, on its loop: it is shown and can be cancelled even where it never calls."""
+        """Takes the verb's task, on its loop, so that it is shown and can be cancelled even if it never calls."""
         self._task = task
         late = task.get_loop().call_later(max(0.0, self._due - monotonic()), self._late)
         task.add_done_callback(lambda _: late.cancel())
@@ -69,12 +68,11 @@ class ProgressBar:
 
     @property
     def can_cancel(self) -> bool:
-        """Not when all is done: what is left of a commit then is its very end, which nobody could say of that it was
-        not done."""
+        """False once all is written: the commit may have happened, so cancelling could promise nothing."""
         return self.total == 0 or self.done < self.total
 
     def cancel(self) -> None:
-        """Cancels the task that the verb runs in; from any thread. Before it began nothing, nor when all is done."""
+        """Cancels the verb's task, from any thread; does nothing before it began, or once all is written."""
         task = self._task
         if task is not None and not task.done() and self.can_cancel:
             self.cancelled = True

@@ -24,7 +24,7 @@ _PLACE: ContextVar[widgets.Box | None] = ContextVar("where bars are shown", defa
 
 @contextmanager
 def shown_in(place: widgets.Box) -> Iterator[None]:
-    """Has the bars of the verbs that are called within stand in a box: from a click there is no cell's output."""
+    """Shows the bars of verbs that are called within in a box: a click has no cell whose output could show them."""
     token = _PLACE.set(place)
     try:
         yield
@@ -87,7 +87,7 @@ class Interrupt:
         self._loop.add_callback(self._listen)
 
     def close(self) -> None:
-        """Has it be as it was before."""
+        """Gives the interrupt back to its earlier handler."""
         self._heard = None
         self._loop.add_callback(self._leave)
 

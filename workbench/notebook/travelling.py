@@ -27,7 +27,7 @@ class Travelling(Opened):
         return self._at_work().undo(n)
 
     def redo(self, n: int = 1) -> list[Step]:
-        """Takes the next ``n`` undone steps up again; returns them. Raises NothingTo."""
+        """Brings the next ``n`` undone steps back; returns them. Raises NothingTo."""
         return self._at_work().redo(n)
 
     def goto(self, step: Step | int) -> Step | None:
@@ -36,7 +36,7 @@ class Travelling(Opened):
         return self._at_work().goto(step)
 
     def checkpoint(self, name: str) -> Branch:
-        """Remembers under a name where we are; a name that is taken moves here."""
+        """Remembers where we are under a name; a name that is in use already moves here."""
         return self._at_work().checkpoint(name)
 
     def restore(self, name: str) -> Branch:
@@ -44,7 +44,7 @@ class Travelling(Opened):
         return self._at_work().restore(name)
 
     def branch(self, name: str, *, replace: bool = False) -> Branch:
-        """A second line that begins here; work on it in a ``with``, or ``switch`` to it.
+        """A new branch that begins here; work on it in a ``with``, or ``switch`` to it.
 
             with wb.branch("what if"):
                 wb.issue(Deposit(amount=10), on=account)

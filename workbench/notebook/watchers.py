@@ -1,7 +1,7 @@
-"""Watchers: who wants to hear of it when a verb may have changed what is seen, such as an open panel.
+"""Watchers: the callbacks of what shows the session, such as an open panel, for when a verb may have changed it.
 
-They are called on the thread of whoever called the verb, after it: a move that is made on the loop's thread, in the
-midst of a verb, is told when the verb is back.
+They are called after the verb, on the thread of its caller. What changes in the middle of a verb, on the loop's thread,
+is told when that verb returns.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Callable
 from traceback import format_exc
 
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 
 class Watchers:
-    """The callbacks of one workbench; none of them keeps another from being called."""
+    """The callbacks of one workbench; one that fails does not keep the others from being called."""
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -23,7 +23,7 @@ class Watchers:
         self._telling: set[int] = set()     # the threads that are at it: a click and a cell may end at the same time
 
     def add(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Has a callback called from now on; returns what ends that."""
+        """Adds a callback; returns a function that removes it."""
         key = object()
         self._callbacks[key] = callback
 
@@ -33,14 +33,14 @@ class Watchers:
         return unwatch
 
     def moved(self) -> None:
-        """The pointer was moved: told at once, unless a verb on the loop's thread is not back yet."""
+        """Tells that the pointer was moved, unless a verb did it on the loop's thread: its return tells."""
         if not self._bridge.on_loop:
             self.tell()
 
     def tell(self) -> None:
-        """Calls all; what one of them raises is a warning, for the verb itself went well.
+        """Calls all callbacks; what one of them raises becomes a warning, for the verb itself went well.
 
-        A verb that is called by a callback is not told again."""
+        A verb that a callback calls is not told again."""
         thread = threading.get_ident()
         if thread in self._telling:
             return

@@ -19,8 +19,7 @@ from workbench.notebook.display import cell
 from workbench.notebook.frames.batch import rows_of
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
 from workbench.notebook.frames.state import items_frame, pending_frame
-from workbench.notebook.frames.time import events_frame, steps_frame
-from workbench.notebook.output import kept
+from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
 from workbench.notebook.pictures.map import map_of
 from workbench.notebook.pictures.shown_diagram import ShownDiagram
 from workbench.notebook.pictures.step_diagram import step_diagram
@@ -28,8 +27,9 @@ from workbench.notebook.pictures.timeline import timeline_of
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.batch import ShownBatch
 from workbench.notebook.shown.plan import ShownPlan
-from workbench.notebook.shown.saved_plan import ShownSavedPlan, history_frame
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.shown.tables import ShownTables
+from workbench.notebook.streams import kept
 from workbench.notebook.travelling import Travelling
 from workbench.postgres.writing.attempt import WAIT
 from workbench.postgres.writing.commit import Commit
@@ -81,25 +81,25 @@ class Workbench(Travelling):
 
             wb.issue_many(frame, of=Deposit)            # columns are fields, and "on" is the item of each row
 
-        See Session.issue_many for what is taken and raised. With ``stop=False`` what is refused is told at the end, by
-        cause, and the rest goes on."""
+        See Session.issue_many for what is taken and raised. With ``stop=False`` a refused command does not end it: the
+        others are handled, and at the end the refusals are counted by cause."""
         bar = ProgressBar("issue_many")
         return ShownBatch(self._run(self._at_work().issue_many(
             rows_of(commands, of), of=of, on=on, stop=stop, progress=bar, cell=cell()), bar))
 
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
-        """The present item of a Target, an item, ``"account/<id>"``, or a resource and an identifier (or several).
+        """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier.
 
-        Raises NotFound."""
+        Several identifiers give a list of items. Raises NotFound."""
         bar = ProgressBar("fetch")
         return self._run(self._at_work().fetch(what, identifier, progress=bar), bar)
 
     def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
-        """The items whose fields equal these values, what is pending included; they are cached from now on."""
+        """The items whose fields equal these values, pending changes included; they are cached from now on."""
         return self._run(self._at_work().find(resource, **equals))
 
     def refresh(self, resource: Any) -> int:
-        """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved."""
+        """Fetches the cached items of a resource again, except those changed here; returns how many had changed."""
         return self._run(self._at_work().refresh(resource))
 
     def plan(self) -> ShownPlan:
@@ -110,7 +110,7 @@ class Workbench(Travelling):
         self, plan: ShownPlan | Plan | None = None, *, only: Iterable[Any] | None = None, verify_reads: bool = True,
         serializable: bool = False, wait: float = WAIT, after: SavedPlan | str | None = None,
     ) -> Commit:
-        """Writes what is pending in one transaction: exactly ``plan``, or the part that the items in ``only`` stand on.
+        """Writes what is pending in one transaction: exactly ``plan``, or the items in ``only`` and what they need.
 
         ``after`` is a saved plan (or its nonce) that somebody else applies first. See Session.commit for the rest and
         for what is raised; the last Conflict is in ``wb.conflict``."""
@@ -121,8 +121,9 @@ class Workbench(Travelling):
             progress=bar), bar)
 
     def tables(self, *, renamed: Mapping[str, str] | None = None) -> ShownTables:
-        """What would make the database's tables those of the definitions; ``wb.tables().apply()`` makes what loses
-        nothing, ``wb.tables().apply(all=True)`` the rest too.
+        """The changes that would make the database's tables fit the definitions.
+
+        ``wb.tables().apply()`` makes those that lose nothing, ``wb.tables().apply(all=True)`` the others too.
 
         For ``renamed`` and what is raised see Session.tables."""
         return ShownTables(self._run(self._at_work().tables(renamed=renamed)), self._run)
@@ -130,7 +131,7 @@ class Workbench(Travelling):
     # -------------------------------------------------------------------------------------------- saved plans
 
     def load_plan(self, path: str | Path) -> ShownSavedPlan:
-        """The saved plan in a file, to look at and to apply; that always works, and warnings are told loudly.
+        """The saved plan in a file, to look at and to apply; what speaks against applying it is shown as warnings.
 
         Raises UnreadablePlan for a file that is not there or holds no plan."""
         saved, registry = SavedPlan.load(path), self._at_work().registry
@@ -159,21 +160,21 @@ class Workbench(Travelling):
 
     @property
     def conflict(self) -> pd.DataFrame:
-        """The last commit's conflict, one column of an item a row: base, mine, theirs; empty when there was none.
+        """The last Conflict, one differing column of an item a row: base, mine, theirs; empty when there was none.
 
-        See ``rival_frames.conflict_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.rivals.conflict_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return conflict_frame(() if self.last_conflict is None else self.last_conflict.items)
 
     def drift(self) -> pd.DataFrame:
-        """What changed in the database since each item was cached, one item a row; nothing is taken over.
+        """What changed in the database since each item was cached, one item a row; the cache stays as it is.
 
-        See ``rival_frames.drift_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.rivals.drift_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return drift_frame(self._run(self._at_work().drift()))
 
     def rebase(self) -> Rebased:
-        """Fetches all that moved and issues the pending commands again; says what became of the plan.
+        """Fetches what changed in the database and issues the pending commands again; says what became of the plan.
 
-        A command that is refused now is reported, the rest is pending. Nothing is written."""
+        A command that is refused now is reported; the others are pending. Nothing is written."""
         return self._run(self._at_work().rebase())
 
     def resolve(self, item: Any, way: Way) -> ShownPlan:
@@ -183,7 +184,7 @@ class Workbench(Travelling):
         return self._shown(self._run(self._at_work().resolve(item, way)))
 
     def merge(self, branch: Branch | str | None = None, *, ways: Mapping[Any, Way] | None = None) -> ShownPlan:
-        """Merges another branch into this one, or without a name what moved in the database, column by column.
+        """Merges another branch into this one, or without a name what changed in the database, column by column.
 
         ``ways`` decides the conflicts of a branch: ``{account: "theirs"}``. See Session.merge for what is raised; the
         Conflict is in ``wb.conflict``."""
@@ -214,14 +215,14 @@ class Workbench(Travelling):
     def pending(self) -> pd.DataFrame:
         """The mutations that a commit would write, one a row, each with its event, command, step and cell.
 
-        See ``frames.pending_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.state.pending_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return pending_frame(self._at_work().manager.state)
 
     @property
     def steps(self) -> pd.DataFrame:
-        """The steps of the present branch, one a row, those undone and what was refused among them.
+        """The steps of the present branch, one a row, with those undone and the commands that were refused.
 
-        See ``time_frames.steps_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.time.steps_frame`` for its columns, ``frames.columns`` for their dtypes."""
         manager = self._at_work().manager
         return steps_frame(manager.here, manager.refusals)
 
@@ -229,7 +230,7 @@ class Workbench(Travelling):
     def events(self) -> pd.DataFrame:
         """The events of the present branch, one a row, the committed ones too, in the order in which they happened.
 
-        See ``time_frames.events_frame`` for its columns, ``notebook.columns`` for their dtypes."""
+        See ``frames.time.events_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return events_frame(self._at_work().steps)
 
     def map(self) -> ShownDiagram:

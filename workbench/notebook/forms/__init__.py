@@ -1,1 +1,1 @@
-"""Forms: what a command is filled in and issued with; a control for each kind of value."""
+"""Forms: a command is filled in and issued by mouse or keyboard; each kind of value has its control."""

@@ -1,6 +1,6 @@
-"""Absent: the control of a field whose value may be left out, where that is something else than an empty one.
+"""Absent: the control of a field whose value may be left out, where that differs from an empty value.
 
-An empty text is not no text, and no Datadef or list is not one with nothing in it: a tick says which is meant.
+An empty text is not None, and a missing list or Datadef is not an empty one; a tick says which.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import ipywidgets as widgets
 
 from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
-from workbench.notebook.forms.desk import NAMES, Control, Desk, Draft, name_of
+from workbench.notebook.forms.desk import NAMES, Control, ControlDraft, Desk, name_of
 
 
 class Absent:
-    """A Control around the one that ``make`` gives for the value itself; ticked at first, unless there is an initial
-    value. To type is to untick it, and to tick it empties a text and puts the rest out of sight."""
+    """A Control around the one that ``make`` gives for the value itself.
+
+    It is ticked at first, unless the field has an initial value. Typing unticks it; ticking it empties a text and hides
+    a list or a Datadef."""
 
     def __init__(self, field: Field, desk: Desk, make: Callable[[Desk], Control]) -> None:
         self.field, self._desk = field, desk
@@ -69,10 +71,10 @@ class Absent:
     def quiet(self) -> None:
         self.within.quiet()
 
-    def draft(self) -> Draft:
-        return Draft("absent", (self.tick.value, self.within.draft()))
+    def draft(self) -> ControlDraft:
+        return ControlDraft("absent", (self.tick.value, self.within.draft()))
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         left_out, within = draft.typed if draft.of == "absent" else (False, draft)
         earlier = self.within.draft()
         with self._moving():

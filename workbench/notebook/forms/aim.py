@@ -1,4 +1,4 @@
-"""Aim: what a command is issued on, chosen as in any Picker, or said as ``wb.issue`` takes it."""
+"""Aim: what a command is issued on, chosen as in any Picker, or typed as ``wb.issue`` takes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbench.notebook.forms.picker import Picker, offered_as
 
 
 class Aim(Picker):
-    """What a command is issued on; ``new`` says whether it is a new item where nothing is chosen.
+    """What a command is issued on; with ``new`` it is a new item where nothing is chosen.
 
     A text such as ``account/<id>`` is taken as it is, and ``account`` for a new one."""
 
@@ -28,7 +28,7 @@ class Aim(Picker):
 
     @property
     def value(self) -> str | None:
-        """It as ``wb.issue`` takes it: ``bank:account/<id>``, or a resource for a new item; None for nothing."""
+        """What was chosen, as ``wb.issue`` takes it: ``bank:account/<id>``, a resource for a new item, or None."""
         text = self.input.value.strip()
         registry, home = self._desk.finder.registry, self._desk.home
         with suppress(UnknownName):
@@ -40,7 +40,7 @@ class Aim(Picker):
         return None if target is None else str(target)
 
     def set(self, on: Any) -> None:
-        """Has what ``wb.issue`` takes as ``on`` stand there; raises UnknownName, Invalid."""
+        """Fills in what ``wb.issue`` takes as ``on``. Raises UnknownName, Invalid."""
         registry, home = self._desk.finder.registry, self._desk.home
         if isinstance(on, type) or (isinstance(on, str) and "/" not in on):
             self.input.value = ":".join(registry.kindred(on, home=home))

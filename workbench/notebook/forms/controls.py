@@ -4,10 +4,10 @@
     a Datadef                           Nested: its own fields, indented
     list[…]                             Rows: a row for each member
     an identifier with ``references=``  Reference: found by what the item is called
-    anything else                       Line: one input, see ``inputs``
+    anything else                       Line: one input, see ``forms.inputs``
     ==================================  ======================================================
 
-Where no value is another one than an empty value, Absent is around it.
+Where leaving a value out differs from an empty value, an Absent is around the control.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workbench.notebook.forms.rows import Rows
 
 
 def control_of(field: Field, desk: Desk) -> Control:
-    """The control of a field, as a Desk makes it."""
+    """The control of a field; what a Desk calls to make one."""
     kind = field.kind.bare
     kindred = _referenced(field, desk)
     if isinstance(kind, RecordKind):
@@ -48,7 +48,7 @@ def _may_be_absent(field: Field, desk: Desk, make: Callable[[Field, Desk], Contr
 
 
 def _within(field: Field) -> Field:
-    """The field of a value that is there."""
+    """The same field for a value that is not left out."""
     within = Field(field.kind.bare, check=field.check, factory=field.factory, choices=field.choices, doc=field.doc,
                    references=field.references)
     within.name, within.limits = field.name, field.limits       # which its check asks already
@@ -56,7 +56,7 @@ def _within(field: Field) -> Field:
 
 
 def _referenced(field: Field, desk: Desk) -> Kindred | None:
-    """The resource that a field's values are identifiers of; None where it says none, or one that is not opened."""
+    """The resource whose items a field refers to; None where it names none, or one of a domain that is not open."""
     if not isinstance(field.references, type | str) or field.references == "self":
         return None
     try:

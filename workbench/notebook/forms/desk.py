@@ -1,12 +1,13 @@
-"""Desk: what all controls of one form share; Control: what a field is filled in with; Draft: what was typed in one;
-Beneath: the line under it.
+"""Desk: what all controls of one form share; Control: what one field is filled in with.
+
+A ControlDraft is what was typed in a control, and Beneath is the line under it.
 
     Form ── Group ── Line, Picker            one field each
                   ├─ Nested ── Group …       a Datadef in a field
                   ├─ Rows ── Control …       a list
                   └─ Absent ── Control       one that may be left out
 
-A control makes those within it by ``desk.control``: which one a field has is decided in one place, ``controls``.
+A control makes those within it by ``desk.control``; which one a field has is decided in ``forms.controls`` alone.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from workbench.notebook.forms.finder import Finder
 NAMES = "9em"       # the width of the names before the controls; what stands beneath begins where they do
 
 
-class Draft(NamedTuple):
-    """What was typed in a control, right or wrong; ``of`` says in what, for only the same can read it.
+class ControlDraft(NamedTuple):
+    """What was typed in a control, right or wrong; ``of`` is its kind, for only a control of that kind can read it.
 
         line        what each of its inputs holds, as a tuple
         group       the drafts of its fields by name, of those that somebody touched
@@ -37,8 +38,8 @@ class Draft(NamedTuple):
     typed: Any
 
     def within(self, of: str) -> Any:
-        """What was typed in one of those, or in one that an Absent is around and that is not left out; None where it
-        was typed in something else."""
+        """What was typed, if that was in a control of the kind ``of``, or in one of that kind within an Absent that is
+        not ticked; None otherwise."""
         if self.of == of:
             return self.typed
         if self.of == "absent" and not self.typed[0]:
@@ -47,7 +48,7 @@ class Draft(NamedTuple):
 
 
 class Control(Protocol):
-    """What one field is filled in with. ``widget`` is all of it, ``head`` the line with its name."""
+    """What one field is filled in with. ``widget`` is all of it, ``head`` the line with the field's name."""
 
     field: Field
     widget: widgets.Box
@@ -63,37 +64,39 @@ class Control(Protocol):
 
     @property
     def value(self) -> Any:
-        """What was filled in, unchecked; MISSING where nothing was. Raises Refused for what cannot be read."""
+        """What was filled in, not yet checked; MISSING where nothing was. Raises Refused for what cannot be read."""
 
     def set(self, value: Any) -> None:
-        """Fills in a value, given as the field admits it; raises Refused or Invalid for another one."""
+        """Fills in a value. Raises Refused or Invalid for one that the field does not admit."""
 
     def check(self) -> bool:
-        """Whether the field takes what stands here; if not, the reason is told beneath."""
+        """Whether the field takes what is filled in; if not, the reason is shown beneath."""
 
     def quiet(self) -> None:
-        """Takes back what it has told."""
+        """Takes the reason beneath away."""
 
-    def draft(self) -> Draft:
-        """What was typed, right or wrong, to be given to the ``redraft`` of a control that takes the place of this."""
+    def draft(self) -> ControlDraft:
+        """What was typed, right or wrong, for the ``redraft`` of the control that takes the place of this one."""
 
-    def redraft(self, draft: Draft) -> None:
-        """Fills in what was typed elsewhere, as far as it fits."""
+    def redraft(self, draft: ControlDraft) -> None:
+        """Fills in what was typed in another control, as far as it fits."""
 
     def rename(self, name: str, width: str) -> None:
-        """Calls it otherwise than its field, as in a list."""
+        """Shows another name than the field's, as in a list, in a column that is ``width`` wide."""
 
     def focus(self) -> None:
-        """Takes the keyboard to the first place that is wrong, or to the first one."""
+        """Puts the cursor into the first input that is wrong, or else into the first."""
 
     def refresh(self) -> None:
-        """Offers what there is to choose from now."""
+        """Offers what can be chosen now."""
 
 
 @dataclass(frozen=True)
 class Desk:
-    """``run`` does what a callback of a widget asks for, so that no error is lost; ``changed`` hears of every value
-    that was changed, ``entered`` of Enter. ``finder`` looks for items."""
+    """What all controls of one form share.
+
+    ``run`` calls what a widget's callback asks for, so that no error is lost; ``changed`` is called after every change
+    of a value, ``entered`` when Enter is pressed. ``finder`` looks for items."""
 
     make: Callable[[Field, Desk], Control]
     finder: Finder
@@ -103,7 +106,8 @@ class Desk:
     home: str       # the domain, in which a bare key of a resource is looked for first
 
     def heard(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        """Takes a message of a line of text: Enter. Text.on_submit is deprecated, the message behind it is not."""
+        """Takes a message of a line of text and calls ``entered`` for Enter."""
+        # Text.on_submit is deprecated, the message behind it is not.
         if content.get("event") == "submit":
             self.run(self.entered)
 
@@ -119,21 +123,21 @@ class Beneath:
         self.widget = widgets.HTML().add_class("wb-beneath")
 
     def tell(self, problem: str) -> None:
-        """What is wrong; no words, nothing wrong."""
+        """Shows what is wrong; an empty text shows nothing."""
         self.widget.value = f'<div role="alert" class="wb-problem">✗ {escape(problem)}</div>' if problem else ""
 
     def note(self, text: str) -> None:
-        """What is good to know."""
+        """Shows a word that is no fault."""
         self.widget.value = f'<div role="status" class="wb-hint">{escape(text)}</div>' if text else ""
 
 
 def hint_of(field: Field) -> list[widgets.DOMWidget]:
-    """The doc and the limits of a field as a line, where it has any."""
+    """A line with the doc and the limits of a field, as a list; empty where it has none."""
     words = "; ".join(filter(None, [field.doc, "" if field.limits is None else field.limits.words]))
     hint = f'<div class="wb-hint">{escape(words)}</div>'
     return [widgets.HTML(hint).add_class("wb-beneath")] if words else []
 
 
 def name_of(field: Field) -> str:
-    """What a field is called before its control: required ones have a star."""
+    """The name that is shown before a control; that of a required field has a star."""
     return f"{field.name} *" if field.required else field.name

@@ -1,25 +1,22 @@
 """Finder: the items that somebody may mean by a part of a readable name, for the pickers of forms.
 
-An item is called by its label: the field that its Resource names in ``_label = "owner"``, else its first field of text
-that is no reference. What is cached is looked through first, as it is with all that is pending; the database is asked
-only for what is left of the number wanted. Looking is not reading: nothing is cached, and no step has read what was
-only looked at.
+An item is called by its label (see ``notebook.labels``). What is cached is looked through first, pending changes
+included; the database is asked only where that gives fewer items than can be offered. Looking is not reading: nothing
+is cached, and no step counts as having read what was only looked at.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from heapq import nlargest
-from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, identify, is_deleted, label_of
+from workbench.domain.resource import Identifier, Resource, Target, identify, label_of
 from workbench.errors import Invalid
+from workbench.notebook.labels import in_line, present, text_of
 from workbench.postgres.labels import labelled
-from workbench.state.manager import StateManager
 
 OFFERED = 20        # items to choose from; to type more finds any other
 SHORT = 8           # characters of a UUID that are shown
@@ -62,11 +59,12 @@ class Finder:
         if len(found) > OFFERED and self._may_identify(kindred, text):      # it may be the one that is left out
             whole = present(manager, kindred, lambda target, _: str(target[2]).casefold() == wanted, OFFERED)
             found = list(dict([*whole, *found]).items())
-        return _finds([Found(target, _text(item, name)) for target, item in found], text, len(found) > OFFERED)
+        return _finds([Found(target, text_of(item, name)) for target, item in found], text, len(found) > OFFERED)
 
     def find(self, kindred: Kindred, text: str) -> Finds:
-        """As ``cached``, and where that is fewer than can be offered, or none of them has the text as its identifier,
-        those of the database as well, by label.
+        """As ``cached``, and then those of the database, by label.
+
+        It is not asked where more than can be offered are cached, unless the text may be the identifier of another one.
 
         Raises DatabaseError."""
         here = self.cached(kindred, text)
@@ -93,44 +91,14 @@ class Finder:
         return text != ""
 
 
-def in_line(text: str) -> str:
-    """A text with a single blank for all that is blank, and none at its ends: a browser's line of text has no breaks,
-    and nobody sees how many blanks there are."""
-    return " ".join(text.split())
-
-
 def is_called(found: Found, text: str) -> bool:
     """Whether a text is the identifier of an item."""
     return str(found.target.identifier).casefold() == text.casefold()
 
 
 def _finds(found: list[Found], text: str, more: bool) -> Finds:
-    """As many as can be offered, with those whose identifier the text is before the others."""
+    """As many as can be offered, first the one whose identifier the text is."""
     return Finds(sorted(found, key=lambda one: not is_called(one, text))[:OFFERED], more)
-
-
-def present(
-    manager: StateManager, kindred: Kindred, fits: Callable[[Target, Resource], bool], limit: int,
-) -> list[tuple[Target, Resource]]:
-    """The cached items of a resource that there are and that fit: those changed here, the last made first, then those
-    fetched last; no more than ``limit``.
-
-    Not manager.items: to put 100,000 in order takes longer than one wants to wait for a key."""
-    domain, resource = kindred
-    changed = manager.state.changed
-    newest = nlargest(limit, (
-        (entry.place, target, entry.current) for target, entry in changed.items()
-        if target[1] == resource and target[0] == domain and entry.current is not None
-        and fits(target, entry.current) and not is_deleted(entry.current)), key=itemgetter(0))
-    found = [(target, item) for _, target, item in newest]
-    clean = list(manager.cache.items) if len(found) < limit else []     # a list: a cell may fetch meanwhile
-    for target in reversed(clean):
-        item = manager.cache.items.get(target) if target[1] == resource and target[0] == domain else None
-        if item is not None and fits(target, item) and target not in changed and not is_deleted(item):
-            found.append((target, item))
-            if len(found) == limit:
-                break
-    return found
 
 
 def _fits(text: str, name: str | None, resource: type[Resource]) -> Callable[[Target, Resource], bool]:
@@ -141,16 +109,11 @@ def _fits(text: str, name: str | None, resource: type[Resource]) -> Callable[[Ta
     by_key = not by_uuid or _HEX.fullmatch(wanted) is not None
 
     def fits(target: Target, item: Resource) -> bool:
-        label = None if name is None else getattr(item, name, None)     # one of an earlier definition may lack it
-        return ((label is not None and part in in_line(str(label)).casefold())
+        label = text_of(item, name)
+        return ((label is not None and part in in_line(label).casefold())
                 or (by_key and str(target[2]).casefold().startswith(wanted)))
 
     return fits
-
-
-def _text(item: Resource, name: str | None) -> str | None:
-    value = None if name is None else getattr(item, name, None)
-    return None if value is None else str(value)
 
 
 def shortened(identifier: Identifier) -> str:

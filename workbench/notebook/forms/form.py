@@ -1,8 +1,8 @@
 """Form: a command filled in and issued by mouse or keyboard: what it is on, a control for each field, and the outcome.
 
-Everything goes by the command's address, so that a form made before its cell ran again issues the present command; it
-takes on the present fields at the end of that cell, and what was typed stays. An error in a callback would be lost by
-ipywidgets: here it is shown, and kept in ``last_error``.
+A form knows its command by its address: when the cell that defines the command runs again, the form gets the new fields
+at the end of that cell, keeps what was typed, and issues the new command. ipywidgets would lose an error in a callback:
+here it is shown, and kept in ``last_error``.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ class Form:
         return None if self.aim is None else self.aim.value
 
     def refresh(self) -> None:
-        """Takes on the command as it is defined now, and offers the items that there are now; what was typed stays."""
+        """Shows the fields of the command as it is defined now, and offers the present items; what was typed stays."""
         self._run(self._refresh)
 
     def issue(self) -> Step | None:
-        """Issues what is filled in, if every field takes it; None, and the reason shown, if it does not."""
+        """Issues what is filled in, if all of it is admitted; otherwise shows the reasons and returns None."""
         if not self._busy.acquire(blocking=False):
             return None     # a click that came in, on another thread, while the first one is at work
         self.button.disabled = True
@@ -106,14 +106,13 @@ class Form:
             self._busy.release()
 
     def close(self) -> None:
-        """Takes the form away."""
+        """Removes the form from the page."""
         self._unhook()
         self._arrival.close()
         close(self.widget)
 
     def _sighted(self, change: Any) -> None:
-        """Its cell ran again or was deleted: nobody looks, and it follows no more; a notebook that is opened again
-        shows it again."""
+        """Ends following cells when no page shows the form, as when its cell ran again; begins again when one does."""
         if change.new == 0:
             self._unhook()
             self._follows = False
@@ -136,7 +135,7 @@ class Form:
         show(self.fields, [*([self.aim.widget] if self.aim else []), self.group.widget])
 
     def _fill(self, initial: Mapping[str, Any]) -> None:
-        """Has values stand in the fields; raises Invalid with all that are not admitted."""
+        """Fills values into the fields. Raises Invalid with all those that are not admitted."""
         faults: list[Problem] = []
         for name, value in initial.items():
             try:
@@ -212,7 +211,7 @@ class Form:
             self.issue()
 
     def _typed_here(self) -> Any:
-        """All that was typed, and the State that it would be issued on."""
+        """All that is typed now, and the State that it would be issued on: alike in both clicks of a double click."""
         return [self.aim and self.aim.draft(), [control.draft() for control in self.controls.values()],
                 id(self._wb.session.manager.state)]
 
@@ -238,7 +237,7 @@ class Form:
 
 
 def code_of(wb: str, address: str, on: str | None, data: dict[str, Any]) -> str:
-    """The cell that issues the same."""
+    """The Python that issues the same."""
     arguments = [repr(address)] + ([f"on={on!r}"] if on is not None else [])
     if not any(iskeyword(name) or name in _TAKEN for name in data):
         arguments += [f"{name}={value!r}" for name, value in data.items()]

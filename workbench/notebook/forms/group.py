@@ -17,7 +17,7 @@ import ipywidgets as widgets
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import MISSING, Field
 from workbench.errors import Invalid
-from workbench.notebook.forms.desk import Beneath, Control, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, hint_of, name_of
 
 
 class Group:
@@ -42,7 +42,7 @@ class Group:
 
     @property
     def value(self) -> dict[str, Any]:
-        """What was filled in, by field, unchecked; those that are empty are left out. Raises Refused."""
+        """What was filled in, by field, not yet checked; empty fields are left out. Raises Refused."""
         values = {name: control.value for name, control in self.controls.items()}
         return {**self.hidden, **{name: value for name, value in values.items() if value is not MISSING}}
 
@@ -61,18 +61,18 @@ class Group:
         return all(right) and not self.broken
 
     def quiet(self) -> None:
-        """Takes back what it and its controls have told."""
+        """Takes the reasons beneath it and its controls away."""
         self.broken = ""
         self.beneath.tell("")
         for control in self.controls.values():
             control.quiet()
 
-    def draft(self) -> dict[str, Draft]:
+    def draft(self) -> dict[str, ControlDraft]:
         """What was typed in those fields that somebody touched."""
         drafts = {name: control.draft() for name, control in self.controls.items()}
         return {name: draft for name, draft in drafts.items() if draft != self._untouched[name]}
 
-    def redraft(self, drafts: Mapping[str, Draft]) -> None:
+    def redraft(self, drafts: Mapping[str, ControlDraft]) -> None:
         """Fills in what was typed in fields of the same names, as far as it fits."""
         for name, control in self.controls.items():
             if name in drafts:
@@ -80,18 +80,18 @@ class Group:
                     control.redraft(drafts[name])
 
     def focus(self) -> None:
-        """Takes the keyboard to the first field that is wrong, or to the first one."""
+        """Puts the cursor into the first field that is wrong, or else into the first."""
         wrong = [control for control in self.controls.values() if control.problem]
         for control in (wrong or list(self.controls.values()))[:1]:
             control.focus()
 
     def refresh(self) -> None:
-        """Has each control offer what there is now."""
+        """Has each control offer what can be chosen now."""
         for control in self.controls.values():
             control.refresh()
 
     def _judge(self) -> None:
-        """Tells which rules over several fields do not hold; what is wrong with one field is said there."""
+        """Shows which rules over several fields do not hold; what is wrong with one field is shown beneath that."""
         self.broken = ""
         with suppress(Refused):
             try:
@@ -149,10 +149,10 @@ class Nested:
         self.beneath.tell("")
         self.group.quiet()
 
-    def draft(self) -> Draft:
-        return Draft("group", self.group.draft())
+    def draft(self) -> ControlDraft:
+        return ControlDraft("group", self.group.draft())
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         self.group.redraft(draft.within("group") or {})
 
     def rename(self, name: str, width: str) -> None:

@@ -1,9 +1,9 @@
 """Inputs: the widgets that a simple value is typed, ticked or chosen in, by the kind of the value.
 
-An Input is not asked whether a value will do, that is the field's own matter; it refuses only what cannot be read at
-all. Held is what one of its widgets holds, as it is handed on to whatever takes its place. Numbers are typed as text,
-for a browser's number is a float: what limits one has is said by the field's check while one types. A moment is a day
-and a time on the clock of a zone, which has its own input beside it.
+An Input refuses only what cannot be read at all: whether a value is admitted is decided by its field. A Held is what
+one of its widgets holds, as it can be put into the widget that takes its place. Numbers are typed as text, for a
+browser's number is a float; the field's check tells their limits while one types. A moment is a day and a clock time,
+with the time zone in an input beside it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EXAMPLES: Mapping[Any, str] = MappingProxyType({
 
 
 class Held:
-    """What a widget holds, of one of some types: ``value`` is what was typed, not what it means."""
+    """What a widget holds: ``value`` is what was typed, of one of some types, not what it means."""
 
     def __init__(self, widget: Any, *types: type) -> None:
         self.widget, self._types = widget, types
@@ -45,12 +45,12 @@ class Held:
         self.widget.value = value
 
     def takes(self, value: Any) -> bool:
-        """Whether a value is of those types: a widget may say so only after it has taken it."""
+        """Whether a value is of one of the types; a widget itself may refuse one only after it has taken it."""
         return type(value) in self._types
 
 
 class _Label(Held):
-    """What a chooser shows: the same when the class of its members was defined again, and they are others."""
+    """What a chooser shows; it stays the same when an enum is defined again and its members are other objects."""
 
     @property
     def value(self) -> Any:
@@ -62,8 +62,8 @@ class _Label(Held):
 
 
 class _Whole(Held):
-    """A day or a time that its widget has to the millisecond, for a browser shows no finer one; until somebody changes
-    it, it is the whole one."""
+    """A day or a time. Its widget has it to the millisecond, for a browser shows nothing finer; the exact one is kept
+    until somebody changes it."""
 
     _whole: Any = None
 
@@ -82,7 +82,7 @@ def _to_the_millisecond(value: Any) -> Any:
 
 
 class Input(NamedTuple):
-    """``main`` is the widget that has the name, ``held`` is of all that hold a value, as they stand in a line.
+    """The widgets of one value: ``main`` has the name, ``held`` are all that hold a part of it, from left to right.
 
     ``read`` gives the raw value, MISSING where there is none, and raises Refused; ``write`` takes an admitted one."""
 
@@ -97,8 +97,8 @@ class Input(NamedTuple):
 
 
 def input_of(field: Field, *, empty: bool = False, lines: bool = False) -> Input:
-    """The input for the values of a field that is no list and no Datadef; with ``empty`` an empty text is one, with
-    ``lines`` a text may have several."""
+    """The input for the values of a field that is no list and no Datadef; with ``empty`` an empty text is a value, with
+    ``lines`` a text may have several lines."""
     made = _input(field, empty, lines)
     made.main.tooltip = field.doc or field.kind.wants
     return made
@@ -128,7 +128,7 @@ def _input(field: Field, empty: bool, lines: bool) -> Input:
 
 
 def _text(field: Field, kind: Kind, empty: bool, line: Any) -> Input:
-    """A text in one line or in several; empty is nothing filled in, except where it is an empty text."""
+    """A text in one line or in several; an empty one is nothing filled in, unless ``empty``."""
     line.placeholder = "made anew if left empty" if field.generates else _EXAMPLES.get(kind.annotation, "")
 
     def read() -> Any:
@@ -170,7 +170,7 @@ def _picked(picker: Any, kind: type) -> Input:
 
 
 def _moment() -> Input:
-    """A moment: what a clock shows, and the zone of that clock; written in UTC."""
+    """A moment: what a clock shows, and the zone of that clock; one that is filled in is shown in UTC."""
     clock = widgets.NaiveDatetimePicker()
     zone = widgets.Combobox(value="UTC", options=("UTC", *sorted(available_timezones() - {"UTC"})),
                             placeholder="UTC")
@@ -189,7 +189,7 @@ def _moment() -> Input:
 
 
 def at_zone(shown_there: datetime, zone: str) -> datetime:
-    """The moment when a clock of a zone shows a time; of two, as clocks are put back, the earlier one.
+    """The moment when a clock of a zone shows a time; the earlier of two, where clocks are put back.
 
     Raises Refused for a zone that is not there, a time that no clock there ever shows, and one beyond all years."""
     try:

@@ -13,14 +13,14 @@ from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import OptionalKind
 from workbench.errors import Invalid
 from workbench.notebook.closing import show
-from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import NAMES, Beneath, ControlDraft, Desk, hint_of, name_of
 from workbench.notebook.forms.inputs import Held, input_of
 
 
 class Line:
-    """A Control of one input; what its field's ``initial`` says stands in it at first.
+    """A Control of one input, which holds the field's ``initial`` value at first.
 
-    With ``empty`` an empty text is a text, not a missing one."""
+    With ``empty`` an empty text is a value, not a missing one."""
 
     body = None
 
@@ -69,10 +69,10 @@ class Line:
         self.problem = ""
         self.beneath.tell("")
 
-    def draft(self) -> Draft:
-        return Draft("line", tuple(held.value for held in self._made.held))
+    def draft(self) -> ControlDraft:
+        return ControlDraft("line", tuple(held.value for held in self._made.held))
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         typed: tuple[Any, ...] = draft.within("line") or ()
         if len(typed) == len(self._made.held) and all(map(Held.takes, self._made.held, typed)):
             self._make_room(typed[0])
@@ -91,14 +91,14 @@ class Line:
         self.input.focus()
 
     def refresh(self) -> None:
-        """What is typed needs nothing."""
+        """Nothing is offered here."""
 
     def _write(self, value: Any) -> None:
         self._make_room(value)
         self._made.write(value)
 
     def _make_room(self, value: Any) -> None:
-        """Has lines for a text of several: in a single one a browser joins them."""
+        """Takes an input of several lines for a text that has them: a browser joins them in one of a single line."""
         earlier = self.input
         if isinstance(earlier, widgets.Text) and _has_lines(value):
             self._made = input_of(self.field, empty=self._empty_too, lines=True)

@@ -1,8 +1,8 @@
-"""Picker: what an item is chosen in, by typing a part of what it is called; offered as ``Ada · 12345678``.
+"""Picker: an input that finds an item by a part of what it is called, and offers it as ``Ada · 12345678``.
 
 It is a line of text with a list, which the browser opens as one types; Enter takes the first item that was found.
-Reference is the control of a field with ``references=``, whose value is an identifier. In ``aim`` is what a command is
-issued on.
+A Reference is the control of a field with ``references=``, whose value is an identifier; ``forms.aim`` has the Picker
+for what a command is issued on.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from workbench.domain.kinds import OptionalKind
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Target, identify, label_of
 from workbench.errors import Invalid, WorkbenchError
-from workbench.notebook.forms.desk import NAMES, Beneath, Desk, Draft, hint_of, name_of
-from workbench.notebook.forms.finder import OFFERED, Finds, Found, in_line, is_called
+from workbench.notebook.forms.desk import NAMES, Beneath, ControlDraft, Desk, hint_of, name_of
+from workbench.notebook.forms.finder import OFFERED, Finds, Found, is_called
+from workbench.notebook.labels import in_line
 
 NAMED = 3       # of those that are found, how many an error names
 CHOOSING = 0.3  # seconds within which Enter is the one that chose from the list: not all browsers keep it to themselves
 
 
 class Picker:
-    """A line for an item of one of several resources; ``target`` is the one that is meant."""
+    """A line of text for an item of one of several resources; ``target`` is the item that is meant."""
 
     body = None
 
@@ -52,8 +53,8 @@ class Picker:
 
     @property
     def target(self) -> Target | None:
-        """The item that is meant by what stands there; None where nothing does. Raises Refused, and what looking for
-        it raises."""
+        """The item that is meant by what is typed; None where nothing is. Raises Refused, and what the search for it
+        raises."""
         text = self.input.value.strip()
         if not text:
             return None
@@ -66,7 +67,7 @@ class Picker:
             self._offer([one for kindred in self.kindreds for one in self._desk.finder.cached(kindred).items])
 
     def check(self) -> bool:
-        """Whether what stands there means an item."""
+        """Whether what is typed means an item; if not, the reason is shown beneath."""
         try:
             self._judge()
         except (Refused, WorkbenchError) as refusal:        # such as of a database that is gone
@@ -82,10 +83,10 @@ class Picker:
         self.problem = ""
         self.beneath.tell("")
 
-    def draft(self) -> Draft:
-        return Draft("line", (self.input.value,))
+    def draft(self) -> ControlDraft:
+        return ControlDraft("line", (self.input.value,))
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         typed = draft.within("line")
         if typed is not None and len(typed) == 1 and isinstance(typed[0], str):
             self.input.value = typed[0]
@@ -98,7 +99,7 @@ class Picker:
         self.input.focus()
 
     def show(self, target: Target) -> None:
-        """Has an item stand there, by what it is called where that is known."""
+        """Fills in an item, by what it is called where that is known."""
         found = [one for one in self._desk.finder.find(target[:2], str(target.identifier)).items
                  if one.target == target]
         self._offered |= self._texts(found)
@@ -142,7 +143,7 @@ class Picker:
             self._desk.entered()
 
     def _find(self, text: str) -> Finds:
-        """What fits; of a text that was offered the item, though something else is offered by now."""
+        """The items that fit a text; for one that was offered before, the item that it stood for then."""
         _, dot, end = text.rpartition(" · ")
         if dot:
             offered = offered_as(text, self._texts(self._find(end).items))
@@ -152,8 +153,8 @@ class Picker:
         return Finds([one for found, _ in finds for one in found], any(more for _, more in finds))
 
     def _meant(self, text: str, finds: Finds) -> Target:
-        """The item that a text means among those that it finds: by its identifier, what it is offered as, or its label
-        where only one has it."""
+        """The item that a text means among those that were found: the one of that identifier, else the one offered as
+        that text, else the only one of that label."""
         meant = ([one for one in finds.items if str(one.target.identifier) == text]
                  or [one for one in finds.items if is_called(one, text)]
                  or [one for one in [offered_as(text, self._texts(finds.items))] if one is not None]
@@ -169,7 +170,7 @@ class Picker:
         raise Refused(self._unknown(text, finds.items))
 
     def _unseen(self, identifier: Identifier) -> bool:
-        """Whether a whole identifier is taken though no item is found by it: a UUID is no part of a word."""
+        """Whether an identifier is taken though no item is found by it, as a UUID is: nobody types one by chance."""
         return isinstance(identifier, UUID)
 
     def _offer(self, found: list[Found]) -> None:
@@ -199,7 +200,7 @@ class Picker:
 
 
 def offered_as(text: str, offered: Mapping[str, Found]) -> Found | None:
-    """The item that is offered as a text, however that is spaced."""
+    """The item that is offered as a text, with any blanks between its words."""
     return offered.get(text) or offered.get(in_line(text))
 
 

@@ -1,6 +1,6 @@
 """Rows: the control of a list: a row for each member, with buttons that move and remove it, and one that adds one.
 
-The buttons are reached and pressed by keyboard, and hand it on: to the row that was added or moved.
+The buttons work by keyboard as well; afterwards the cursor is in the row that was added or moved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import Kind
 from workbench.errors import Invalid
 from workbench.notebook.closing import show
-from workbench.notebook.forms.desk import Beneath, Control, Desk, Draft, hint_of, name_of
+from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, hint_of, name_of
 
 NUMBERS = "2em"     # the width of the number before a row
 
@@ -70,10 +70,10 @@ class Rows:
         for row in self.rows:
             row.control.quiet()
 
-    def draft(self) -> Draft:
-        return Draft("rows", [row.control.draft() for row in self.rows])
+    def draft(self) -> ControlDraft:
+        return ControlDraft("rows", [row.control.draft() for row in self.rows])
 
-    def redraft(self, draft: Draft) -> None:
+    def redraft(self, draft: ControlDraft) -> None:
         drafts = draft.within("rows")
         if drafts is not None:
             self._resize(len(drafts))
@@ -137,7 +137,7 @@ class Rows:
         self._changed()
 
     def _judge(self, right: bool) -> None:
-        """Tells what the field says of all rows together, where each of them is right."""
+        """Shows what the field refuses in all rows together, if each row is right by itself."""
         self.refused = ""
         if right:
             try:
@@ -152,7 +152,7 @@ class Rows:
         self._desk.changed()
 
     def _are_right(self) -> bool:
-        """Whether each row is right by itself; where not, nothing is told, for somebody may be about to fill it in."""
+        """Whether each row is right by itself. Shows nothing where one is not: somebody may be about to fill it in."""
         try:
             self.field.kind.convert(self.value)
         except (Refused, Invalid):
@@ -171,7 +171,7 @@ class _Row:
         self.widget = widgets.HBox([self.control.widget, self.up, self.down, self.remove]).add_class("wb-row")
 
     def count(self, place: int, of: int) -> None:
-        """Takes its place, from 0."""
+        """Shows its number among ``of`` rows, and which buttons can be pressed; ``place`` counts from 0."""
         name = f"{place + 1}"
         self.control.rename(name, NUMBERS)
         self.up.tooltip, self.down.tooltip, self.remove.tooltip = (

@@ -1,4 +1,4 @@
-"""Form style: how a form's controls stand, in a sheet that the form brings along; the colours are JupyterLab's own."""
+"""Form style: the style sheet that a form brings along; its colours are JupyterLab's own."""
 
 from __future__ import annotations
 

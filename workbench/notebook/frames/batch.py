@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def rows_of(commands: Iterable[Any], of: type[Command] | None) -> Iterable[Any]:
-    """What ``issue_many`` takes: of a DataFrame a dict for each row, its columns being fields and ``on`` the item.
+    """A DataFrame as what ``issue_many`` takes: a dict for each row, by column: the fields, and ``on`` for the item.
 
-    What is missing (NaN, NA, NaT, None) is left out, so that the field's own ``initial`` holds, and a row without
-    ``on`` is on what is given for all. Whole numbers that pandas holds as floats, beside missing ones, are whole again
-    where the field is one. Anything else than a DataFrame is returned as it is. Raises Invalid for columns of one
-    name."""
+    What is missing (NaN, NA, NaT, None) is left out: there the field's ``initial`` holds, and a row without ``on`` is
+    issued on what is given for all. Whole numbers that pandas holds as floats, because others are missing, become whole
+    again where the field is an int. Anything but a DataFrame is returned as it is. Raises Invalid where two columns
+    have one name."""
     if not is_frame(commands):
         return commands
     if not commands.columns.is_unique:

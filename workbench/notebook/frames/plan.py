@@ -42,7 +42,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 
 
 def changes_frame(changes: Sequence[Change | SavedChange]) -> pd.DataFrame:
-    """``plan_frame`` of changes that are there, as a saved plan has them."""
+    """``plan_frame`` of changes that are objects already, as those of a saved plan are."""
     return frame_of_columns([
         [change.kind for change in changes], [f"{change.target[0]}:{change.target[1]}" for change in changes],
         [change.target.identifier for change in changes], [_public(change.columns) for change in changes],

@@ -1,8 +1,7 @@
 """Frames: items and mutations as DataFrames.
 
-Rows are made here, and the columns of them in columns.py, whose docstring says which dtype each kind of value has:
-what pandas has no type for is the very Python object. Only there is pandas imported, once a frame is asked for: from
-opening a session to a commit nothing needs it.
+Rows are made here; ``frames.columns`` makes columns of them, and says which dtype each kind of value has. Only there is
+pandas imported, when the first frame is asked for: from opening a session to a commit nothing needs it.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def frame_of(
 def frame_of_columns(
     columns: Sequence[Sequence[Any]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
 ) -> pd.DataFrame:
-    """``frame_of`` of what is at hand by column."""
+    """``frame_of`` of values that are given by column."""
     from workbench.notebook.frames.columns import framed
 
     along = range(1, len(columns[0]) + 1) if index is None else (index[0], index[1], kind_of(index[2]))
@@ -87,5 +86,5 @@ def frame_of_columns(
 
 
 def is_frame(value: Any) -> TypeGuard[pd.DataFrame]:
-    """Whether a value is a DataFrame: it can be one only when whoever made it has brought pandas."""
+    """Whether a value is a DataFrame; asks without importing pandas, which whoever made one has imported."""
     return isinstance(value, getattr(sys.modules.get("pandas"), "DataFrame", ()))

@@ -1,13 +1,14 @@
-"""Frames of time: the steps of a line with what was refused in between, its events, the branches, what differs."""
+"""Frames of time: the steps and events of a branch, the commits, the branches, and in what two of them differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import MISSING, values_of
 from workbench.notebook.frames.state import frame_of
+from workbench.postgres.writing.commit import Commit
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
 from workbench.state.refused import RefusedCommand
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.DataFrame:
-    """The steps of a branch, one a row: the committed ones, the pending ones, those that were undone; and behind the
-    step that it came after each command that was refused on this branch.
+    """The steps of a branch, one a row: the committed, the pending and the undone ones; and each command that was
+    refused on this branch, after the step that it followed.
 
     The index is the step's ``number`` (``Int64``; missing for a refused command). Columns: ``at``, ``user``, ``cell``,
     ``command``, ``target`` (text or None), ``events`` (their names), ``mutations`` and ``items`` (how many),
@@ -68,6 +69,19 @@ def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
             for occurrence in handling.occurrences for event in [occurrence.event]]
     return frame_of(rows, {"event": str, "target": str | None, "values": object, "mutations": int, "command": str,
                            "policy": str | None, "step": int, "user": str | None, "at": datetime})
+
+
+def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:
+    """The commits of a session, one a row; the index is their ``number``, from 1, as ``revert`` takes it.
+
+    Columns: ``at``, ``user``, ``added``, ``changed``, ``deleted`` (items), ``statements``, ``attempts``, ``steps``
+    (numbers), ``nonce`` (of the saved plan, where it was one)."""
+    rows = [(done.at, done.user, *done.plan.counts.values(), done.statements, done.attempts,
+             [step.number for step in done.plan.steps], done.nonce) for done in commits]
+    frame = frame_of(rows, {"at": datetime, "user": str | None, "added": int, "changed": int, "deleted": int,
+                            "statements": int, "attempts": int, "steps": object, "nonce": str | None})
+    frame.index.name = "number"
+    return frame
 
 
 def branches_frame(branches: Iterable[Branch], here: Branch) -> pd.DataFrame:

@@ -58,21 +58,20 @@ def box(*parts: str) -> str:
 
 
 def scrolled(html: str, name: str) -> str:
-    """What is tall in a frame that scrolls, by keyboard as well; ``name`` says what is in it."""
+    """Tall HTML in a frame that scrolls, by keyboard as well; ``name`` tells a screen reader what is in it."""
     frame = 'style="max-height: 36em; overflow: auto" tabindex="0" role="region"'
     return f'<div {frame} aria-label="{escape(name)}">{html}</div>'
 
 
 def identifier_html(identifier: Identifier) -> str:
-    """An identifier: of a UUID the beginning is seen, by the style alone: who copies it or reads it aloud has it whole.
+    """An identifier. Of a UUID only the beginning is seen, by style alone: whoever copies it, or has it read, gets all.
     """
     text = escape(str(identifier))
     return f'<span class="id" title="{text}">{text}</span>' if isinstance(identifier, UUID) else text
 
 
 def value_html(value: Any) -> str:
-    """A value as one would write it. A long one is cut, and folds out; the repr of others, if it says more, is in the
-    tooltip."""
+    """A value as one would write it. A long one is folded; else the tooltip has the repr, where that says more."""
     if isinstance(value, UUID):
         return identifier_html(value)
     whole, text = _repr(value), _written(value)
@@ -88,8 +87,7 @@ def values_html(values: Mapping[str, Any]) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value without the names of classes, whatever it is within: ``[poetry, 1.50]``, ``street 'High St', zip '1'``.
-    """
+    """A value without the names of classes, also within lists and records: ``[poetry, 1.50]``, ``street 'High'``."""
     if isinstance(value, list | tuple) and len(value) <= LIMIT:
         return f"[{', '.join(f'({_written(one)})' if _is_record(one) else _written(one) for one in value)}]"
     if _is_record(value):
@@ -114,9 +112,9 @@ def _cut(text: str) -> str:
     return text if len(text) <= WHOLE else f"{text[:WHOLE]}… and {len(text) - WHOLE:,} characters more"
 
 
-def safely(render: Callable[..., str], *values: Any) -> str:
+def safely(render: Callable[..., str], *values: Any, **named: Any) -> str:
     """What ``render`` gives, or its traceback: IPython swallows the error of a formatter and would show nothing."""
     try:
-        return render(*values)
+        return render(*values, **named)
     except Exception:
         return box(f"<pre>{escape(format_exc())}</pre>")

@@ -1,8 +1,8 @@
 """Called: what items are called where HTML names them: ``Emma · cbe0f4de``, as the pickers of forms have it.
 
-An item is named by what is at hand of it, pending or cached; nothing is asked of the database, and an item of which
-nothing is at hand has its identifier alone. Of a UUID the beginning is seen; the whole is there, in the tooltip and for
-whoever copies it. Text, frames and SQL have identifiers whole.
+An item is named after what is pending or cached of it; nothing is asked of the database, and an item of which nothing
+is known has its identifier alone. Of a UUID the beginning is seen; the tooltip has the whole, and so has whoever copies
+it. In text, frames and SQL identifiers are whole.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from workbench.domain.resource import Identifier, Resource, Target, label_of
+from workbench.domain.resource import Identifier, Target
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
+from workbench.notebook.labels import label_in
 from workbench.state.manager import StateManager
 
 _LONGEST = 40       # letters of a label that are shown
@@ -25,14 +26,14 @@ class Called:
         self._manager = manager
 
     def label(self, target: Target) -> str | None:
-        """What an item is called; None where nothing is at hand of it, or it has no name."""
+        """What an item is called; None where it is neither pending nor cached, or has no name."""
         entry = self._manager.state.changed.get(target)
         if entry is None:
             return label_in(self._manager.cache.items.get(target))
         return label_in(entry.origin if entry.current is None else entry.current)
 
     def field_html(self, target: Target, name: str, value: Any) -> str:
-        """The value of a field of an item; the one that a reference leads to is named."""
+        """The value of a field of an item; a reference is shown with the name of the item that it leads to."""
         try:
             field = self._manager.registry.resource(target[:2])._fields.get(name)
             leads = None if field is None else field.references
@@ -45,18 +46,8 @@ class Called:
         return value_html(value) if label is None else named_html(value, label)
 
 
-def label_in(item: Resource | None) -> str | None:
-    """What an item is called by itself."""
-    try:
-        name = None if item is None else label_of(type(item))
-    except UnknownName:     # its _label names no field, which the pickers say
-        return None
-    value = None if name is None else getattr(item, name, None)
-    return None if value is None else str(value)
-
-
 def named_html(identifier: Identifier, label: str | None) -> str:
-    """An item of a resource that is known: its label, cut where it is long, and its identifier."""
+    """An item where its resource is told beside it: its label, cut if it is long, and its identifier."""
     if not label:
         return identifier_html(identifier)
     if len(label) <= _LONGEST:
@@ -65,7 +56,7 @@ def named_html(identifier: Identifier, label: str | None) -> str:
 
 
 def target_html(target: Any, called: Called | None = None) -> str:
-    """An item with its domain and resource; anything else that a mutation may be on is told as it is."""
+    """An item with its domain and resource; anything else that a mutation may be on is written as text."""
     if not isinstance(target, Target):
         return escape(str(target))
     label = None if called is None else called.label(target)
@@ -74,6 +65,6 @@ def target_html(target: Any, called: Called | None = None) -> str:
 
 
 def field_html(called: Called | None, target: Any, name: str, value: Any) -> str:
-    """The value of a field of an item, told with or without knowing what items are called."""
+    """The value of a field of an item; without ``called`` a reference is shown by its identifier alone."""
     return value_html(value) if called is None or not isinstance(target, Target) else (
         called.field_html(target, name, value))

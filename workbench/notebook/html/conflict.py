@@ -24,7 +24,7 @@ def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None) -> str
 
 
 def conflict_head(count: int, branch: str | None) -> str:
-    """What the conflict is with, and that nothing was lost by it."""
+    """A line that says with what the conflict is, and that nothing was lost by it."""
     items = counted(count, "item")
     if branch is None:
         return f"<b>Conflict on {items}; nothing was written, everything pending is kept</b>"
@@ -34,7 +34,7 @@ def conflict_head(count: int, branch: str | None) -> str:
 
 
 def clash_html(clash: Clash, called: Called | None = None) -> str:
-    """One item of a conflict, without a frame of its own; ``called`` tells what items are called."""
+    """One item of a conflict, not yet in a ``box``; ``called`` tells what items are called."""
     target = clash.target
     told = target_html(target, called) + escape(str(clash).splitlines()[0].removeprefix(str(target)))
     sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]

@@ -15,8 +15,9 @@ from traceback import format_exception
 from workbench.errors import Conflict, Invalid, Problem, Rejected, WorkbenchError
 from workbench.notebook.html.box import box, value_html, values_html
 from workbench.notebook.html.conflict import conflict_html
+from workbench.postgres.dsn import masked
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")     # a line of the traceback can be the one that names the database
+_DSN = re.compile(r"\w[\w+.-]*://\S+")      # a line of the traceback can be the one that names the database
 
 
 def error_html(error: BaseException) -> str:
@@ -57,4 +58,5 @@ def _words(error: BaseException) -> str:
 
 
 def _hidden(text: str) -> str:
-    return _PASSWORD.sub(r"\1***@", text)
+    """A text without the passwords of the DSNs in it."""
+    return _DSN.sub(lambda dsn: masked(dsn[0]), text)

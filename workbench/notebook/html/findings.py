@@ -12,7 +12,7 @@ _SIGNS: dict[Weight, tuple[str, str]] = {      # the sign, and the class of its 
 
 
 def findings_html(findings: Findings) -> str:
-    """The findings with how much each weighs, what it is and why one should care."""
+    """The findings, each with its weight, where it is, what it is, and why one should care."""
     if not findings:
         return box('<span class="insert">✓</span> nothing found')
     counts = [f"{number} {weight}{'s' if number != 1 and weight != 'advice' else ''}"

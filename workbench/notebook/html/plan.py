@@ -11,8 +11,9 @@ from typing import Any
 
 from workbench.domain.resource import Resource, Target
 from workbench.notebook.html.box import LIMIT, box
-from workbench.notebook.html.called import Called, field_html, label_in, named_html
+from workbench.notebook.html.called import Called, field_html, named_html
 from workbench.notebook.html.sql import sql_html
+from workbench.notebook.labels import label_in
 from workbench.postgres.trial.violation import Checked, Violation
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.change import Change

@@ -1,6 +1,6 @@
 """Step as HTML: a tree of the command, its events, their mutations and policies, and the response; its reads folded.
 
-The output of a response handler is shown below: see ``output``.
+The output of a response handler is shown below: see ``html.output``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from workbench.domain.entity import Answer, Response
 from workbench.domain.mutation import Mutation
 from workbench.notebook.html.box import LIMIT, box, values_html
 from workbench.notebook.html.called import Called, field_html, named_html, target_html
-from workbench.notebook.output import is_plain, output_html
+from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
 from workbench.state.step import Handling, Step
 
@@ -43,7 +43,7 @@ def address_html(step: Step, called: Called | None = None) -> str:
 
 
 def _handling(handling: Handling, called: Called | None) -> str:
-    """What came of a command, one branch of the tree for each event and response."""
+    """What came of a command: a branch of the tree for each event and each response."""
     branches = []
     for occurrence in handling.occurrences:
         leaves = [

@@ -14,7 +14,7 @@ EVERY = "every domain"
 
 
 class CommandView:
-    """A chooser and, under it, a form that issues."""
+    """A chooser of commands and, under it, the form of the one chosen."""
 
     def __init__(self, wb: Any, status: StatusView) -> None:
         self._wb, self._status = wb, status
@@ -56,7 +56,7 @@ class CommandView:
             self._form.refresh()
 
     def close(self) -> None:
-        """Takes it away, and its form."""
+        """Closes its widgets, and the form."""
         if self._form is not None:
             self._form.close()
         close(self.widget)

@@ -1,8 +1,7 @@
 """ConflictView: the items of the last Conflict that are still open, each with its ways out.
 
-With the database an item is open until what is pending of it stands on what is stored, by a button here or by a cell;
-rebase is the way out for all of them at once. With a branch each item is decided here, and when the last one is, the
-branch is merged with all decisions.
+In a conflict with the database an item is open until it is resolved, by a button here or by a cell; rebase is the way
+out for all of them at once. In one with a branch each item is decided here, and the last decision merges the branch.
 """
 
 from __future__ import annotations
@@ -155,7 +154,7 @@ class ConflictView:
         self._status.tell("the conflict is left as it is; the next commit or merge meets it again")
 
     def focus(self) -> None:
-        """Has the keyboard go on at the first way out, if there is one: the button that was pressed is gone."""
+        """Puts the cursor on the first way out, if there is one: the button that was pressed is gone."""
         if self._clashes:
             first = self.items.children[0].children[1].children
             (first[0] if first else self.rebase).focus()

@@ -5,10 +5,11 @@ It looks at the State Manager's items and asks nothing of the database.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from html import escape
 from math import isnan
-from typing import Any, Protocol
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -25,16 +26,10 @@ _ORDER = "in the order of making"
 Row = tuple[str, Target, Resource]
 
 
-class Source(Protocol):
-    """Where the present State Manager is had from."""
-
-    def __call__(self) -> StateManager: ...
-
-
 class ItemsView:
     """A table of items with a chooser of the resource, a filter, a sort order and pages."""
 
-    def __init__(self, manager: Source, status: StatusView) -> None:
+    def __init__(self, manager: Callable[[], StateManager], status: StatusView) -> None:
         self._manager, self._status = manager, status
         names = [f"{domain}:{key}" for domain, key in manager().registry.resources]
         self.resource = widgets.Dropdown(options=names, description="resource")
@@ -78,7 +73,7 @@ class ItemsView:
         self._draw()
 
     def _draw(self) -> None:
-        """Shows a page of what there was when it was last looked; whoever changes it has it looked at anew."""
+        """Shows a page of the items as they were at the last ``refresh``; after every change there is one."""
         everything, columns = self._rows, self._columns
         rows = self._sorted([row for row in everything if self._matches(row, columns)])
         pages = max(1, -(-len(rows) // PAGE))

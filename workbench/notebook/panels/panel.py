@@ -96,13 +96,13 @@ class Panel:
             self.status.run(self._refresh)
 
     def close(self) -> None:
-        """Takes the panel away; the workbench stays open."""
+        """Closes the panel; the workbench stays open."""
         self._sleep()
         self.commands.close()
         close(self.widget)
 
     def _sighted(self, change: Any) -> None:
-        """Its cell ran again or was deleted: nobody looks. A notebook that is opened again shows it again."""
+        """Sleeps when no page shows the panel, as when its cell ran again; wakes when one does."""
         if change.new == 0:
             self._sleep()
         elif not self.watches:
@@ -118,7 +118,7 @@ class Panel:
         self._ends = []
 
     def _defined(self) -> None:
-        """A cell has ended: what it defined is offered; what it issued was told already."""
+        """After a cell: offers what it defined. What it issued was told already."""
         if not self._wb.closed and self._seen != self._versions():
             self.refresh()
 
@@ -151,7 +151,7 @@ class Panel:
         return {**bundle, "text/html": self._still(), "text/plain": repr(self)}
 
     def _still(self) -> str:
-        """What is pending and what was done as it is now, for a page without a kernel."""
+        """The plan and the steps as they are now, as HTML for a page without a kernel."""
         self.status.run(self.steps.refresh)
         told = '<div class="dim">a panel, as it was when its cell ran; in a running notebook: wb.panel()</div>'
         return f"{self.head.value}{self.plan.html.value}{self.steps.table.value}{box(told)}"

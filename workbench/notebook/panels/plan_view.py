@@ -1,6 +1,6 @@
 """PlanView: what a commit would write, live, with Check and Commit; the commit asks first, with the summary.
 
-What is confirmed is written, and nothing else: the plan that was asked about, which the commit refuses when it moved.
+Only the plan that was asked about is written: if it has moved since, the commit refuses it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Committing(Protocol):
 
 
 class PlanView:
-    """The pending plan and its two buttons; ``refused`` is called when a commit was."""
+    """The pending plan and its two buttons; ``refused`` is called when a commit was refused."""
 
     def __init__(self, wb: Committing, status: StatusView, refused: Callable[[], None]) -> None:
         self._wb, self._status, self._refused = wb, status, refused

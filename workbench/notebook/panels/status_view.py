@@ -21,7 +21,7 @@ KEPT = "; nothing was written, everything pending is kept"
 
 
 class Caveat(str):
-    """What came of a click that went, but did not all that was asked: it is told without a tick."""
+    """What came of a click that succeeded in part only; it is shown as a warning."""
 
     __slots__ = ()
 
@@ -65,9 +65,10 @@ class StatusView:
         self._show("update", "!", text, "status")
 
     def run(self, deed: Callable[[], str | None]) -> bool:
-        """Does what a click asks for, and says what it returns, a Caveat as a warning; whether it went well.
+        """Calls what a click asks for and shows the text that it returns, a Caveat as a warning; says whether it went
+        well.
 
-        What failed within it, in showing what came of it, is not covered by a good word."""
+        A failure while showing the result counts as a failure."""
         failures = self._failures
         try:
             told = deed()
@@ -83,7 +84,7 @@ class StatusView:
         return True
 
     def work(self, text: str, deed: Callable[[], str | None]) -> bool:
-        """Does as ``run`` does what may take a while, and says meanwhile what it is."""
+        """As ``run``, for what may take a while; ``text`` says meanwhile what is being done."""
         self.output.outputs = ()
         self._show("dim", "…", text, "status")
         with shown_in(self.bars), self.output:      # what is displayed from a callback would be seen nowhere

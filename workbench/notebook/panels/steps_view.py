@@ -18,7 +18,7 @@ from workbench.state.step import Step
 SHOWN = 50      # steps in the table, the last ones
 
 
-class Travelling(Protocol):
+class Moving(Protocol):
     """The verbs of a Workbench that are used here."""
 
     def undo(self, n: int = 1) -> list[Step]: ...
@@ -32,7 +32,7 @@ class Travelling(Protocol):
 class StepsView:
     """A table of steps under the buttons that move along it."""
 
-    def __init__(self, wb: Travelling, manager: Callable[[], StateManager], status: StatusView) -> None:
+    def __init__(self, wb: Moving, manager: Callable[[], StateManager], status: StatusView) -> None:
         self._wb, self._manager, self._status = wb, manager, status
         self._own = False       # whether the choosers are being filled, not chosen from
         self.undo = button("↶ Undo", "wb-undo", lambda: self._move(wb.undo, "undone"))
@@ -105,7 +105,7 @@ class StepsView:
         self._chosen(lambda: f"on {self._wb.switch(change.new)!r}")
 
     def _chosen(self, deed: Callable[[], str]) -> None:
-        """Does what was chosen; where that fails, the choosers say again where we are."""
+        """Does what was chosen; if that fails, the choosers show again where we are."""
         if not self._own and not self._status.run(deed):
             self.refresh()
 

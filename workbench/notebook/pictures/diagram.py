@@ -21,7 +21,7 @@ LIMIT = 300     # nodes drawn; of more nobody reads the picture
 
 
 class Node(NamedTuple):
-    """``key`` names it among the nodes, ``label`` is written on it, ``note`` is all that hovering tells."""
+    """A box: ``key`` names it among the nodes, ``label`` is written on it, ``note`` is what hovering shows."""
 
     key: str
     kind: Kind
@@ -36,7 +36,7 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """From one node, by its key, to another."""
+    """An arrow from one node, by its key, to another."""
 
     source: str
     target: str

@@ -61,7 +61,7 @@ def _chain(edge: Edge, number: int, ranks: dict[str, int]) -> list[tuple[int, _S
 
 
 def _ranks(diagram: Diagram) -> dict[str, int]:
-    """The rank of each node; edges that close a circle, found by a walk in depth, are as if they were the other way."""
+    """The rank of each node; edges that close a circle, found by a walk in depth, count as reversed."""
     leads = diagram.leads()
     ahead: dict[str, list[str]] = {node.key: [] for node in diagram.nodes}
     under_way: set[str] = set()

@@ -1,6 +1,6 @@
 """Seen: what the code of all handlers of a session says about who leads to whom; nothing is run.
 
-Code may name what it never yields, and may yield what cannot be read there: what is seen is drawn dashed, and what
+Code may name what it never yields, and may yield what cannot be read in it. So what is seen is drawn dashed, and what
 is not seen is called unreachable only where all of the code could be read.
 """
 

@@ -12,7 +12,7 @@ from workbench.notebook.pictures.svg import svg
 
 
 class ShownDiagram:
-    """``diagram`` is the whole; what is drawn of it are 300 nodes at most, and a remark says how many are left out."""
+    """A picture of ``diagram``: 300 of its nodes at most, with a remark that says how many are left out."""
 
     def __init__(self, diagram: Diagram) -> None:
         self.diagram = diagram

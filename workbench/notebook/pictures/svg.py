@@ -46,7 +46,7 @@ def svg(diagram: Diagram) -> str:
 
 
 def _point(place: tuple[int, float], down: bool) -> _Point:
-    """The middle of a place."""
+    """The middle of a node that stands at a rank and a row."""
     rank, row = place
     x, y = (row * (_WIDE + _MARGIN), rank * (_HIGH + 2 * _TEXT_LINE)) if down else (rank * _RIGHT, row * _DOWN)
     return _MARGIN + _WIDE / 2 + x, _MARGIN + _HIGH / 2 + y

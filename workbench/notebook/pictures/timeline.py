@@ -1,6 +1,6 @@
 """Timeline: all branches of a session as a Diagram, each step once, from the first to where each branch stands.
 
-What several branches share is drawn once, and parts where they part. Dashed is what was undone: redo leads there.
+Steps that branches share are drawn once. Undone steps are dashed: redo leads there.
 """
 
 from __future__ import annotations
@@ -50,6 +50,6 @@ def _note(step: Step, undone: bool) -> str:
 
 
 def _told(branch: Branch) -> str:
-    """What hovering tells of a branch."""
+    """What hovering over a branch shows."""
     origin = "" if branch.forked_from is None else f"forked from {branch.forked_from}, "
     return f"{origin}{counted(len(branch.state.pending()), 'step')} pending"

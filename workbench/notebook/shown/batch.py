@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.frames.batch import causes_frame, refusals_frame
-from workbench.notebook.html.box import LIMIT, box, safely
+from workbench.notebook.html.batch import batch_html
+from workbench.notebook.html.box import safely
 from workbench.state.batch import Batch
 from workbench.state.step import Step
 
@@ -26,11 +26,11 @@ class ShownBatch:
         return self.batch.steps
 
     def frame(self) -> pd.DataFrame:
-        """What was refused, one command a row; see ``batch_frames.refusals_frame`` for its columns."""
+        """What was refused, one command a row; see ``frames.batch.refusals_frame`` for its columns."""
         return refusals_frame(self.batch)
 
     def causes(self) -> pd.DataFrame:
-        """What was refused by cause, the most frequent first; see ``batch_frames.causes_frame`` for its columns."""
+        """What was refused by cause, the most frequent first; see ``frames.batch.causes_frame`` for its columns."""
         return causes_frame(self.batch)
 
     def __repr__(self) -> str:
@@ -38,16 +38,3 @@ class ShownBatch:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": safely(batch_html, self.batch)}
-
-
-def batch_html(batch: Batch) -> str:
-    """A batch in a line, and a table of the causes of refusals, each with its first example."""
-    parts = [f"<b>{escape(repr(batch).splitlines()[0])}</b>"]
-    if batch.refusals:
-        rows = "".join(
-            f'<tr><td class="delete">✗ {cause.times:,}</td><td>{escape(cause.command)}</td>'
-            f'<td>{escape(cause.error)}</td><td class="told">{escape(cause.first.message)}</td>'
-            f'<td class="dim">number {cause.first.place}</td></tr>' for cause in batch.causes[:LIMIT])
-        parts.append("<table><tr><th>times</th><th>command</th><th>refused by</th><th>the first</th><th></th></tr>"
-                     f"{rows}</table>")
-    return box(*parts)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.domain.datadef import MISSING, same
 from workbench.notebook.frames.time import comparison_frame
-from workbench.notebook.html.box import LIMIT, box, safely, value_html
-from workbench.notebook.html.called import target_html
-from workbench.state.history.comparison import Comparison, Difference
-from workbench.state.planning.change import SIGNS
+from workbench.notebook.html.box import safely
+from workbench.notebook.html.comparison import comparison_html
+from workbench.state.history.comparison import Comparison
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +20,7 @@ class ShownComparison:
         self.comparison = comparison
 
     def frame(self) -> pd.DataFrame:
-        """What differs, one column of an item a row; see ``time_frames.comparison_frame`` for its columns."""
+        """What differs, one column of an item a row; see ``frames.time.comparison_frame`` for its columns."""
         return comparison_frame(self.comparison)
 
     def __len__(self) -> int:
@@ -37,39 +34,3 @@ class ShownComparison:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-def comparison_html(comparison: Comparison) -> str:
-    """A comparison: what differs by column, with its value where the two parted and on either side."""
-    head = "".join(f"<th>{escape(title)}</th>" for title in (
-        "item", "column", "base", comparison.left, comparison.right))
-    rows = "".join(map(_rows, comparison.differences[:LIMIT]))
-    parts = [f"<b>{escape(comparison.summary)}</b>"]
-    if rows:
-        parts.append(f"<table><tr>{head}</tr>{rows}</table>")
-    if len(comparison) > LIMIT:
-        parts.append(f'<div class="dim">… and {len(comparison) - LIMIT} more; .frame() has them all</div>')
-    return box(*parts)
-
-
-def _rows(difference: Difference) -> str:
-    """The rows of one item; a value that is not as it was at the base has the colour and the sign of its change."""
-    sign = f'<td class="who {difference.kind}">{SIGNS[difference.kind]} {target_html(difference.target)}</td>'
-    rows = []
-    for place, column in enumerate(difference.columns):
-        base, *sides = difference.sides(column)
-        cells = "".join(f'<td class="cell {kind}">{SIGNS.get(kind, "")} {_told(side)}</td>'
-                        for side in sides for kind in [_kind(base, side)])
-        rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td>'
-                    f'<td class="cell dim">{_told(base)}</td>{cells}</tr>')
-    return "".join(rows)
-
-
-def _kind(base: Any, side: Any) -> str:
-    if base is MISSING or side is MISSING:
-        return "dim" if base is side else "insert" if base is MISSING else "delete"
-    return "dim" if same(base, side) else "update"
-
-
-def _told(value: Any) -> str:
-    return "–" if value is MISSING else value_html(value)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.domain.resource import Resource, Target
 from workbench.errors import WorkbenchError
-from workbench.notebook.frames.check import ShownCheck, explain_frame
+from workbench.notebook.frames.check import explain_frame
 from workbench.notebook.frames.plan import plan_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import outline, plan_html
+from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked
@@ -69,7 +70,7 @@ class ShownPlan:
         return None if self._last is None else ShownCheck(self._last[1], self._called)
 
     def explain(self) -> pd.DataFrame:
-        """Postgres' estimates, one statement a row; nothing is run. See ``check_frames.explain_frame``."""
+        """Postgres' estimates, one statement a row; nothing is run. See ``frames.check.explain_frame``."""
         if self._explain is None:
             raise WorkbenchError("this plan was shown without a database to ask; make it with wb.plan()")
         return explain_frame(self._explain(self.plan))

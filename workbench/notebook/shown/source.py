@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import Invalid, Problem
-from workbench.notebook.display import box
+from workbench.notebook.html.box import box
 
 
 class ShownSource(str):

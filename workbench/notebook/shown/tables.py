@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from html import escape
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from workbench.notebook.frames.state import frame_of
-from workbench.notebook.html.box import LIMIT, box, safely
-from workbench.notebook.html.sql import sql_html
+from workbench.notebook.frames.tables import tables_frame
+from workbench.notebook.html.box import safely
+from workbench.notebook.html.tables import VERB, tables_html
 from workbench.postgres.tables.alteration import Alteration
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, told
 from workbench.wording import listed
@@ -16,12 +15,9 @@ from workbench.wording import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-VERB = "wb.tables()"
-_CLASSES = {"add": "insert", "alter": "update", "drop": "delete"}
-
 
 class ShownTables:
-    """What would make the tables those of the definitions; ``plan`` is the value itself. True where there is anything.
+    """The changes that would make the tables fit the definitions; ``plan`` is the value itself. True if there are any.
 
     ``run`` runs a verb on the session's loop. Showing it asks nothing of the database."""
 
@@ -64,56 +60,3 @@ class ShownTables:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-def tables_frame(plan: TablesPlan) -> pd.DataFrame:
-    """The changes of tables, one a row; the index counts from 1.
-
-    Columns: ``change`` ("add", "alter", "drop"), ``table``, ``resource``, ``what`` (in words), ``costs`` ("additive",
-    "other", "blocked"), ``reason`` (why it is not additive, or None), ``hint`` (what else may have been meant, or None)
-    and ``sql``."""
-    rows = [(it.kind, it.table, ":".join(it.kindred), it.what,
-             "additive" if it.additive else "blocked" if it.blocked else "other", it.reason or None, it.hint or None,
-             it.sql) for it in plan.alterations]
-    return frame_of(rows, {"change": str, "table": str, "resource": str, "what": str, "costs": str,
-                           "reason": str | None, "hint": str | None, "sql": str})
-
-
-def tables_html(plan: TablesPlan) -> str:
-    """A plan of tables: a summary line with the ways to apply it, the changes by table; the SQL is folded."""
-    parts = [f"<div><b>Tables: {escape(plan.summary_with(VERB))}</b></div>", *_tables(plan.alterations)]
-    if plan:
-        of = " of apply(all=True)" if plan.others else ""
-        parts.append(f"<details><summary>SQL{of}</summary><pre>{sql_html(plan.sql())}</pre></details>")
-    return box(*parts)
-
-
-def altered_html(altered: Altered) -> str:
-    """What ``apply`` has done, folded, and what it left."""
-    parts = [f'<div><span class="insert">✓</span> {escape(altered.summary)}</div>']
-    parts.append(f"<details><summary>made</summary>{''.join(_tables(altered.done))}</details>")
-    if altered.left:
-        rest = TablesPlan(altered.left)
-        parts += [f"<div>left: {escape(rest.summary_with(VERB))}</div>", *_tables(altered.left)]
-    return box(*parts)
-
-
-def _tables(alterations: Sequence[Alteration]) -> list[str]:
-    groups: dict[str, list[Alteration]] = {}
-    for alteration in alterations[:LIMIT]:
-        groups.setdefault(f"{alteration.table}, for {':'.join(alteration.kindred)}", []).append(alteration)
-    parts = [f'<table><tr><th colspan=3 scope="colgroup">{escape(table)}</th></tr>{"".join(map(_row, some))}</table>'
-             for table, some in groups.items()]
-    if len(alterations) > LIMIT:
-        parts.append(f'<div class="dim">… and {len(alterations) - LIMIT} more; wb.tables().frame() has them all</div>')
-    return parts
-
-
-def _row(alteration: Alteration) -> str:
-    costs = '<span class="insert">✓ additive</span>'
-    if alteration.reason:
-        sign, kind = ("✗ blocked", "delete") if alteration.blocked else ("⚠ only when asked", "update")
-        costs = f'<span class="{kind}">{sign}:</span> {escape(alteration.reason)}'
-    hint = f'<div class="dim">{escape(alteration.hint)}</div>' if alteration.hint else ""
-    return (f'<tr><td class="{_CLASSES[alteration.kind]}">{alteration.sign}</td>'
-            f'<td class="told">{escape(alteration.what)}{hint}</td><td class="told">{costs}</td></tr>')

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 
 def script(code: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +42,7 @@ def test_importing_does_nothing() -> None:
     done = script("""
 import asyncio, threading
 before = dict(vars(asyncio)), dict(vars(asyncio.tasks))
-import workbench.notebook.loop
+import workbench.notebook.bridge
 assert before == (dict(vars(asyncio)), dict(vars(asyncio.tasks)))
 assert threading.active_count() == 1
 """)
@@ -59,7 +59,7 @@ def state():
     classes = [*type(policy).__mro__, *asyncio.SelectorEventLoop.__mro__]
     return [dict(vars(place)) for place in [*places, *classes]]
 before = state()
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 bridge = Bridge()
 async def one(): return 1
 async def two(): return bridge.run(one()) + 1
@@ -80,7 +80,7 @@ def test_it_works_where_someone_patched_the_process(package: str) -> None:
     pytest.importorskip(package)
     done = script(f"""
 import asyncio, {package}
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 async def one(): await asyncio.sleep(0); return 1
 async def two(bridge): return bridge.run(one()) + await bridge.aio(one())
 early = Bridge()
@@ -97,7 +97,7 @@ def test_the_interpreter_exits_cleanly_with_a_task_running() -> None:
     """At exit what still runs is cancelled, after the exit hooks that use the bridge, and nothing is printed."""
     done = script("""
 import asyncio, atexit
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 bridge = Bridge()
 async def close_the_pool(): print("pool closed")
 atexit.register(lambda: bridge.run(close_the_pool()))
@@ -128,7 +128,7 @@ def test_after_a_fork_it_says_so() -> None:
     """In a forked child the parent's bridge refuses, a new one works, and the parent's goes on unharmed."""
     done = script("""
 import os, sys
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 bridge = Bridge()
 async def one(): return 1
 pid = os.fork()

@@ -1,35 +1,29 @@
-"""Output: what a response handler returned, shown with the step and to be had as a file.
+"""Output as HTML: what a response handler returned, shown with the step, with a link that downloads it.
 
-A table, a picture, a file, bytes, or anything that JSON can say is shown as what it is, with a link that downloads it.
-The link holds the content itself, so that it works without a kernel; a content over ``HELD`` bytes is kept in a file of
-the folder ``FOLDER`` instead, under a name made of its content: the same one is written once. A stream can be read once
-only: ``kept`` reads it, after the command, into a File.
+A table, a picture, a file, bytes, or anything that JSON can say is shown as what it is. The link holds the content
+itself, so that it works without a kernel; a content over ``HELD`` bytes is written into a file in ``FOLDER`` instead,
+whose name is made of its content, so that the same content is written once.
 
-An output comes after the step: it was issued even where its output cannot be read or shown, and that is told instead.
+The step was issued even where its output cannot be read or shown: that is told in the place of the output.
 """
 
 from __future__ import annotations
 
 import json
-from asyncio import CancelledError
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from workbench.domain.convert import shown
 from workbench.domain.file import File
-from workbench.errors import Invalid, Problem
 from workbench.notebook.frames.state import is_frame
 from workbench.notebook.html.box import value_html
 from workbench.notebook.html.errors import error_html
-from workbench.state.step import Step
+from workbench.notebook.streams import Unread, file_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,46 +32,6 @@ HELD = 1_000_000        # bytes in a link
 FOLDER = "workbench-files"
 ROWS = 20               # rows of a table that are shown
 NAMED = 60              # characters of a name, its last ones, in the folder: a file system takes 255 bytes
-_PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What is in the place of a stream that could not be read to its end, and why: the step is issued all the same."""
-
-    error: BaseException
-
-    def __repr__(self) -> str:
-        return f"<output that could not be read: {shown(self.error)}>"
-
-
-async def kept(issuing: Awaitable[Step]) -> Step:
-    """The step that is being issued, its output read into a File where it is a stream of bytes or text; Unread where
-    that fails or is cancelled."""
-    __tracebackhide__ = True
-    step = await issuing
-    if isinstance(step.output, Iterator | AsyncIterator):
-        try:
-            step.output = _named(await _read(step.output))
-        except (Exception, CancelledError) as error:
-            clear_frames(error.__traceback__)       # what they hold would be held as long as the step
-            step.output = Unread(error)
-    return step
-
-
-async def _read(stream: Iterator[Any] | AsyncIterator[Any]) -> bytes:
-    if isinstance(stream, AsyncIterator):
-        return b"".join([_part(part) async for part in stream])
-    return b"".join([_part(part) for part in stream])
-
-
-def _part(part: Any) -> bytes:
-    """A part of a stream as bytes. Raises Invalid: ``bytes(3)`` would be three zeros."""
-    if isinstance(part, str):
-        return part.encode()
-    if not isinstance(part, bytes | bytearray | memoryview):
-        raise Invalid("stream", [Problem("part", shown(part), f"is of type {type(part).__name__}; give bytes or text")])
-    return bytes(part)
 
 
 def output_html(output: Any) -> str:
@@ -109,7 +63,7 @@ def _html(output: Any) -> str:
         frame = output if counted else output.reset_index(allow_duplicates=True)
         return _table(frame) + _link(File("table.csv", _encodable(frame.to_csv(index=False))))
     if isinstance(output, bytes):
-        return _file(_named(output))
+        return _file(file_of(output))
     if isinstance(output, File):
         return _file(output)
     if isinstance(output, Path):
@@ -135,18 +89,6 @@ def _picture_of(output: Any) -> File | None:
     drawn = getattr(output, "_repr_png_", None)
     content_of = drawn() if callable(drawn) else None
     return File("picture.png", content_of) if isinstance(content_of, bytes) else None
-
-
-def _named(content: bytes) -> File:
-    """Bytes without a name, under one that fits what they begin with."""
-    for start, kind in _PICTURES.items():
-        if content.startswith(start):
-            return File(f"picture.{kind}", content, f"image/{kind}")
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return File("response.bin", content)
-    return File("response.txt", content)
 
 
 def _file(file: File) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 import asyncpg
 import pytest
 
 from tests.notebook.kernels import Kernel
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 SETUP = """
 import asyncio, threading
 import asyncpg, ipywidgets
-from workbench.notebook.loop import Bridge
+from workbench.notebook.bridge import Bridge
 
 bridge = Bridge()
 log = []
@@ -50,13 +49,6 @@ def button(*coroutines):
 # Where a click runs, in ipykernel 7.4: not where its message says, but where its widget last spoke from. So the first
 # one runs in the main shell (in 7.3 already in the subshell), and those after a callback that touched its own button in
 # the subshell of that click.
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    with Kernel.started(tmp_path_factory.mktemp("kernel")) as kernel:
-        kernel.execute(SETUP)
-        yield kernel
 
 
 @pytest.fixture

@@ -10,23 +10,15 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from workbench.errors import LoopError
-from workbench.notebook import loop as loop_module
-from workbench.notebook.loop import Bridge
+from workbench.notebook import bridge as bridge_module
+from workbench.notebook.bridge import Bridge
 
 colour = contextvars.ContextVar("colour", default="none")
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.close()
 
 
 async def add(a: int, b: int) -> int:
@@ -102,8 +94,8 @@ def test_an_exception_arrives_as_it_was_raised(bridge: Bridge) -> None:
         assert caught.value is fault
         assert (fault.__cause__, fault.__context__) == (None, None)
         seen = traceback.extract_tb(fault.__traceback__)[1:]
-        assert [frame.name for frame in seen if frame.filename != loop_module.__file__] == frames
-        assert all(frame.filename in (loop_module.__file__, __file__) for frame in seen)
+        assert [frame.name for frame in seen if frame.filename != bridge_module.__file__] == frames
+        assert all(frame.filename in (bridge_module.__file__, __file__) for frame in seen)
 
 
 def test_an_exit_inside_goes_to_its_caller_and_the_loop_goes_on(bridge: Bridge) -> None:

@@ -9,21 +9,14 @@ import inspect
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from workbench.errors import LoopError
+from workbench.notebook import bridge as bridge_module
 from workbench.notebook import loop as loop_module
-from workbench.notebook.loop import Bridge
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.close()
+from workbench.notebook.bridge import Bridge
 
 
 async def add(a: int, b: int) -> int:
@@ -53,6 +46,12 @@ async def interrupting(long: Long) -> None:
     await long()
 
 
+def give(grace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has what is cancelled be given so many seconds to clean up."""
+    for module in (bridge_module, loop_module):
+        monkeypatch.setattr(module, "GRACE", grace)
+
+
 # ── interrupts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -64,7 +63,7 @@ def test_an_interrupt_cancels_the_task(bridge: Bridge) -> None:
             bridge.run(interrupting(long))
         assert long.cancelled.is_set()
         seen = traceback.extract_tb(caught.value.__traceback__)
-        assert {frame.filename for frame in seen} == {__file__, loop_module.__file__}
+        assert {frame.filename for frame in seen} == {__file__, bridge_module.__file__}
         assert bridge.run(add(1, 1)) == 2
 
 
@@ -83,7 +82,7 @@ def test_an_interrupt_that_wakes_nobody(bridge: Bridge) -> None:
 
 def test_an_interrupt_that_comes_too_late(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where what was interrupted ends well all the same, or has not ended after the grace, the interrupt says so."""
-    monkeypatch.setattr(loop_module, "GRACE", 0.1)
+    give(0.1, monkeypatch)
     ends = threading.Event()
 
     async def deaf(until: threading.Event) -> None:
@@ -101,7 +100,7 @@ def test_an_interrupt_that_comes_too_late(bridge: Bridge, monkeypatch: pytest.Mo
 
 def test_a_call_that_may_not_take_long(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call is given up after so many seconds, though what runs never comes to an await."""
-    monkeypatch.setattr(loop_module, "GRACE", 0.1)
+    give(0.1, monkeypatch)
     ends = threading.Event()
 
     async def deaf() -> None:
@@ -234,7 +233,7 @@ def test_closing_cancels_what_runs() -> None:
 
 def test_closing_releases_a_caller_whose_coroutine_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coroutine that ignores its cancellation keeps neither the thread nor its caller."""
-    monkeypatch.setattr(loop_module, "GRACE", 0.2)
+    give(0.2, monkeypatch)
     bridge, begun = Bridge(), threading.Event()
 
     async def stubborn() -> None:

@@ -1,0 +1,27 @@
+"""Saved plan as HTML: its warnings, who saved it for what, the plan as any other, and its commands folded."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from workbench.notebook.html.box import box, value_html, values_html
+from workbench.notebook.html.plan import plan_html
+from workbench.state.saved.plan import SavedPlan
+
+
+def saved_plan_html(saved: SavedPlan) -> str:
+    """A saved plan to look at, with what speaks against applying it."""
+    looks_like_one: Any = saved
+    loud = "".join(f'<div class="delete"><b>⚠ {escape(warning)}</b></div>' for warning in saved.warnings)
+    rows = "".join(
+        f"<tr><td>{value_html(command.get('step'))}</td><td>{escape(str(command.get('address')))}</td>"
+        f"<td>{_values(command.get('data'))}</td>"
+        f'<td class="dim">{escape(str(command.get("user") or ""))}</td></tr>' for command in saved.commands)
+    log = f"<details><summary>Commands</summary><table>{rows}</table></details>" if rows else ""
+    return box(loud, f'<div class="dim">{escape(saved.signature)}</div>') + plan_html(looks_like_one, []) + box(log)
+
+
+def _values(data: Any) -> str:
+    """The fields of a command, of whatever the file holds in their place."""
+    return values_html(data) if isinstance(data, dict) else ""
