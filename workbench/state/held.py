@@ -54,7 +54,7 @@ class Held:
         return self.branch.state
 
     def on(self, branch: Branch | str) -> Held:
-        """What moves another branch meanwhile. Raises UnknownName."""
+        """The manager as held for another branch. Raises UnknownName."""
         return Held(self.manager, self.manager.history.named(branch))
 
     def _moved(self, state: State) -> Plan:
