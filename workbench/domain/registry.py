@@ -250,7 +250,7 @@ class Registry:
         return [self.target(one) for one in named]
 
     def granted(self, domain: str) -> frozenset[Kindred]:
-        """The resources that a domain may touch: its own, and those that others grant it."""
+        """The resources that a domain may touch: its own, and those that ``uses=`` names."""
         return self._granted[domain]
 
     def check_granted(self, domain: str, kindred: Kindred) -> None:
