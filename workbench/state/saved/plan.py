@@ -85,6 +85,7 @@ class SavedPlan:
 
     @property
     def hash(self) -> str:
+        """The hash that the document states for itself; whether it is right is told by ``faults``."""
         return as_text(self.document.get("hash"))
 
     @property
