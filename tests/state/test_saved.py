@@ -210,6 +210,21 @@ async def test_without_its_classes() -> None:
         saved.why("note/x")
 
 
+async def test_pending_and_saved_are_told_alike() -> None:
+    """A plan has the same words before and after it is saved: its summary, each change, and what led to it."""
+    manager = await pending("c")
+    await edit(manager, Update(at(Note, "c"), text="it's"), Update(at(Note, "a"), number=8))
+    plan = manager.plan()
+    saved = SavedPlan.read(plan.saved().text)
+    assert saved.summary == plan.summary == "1 to add, 1 to change, 1 to delete"
+    assert list(map(repr, saved.changes)) == list(map(repr, plan.changes))
+    for name in "ac":
+        words, again = ([line for line in one.why(f"note/{name}").splitlines() if not line.startswith("    event")]
+                        for one in (plan, saved))       # the data of Edited are of no simple type
+        assert words == again
+        assert len(words) == 5
+
+
 def test_types_in_words() -> None:
     """A type's words change when what it admits does, and simple ones can be read back without a class."""
     class Many(Resource):

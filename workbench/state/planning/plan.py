@@ -26,7 +26,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
-from workbench.state.planning.telling import is_called, summary_of, told_cause
+from workbench.state.planning.telling import is_called, summary_of, told_mutation, told_step
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
@@ -138,8 +138,8 @@ class Plan:
         lines = [repr(change)]
         for cause in change.entry.causes():
             step = steps[cause.step]
-            lines += told_cause(
-                f"step {step.number}: {step.address}", step.user, f"{step.at:%Y-%m-%d %H:%M:%S}", step.cell,
+            lines.append(told_step(step.number, step.address, step.user, f"{step.at:%Y-%m-%d %H:%M:%S}", step.cell))
+            lines += told_mutation(
                 type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values)
         for place, waiting in enumerate(self.order.changes):
             if waiting.target == change.target:

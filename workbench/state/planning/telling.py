@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from workbench.domain.convert import told
@@ -10,7 +10,7 @@ from workbench.domain.resource import Target
 
 
 class Told(Protocol):
-    """What the words need of a change."""
+    """What a change must have to be put into words: a Change, or a SavedChange."""
 
     @property
     def kind(self) -> str: ...
@@ -44,16 +44,15 @@ def told_fields(kind: str, columns: Iterable[str], fields: Iterable[str]) -> lis
     return [name for name in (fields if kind == "delete" else columns) if not name.startswith("_")]
 
 
-def told_cause(
-    command: str, user: str | None, at: str, cell: int | None, event: str, data: Mapping[str, Any], mutation: str,
-    values: Mapping[str, Any],
-) -> Iterator[str]:
-    """The lines of a mutation that led to a change: the step, its command, who issued it and when (``at``, UTC); the
-    event, the mutation."""
+def told_step(number: int, address: str, user: str | None, at: str, cell: int | None) -> str:
+    """``  step 2: bank:deposit/account/… by ada at 2013-01-01 05:00:00 UTC, cell 3``; ``at`` is UTC."""
     who, where = f" by {user}" if user else "", "" if cell is None else f", cell {cell}"
-    yield f"  {command}{who} at {at} UTC{where}"
-    yield f"    event {event} {told_values(data)}".rstrip()
-    yield f"    {mutation} {told_values(values)}".rstrip()
+    return f"  step {number}: {address}{who} at {at} UTC{where}"
+
+
+def told_mutation(event: str, data: Mapping[str, Any], verb: str, values: Mapping[str, Any]) -> list[str]:
+    """``    event Deposited amount=10`` and ``    update balance=20``."""
+    return [f"    event {event} {told_values(data)}".rstrip(), f"    {verb} {told_values(values)}".rstrip()]
 
 
 def told_values(values: Mapping[str, Any]) -> str:

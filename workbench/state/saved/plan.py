@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.domain.resource import Target
 from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
-from workbench.state.planning.telling import is_called, summary_of, told_cause
+from workbench.state.planning.telling import is_called, summary_of, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
 from workbench.state.saved.file import VERSION, hash_of, parsed, text_of, write
 
@@ -85,6 +85,7 @@ class SavedPlan:
 
     @property
     def hash(self) -> str:
+        """The hash that the document states for itself; whether it is right is told by ``faults``."""
         return as_text(self.document.get("hash"))
 
     @property
@@ -167,10 +168,10 @@ class SavedPlan:
         lines = [repr(change)]
         for cause in change.causes:
             command = commands.get(cause.step, {}) if isinstance(cause.step, int) else {}
-            lines += told_cause(
-                f"step {cause.step}: {command.get('address', 'not in the log')}", command.get("user"),
-                as_text(command.get("at"))[:19].replace("T", " "), command.get("cell"), cause.event, cause.data,
-                cause.mutation, cause.values)
+            at = as_text(command.get("at"))[:19].replace("T", " ")
+            lines.append(told_step(
+                cause.step, command.get("address", "not in the log"), command.get("user"), at, command.get("cell")))
+            lines += told_mutation(cause.event, cause.data, cause.mutation, cause.values)
         return "\n".join(lines)
 
     # -------------------------------------------------------------------------------------------- whether to trust it
