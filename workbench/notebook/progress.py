@@ -104,12 +104,12 @@ def face(bar: ProgressBar) -> Face:
 
 
 def words(done: int, total: int) -> str:
-    """How far, for people."""
+    """How far a verb has come, in words."""
     return f"{done:,} of {total:,}" if total else "working …"
 
 
 class TerminalLine:
-    """One line of a terminal, written over."""
+    """One line of a terminal, written over each time."""
 
     def __init__(self, verb: str) -> None:
         self.verb, self.width = verb, 0

@@ -23,11 +23,11 @@ class Travelling(Opened):
     """Session's verbs of time, without ``await``."""
 
     def undo(self, n: int = 1) -> list[Step]:
-        """Takes the last ``n`` pending steps back; returns them. Raises NothingTo."""
+        """Undoes the last ``n`` pending steps; returns them. Raises NothingTo."""
         return self._at_work().undo(n)
 
     def redo(self, n: int = 1) -> list[Step]:
-        """Brings the next ``n`` undone steps back; returns them. Raises NothingTo."""
+        """Redoes the next ``n`` undone steps, as they were; returns them. Raises NothingTo."""
         return self._at_work().redo(n)
 
     def goto(self, step: Step | int) -> Step | None:

@@ -193,7 +193,7 @@ class Form:
         self._last = monotonic(), self._last[1]     # to show it may have taken long; the second click came meanwhile
 
     def _right(self) -> bool:
-        """Whether all is filled in as it must be; the keyboard goes to the first place where it is not."""
+        """Whether all that is filled in is admitted; if not, puts the cursor where the first fault is."""
         aimed = self.aim is None or self.aim.check()
         right = self.group.check()
         if self.aim is not None and not aimed:

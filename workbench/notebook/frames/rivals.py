@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def conflict_frame(clashes: Sequence[Clash]) -> pd.DataFrame:
-    """Clashes, one column of an item a row, those alone that differ; an item that is gone has one row for each field.
+    """Clashes, one differing column of an item a row; an item that is gone has one row for each field.
 
     Columns: ``resource``, ``identifier``, ``kind`` (such as "update-delete": what was done here, what meanwhile),
     ``column``, ``base``, ``mine``, ``theirs`` (None where there is no such item or it was only read). The index counts
@@ -35,7 +35,7 @@ def conflict_frame(clashes: Sequence[Clash]) -> pd.DataFrame:
 
 
 def drift_frame(drifts: Sequence[Drift]) -> pd.DataFrame:
-    """What moved in the database since it was cached, one item a row.
+    """What changed in the database since it was cached, one item a row.
 
     Columns: ``resource``, ``identifier``, ``drift`` ("changed", "deleted", "added"), ``columns`` (names of the fields
     that differ), ``cached`` and ``stored`` (dicts of these). The index counts from 1."""

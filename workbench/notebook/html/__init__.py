@@ -1,1 +1,1 @@
-"""HTML: what is shown of steps, plans, conflicts and errors; all values in it are escaped."""
+"""HTML: how each noun is shown in a notebook, from steps and plans to errors; all values in it are escaped."""

@@ -28,7 +28,7 @@ def check_html(checked: Checked, called: Called | None = None) -> str:
 
 
 def _row(violation: Violation, called: Called | None) -> str:
-    """What is wrong stands beside the item: where there is little room, the values are what one scrolls to."""
+    """A row; what is wrong stands beside the item: where there is little room, one scrolls to the values."""
     cause, target = violation.cause, violation.target
     constraint = f' <span class="dim">{escape(violation.constraint)}</span>' if violation.constraint else ""
     values = "".join(f"<div>{escape(str(name))}: {field_html(called, target, str(name), value)}</div>"

@@ -1,4 +1,4 @@
-"""Errors shown: a refusal or an error as a short box of HTML, its traceback folded.
+"""Errors as HTML: a refusal or an error in a short box, its traceback folded.
 
 The box says what was refused, each field with the value that was given and what would do, and then the facts or the
 further lines of the error. A form and a panel show it under their button. It never stands in for raising: an error that

@@ -35,7 +35,7 @@ NAMED = 60              # characters of a name, its last ones, in the folder: a 
 
 
 def output_html(output: Any) -> str:
-    """An output as HTML; nothing is read that could be read once only. One that cannot be shown is told to be so."""
+    """An output as HTML, or why it cannot be shown; a stream, which can be read only once, is left unread."""
     try:
         html = _told("read", output.error) if isinstance(output, Unread) else _html(output)
     except Exception as error:
@@ -51,7 +51,7 @@ def _told(what: str, error: BaseException) -> str:
 
 
 def _encodable(text: str) -> str:
-    """A text with half a surrogate pair, which no message to the browser can hold, written out as in JSON."""
+    """A text for the browser, half a surrogate pair, which no message to it can hold, written out as in JSON."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -33,7 +33,7 @@ def step_html(step: Step, called: Called | None = None) -> str:
 
 
 def address_html(step: Step, called: Called | None = None) -> str:
-    """The address of a step, with what the item is called that it was on."""
+    """The address of a step, in which the item that it was on is named."""
     on, address = step.on, step.address
     if on is None or not address.endswith(f"/{on.identifier}"):
         return escape(address)

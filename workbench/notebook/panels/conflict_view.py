@@ -161,8 +161,8 @@ class ConflictView:
 
 
 def is_open(clash: Clash, changed: Changed, reads: Mapping[Target, str | None]) -> bool:
-    """Whether what is pending of an item still stands on what the conflict found outdated; ``changed`` are a State's
-    items, ``reads`` the versions that its steps have read."""
+    """Whether what is pending of an item is still based on the version that the conflict found outdated; ``changed``
+    are the changed items of a State, ``reads`` the versions that its steps have read."""
     if clash.kind.startswith("read"):
         return clash.target in reads and reads[clash.target] != (clash.theirs or {}).get("_etag")
     entry = changed.get(clash.target)

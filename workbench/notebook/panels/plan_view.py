@@ -44,7 +44,7 @@ class PlanView:
         self._withdraw()
 
     def refresh(self) -> None:
-        """Shows the plan as it is now; one that did not move keeps its check, one that moved is not asked about."""
+        """Shows the plan as it is now. If it has changed, its check is forgotten, and a question about it withdrawn."""
         plan = self._wb.plan()
         if self.shown is None or plan.plan.state is not self.shown.plan.state:
             self.shown = plan
@@ -84,7 +84,7 @@ class PlanView:
         self._status.run(deed)
 
     def _present(self) -> ShownPlan:
-        """The plan that is shown; it is made anew where a cell moved it."""
+        """The plan that is shown, after a look whether a cell has changed it."""
         self.refresh()
         assert self.shown is not None
         return self.shown

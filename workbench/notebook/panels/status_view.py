@@ -60,7 +60,7 @@ class StatusView:
             self._show("delete", "✗", error_words(error), "alert", trace)
 
     def warn(self, text: str) -> None:
-        """Says what is to be looked at, though nothing failed."""
+        """Shows what should be looked at, though nothing failed."""
         self.last_error = None
         self._show("update", "!", text, "status")
 

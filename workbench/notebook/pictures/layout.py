@@ -19,7 +19,7 @@ _Slot = tuple[str, int]     # a node (its key, -1), or the place of an edge in a
 
 
 class Layout(NamedTuple):
-    """``places``: for each node its rank, and its row in it. ``ways``: for each edge, in order, the (rank, row) from
+    """``places``: for each node its rank and its row in that. ``ways``: for each edge, in order, the (rank, row) from
     its source to its target. Rows may be halves; all are 0 or more."""
 
     places: dict[str, tuple[int, float]]

@@ -59,7 +59,7 @@ def _nodes(registry: Registry, reached: set[str], seen: Seen) -> Iterator[Node]:
 
 
 def _node(kind: Kind, known: Known, handler: Handler | None, *, leads: bool) -> Node:
-    """A command or an event: what has a handler."""
+    """The node of a command or an event, which are what has a handler."""
     mark: Mark = "unhandled" if handler is None else "" if leads else "unreachable"
     handled = "" if handler is None else f"\nhandled by {handler.name}"
     return Node(name_of(kind, known), kind, known.cls.__name__,

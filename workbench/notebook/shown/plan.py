@@ -51,7 +51,7 @@ class ShownPlan:
         return self.plan.summary
 
     def frame(self) -> pd.DataFrame:
-        """The changes as a DataFrame, one item a row; see ``plan_frame`` for its columns."""
+        """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""
         return plan_frame(self.plan)
 
     def check(self, *, verify_reads: bool = True, timeout: float = 10.0) -> ShownCheck:

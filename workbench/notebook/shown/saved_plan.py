@@ -31,7 +31,7 @@ class ShownSavedPlan(SavedPlan):
         return super().warnings + ([other] if self.differences else [])
 
     def frame(self) -> pd.DataFrame:
-        """The changes as a DataFrame, one item a row; see ``plan_frame`` for its columns."""
+        """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""
         return changes_frame(self.changes)
 
     def _repr_html_(self) -> str:

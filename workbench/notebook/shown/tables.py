@@ -35,7 +35,7 @@ class ShownTables:
         return self.plan.summary_with(VERB)
 
     def frame(self) -> pd.DataFrame:
-        """The changes as a DataFrame, one a row; see ``tables_frame`` for its columns."""
+        """The changes as a DataFrame, one a row; see ``frames.tables.tables_frame`` for its columns."""
         return tables_frame(self.plan)
 
     def sql(self, *, all: bool = True) -> str:
