@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from workbench.postgres.literals import text_literal
 from workbench.postgres.tables.alteration import Ask, Wish
 from workbench.postgres.tables.catalogue import type_told
 from workbench.postgres.tables.columns import constraint_name
 from workbench.postgres.tables.ddl import Ddl, Phase, default_sql, enum_types, enums_of, foreign_key, type_sql
 from workbench.postgres.tables.fit import Fit, Fits, keys_of
-from workbench.postgres.literals import text_literal
 from workbench.state.planning.table import quoted
 
 NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
