@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from tests.editing import Note, at, desk, edit
+from tests.editing import Note, Paper, at, desk, edit
 from workbench import Conflict, Insert, Session, Update
 from workbench.errors import DatabaseError
 
@@ -42,6 +42,23 @@ async def test_many_new_rows_under_policies(dsn: str, guarded: str) -> None:
     async with Session(desk(Note), dsn=dsn) as owner:
         assert not owner.models.tables["desk", "note"].guarded
         assert [(note._id, note.number) for note in await owner.find(Note)] == [("a", 0), ("b", 1), ("c", 2)]
+
+
+async def test_a_table_that_may_only_be_read(dsn: str, guarded: str, admin: asyncpg.Connection) -> None:
+    """What was read from a table that the role may only SELECT is verified by check and commit as any other."""
+    async with Session(desk(Note, Paper), dsn=dsn) as owner:
+        await edit(owner, Insert(at(Paper, "a")))
+        await owner.commit()
+        await admin.execute(f"REVOKE ALL ON desk_paper FROM {ROLE}; GRANT SELECT ON desk_paper TO {ROLE}")
+        async with Session(desk(Note, Paper), dsn=guarded) as session:
+            await edit(session, Insert(at(Note, "b")), reads=[at(Paper, "a")])
+            assert (await session.check()).ok
+            await session.commit()
+            await edit(session, Insert(at(Note, "c")), reads=[at(Paper, "a")])
+            await edit(owner, Update(at(Paper, "a"), text="moved"))
+            await owner.commit()
+            with pytest.raises(Conflict, match="here a step read it"):
+                await session.commit()
 
 
 async def test_a_row_that_may_be_read_but_not_written(dsn: str, guarded: str) -> None:

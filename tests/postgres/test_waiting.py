@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.editing import Owner, Paper, at, desk, edit
-from tests.postgres.rivals import KINDS, A, notes, written
+from tests.editing import Note, Owner, Paper, at, desk, edit
+from tests.postgres.rivals import KINDS, A, B, notes, written
 from workbench import (
     Insert,
     Rejected,
@@ -117,6 +117,39 @@ async def test_a_lock_that_goes_in_time(session: Session, admin: asyncpg.Connect
     await rivals.rollback()
     assert (await committing).attempts == 1
     assert (await notes(admin))["a"] == ("mine", 0)
+
+
+async def begun_anew(*sessions: Session) -> None:
+    """Undoes what is pending, and has all notes as they are stored."""
+    for session in sessions:
+        if pending := session.manager.state.pending():
+            session.undo(len(pending))
+        await session.refresh(Note)
+
+
+async def test_commits_that_write_what_the_other_has_read(session: Session, rival: Session) -> None:
+    """Of two that each change what the other has read one is written and one a conflict, though neither waits long."""
+    await written(session, Insert(A), Insert(B))
+    for number in range(1, 6):
+        await edit(session, Update(A, number=number), reads=[B])
+        await edit(rival, Update(B, number=number), reads=[A])
+        outcomes = await asyncio.gather(session.commit(wait=0.5), rival.commit(wait=0.5), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Commit", "Conflict"]
+        await begun_anew(session, rival)
+
+
+async def test_commits_that_read_what_another_is_writing(session: Session, rival: Session) -> None:
+    """One that has read many rows and one that writes them in several statements are never in each other's way."""
+    read = [at(Note, f"{number:02}") for number in range(20)]
+    await written(session, Insert(A), Insert(B), *map(Insert, read))
+    for number in range(1, 6):
+        await edit(session, Update(A, number=number), reads=read)
+        await edit(rival, *(Update(note, number=number) for note in read[10:]),
+                   *(Update(note, text=str(number)) for note in read[:10]), reads=[B])
+        outcomes = await asyncio.gather(session.commit(wait=0.5), rival.commit(wait=0.5), return_exceptions=True)
+        assert {type(outcome).__name__ for outcome in outcomes} <= {"Commit", "Conflict"}
+        assert type(outcomes[1]).__name__ == "Commit"
+        await begun_anew(session, rival)
 
 
 async def test_a_deadlock_is_tried_again(session: Session, admin: asyncpg.Connection) -> None:

@@ -15,7 +15,7 @@ async def etags_of(
 ) -> dict[Any, str | None]:
     """The etags by identifier, of soft-deleted rows too; those that are not there are left out.
 
-    ``locking`` is how the rows are to be locked, one after the other (``"FOR SHARE SKIP LOCKED"``)."""
+    ``locking`` is how the rows are to be locked, one after the other (``"FOR UPDATE SKIP LOCKED"``)."""
     key, etag = table.column("_id"), table.column("_etag")
     rows = await connection.fetch(
         f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
@@ -24,15 +24,15 @@ async def etags_of(
     return dict(rows)       # a record of two is a pair
 
 
-async def moved_of(connection: Any, table: Table, identifiers: list[Any], etags: list[str | None]) -> list[Any]:
+async def moved_of(
+    connection: Any, table: Table, identifiers: list[Any], etags: list[str | None], *, locking: str = "",
+) -> list[Any]:
     """The identifiers of those rows that are not there or have another etag than the one expected; they are given in
-    the order of locking.
-
-    All are locked against changes until the end of the transaction, one after the other in that order."""
+    the order of locking, in which etags are compared fastest. ``locking`` is as for ``etags_of``."""
     key, etag = table.column("_id"), table.column("_etag")
     there = await connection.fetchval(
         f"SELECT array_agg(_etag) FROM (SELECT {quoted(etag.name)} AS _etag FROM {table.quoted} "
-        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {_order(key)} FOR SHARE) AS there", identifiers)
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {_order(key)} {locking}) AS there", identifiers)
     if there == etags:      # in one order, and all are there, as nearly always
         return []
     stored = await etags_of(connection, table, identifiers)

@@ -147,16 +147,10 @@ class _Trial:
         return set(there) - set(free)
 
     async def _read(self) -> None:
-        """Compares the items that the steps only read; those that are locked are reported as such."""
-        connection, attempt = self._connection, self._savepoints.attempt
+        """Compares the items that the steps only read."""
         for kindred, identifiers in reads_of(self._plan).items():
-            table, locked = self._plan.tables[kindred], set[Any]()
-            stored = await attempt(etags_of(connection, table, identifiers, locking="FOR SHARE"))
-            if isinstance(stored, asyncpg.LockNotAvailableError):
-                stored = await attempt(etags_of(connection, table, identifiers), HASTE)
-                free = await attempt(etags_of(connection, table, identifiers, locking="FOR SHARE SKIP LOCKED"), HASTE)
-                if isinstance(stored, dict) and isinstance(free, dict):
-                    locked = set(stored) - set(free)
+            stored = await self._savepoints.attempt(
+                etags_of(self._connection, self._plan.tables[kindred], identifiers))
             if isinstance(stored, Exception):
                 if isinstance(stored, asyncpg.QueryCanceledError):
                     raise OutOfTime
@@ -164,23 +158,17 @@ class _Trial:
                 kind, detail = ("timeout", self._savepoints.waiting()) if late else ("refused", _words(stored))
                 self.violations.append(Violation(kind, "", None, (), {}, detail))
                 continue
-            if missing := [identifier for identifier in identifiers if identifier not in stored]:
-                # There may be a policy by which a row can be read and not locked; a commit passes it then.
-                unlocked = await attempt(etags_of(connection, table, missing), HASTE)
-                stored |= unlocked if isinstance(unlocked, dict) else {}
             for identifier in identifiers:
                 target = Target(*kindred, identifier)
                 expected, theirs = self._plan.reads[target], stored.get(identifier)
-                if identifier in locked:
-                    kind, detail = "timeout", self._savepoints.waiting()
-                elif identifier not in stored:
-                    kind, detail = "read", "a step read it, and it was deleted since"
+                if identifier not in stored:
+                    detail = "a step read it, and it was deleted since"
                 elif theirs != expected:
-                    kind, detail = "read", f"a step read it, and it was changed since: {_etag_words(theirs, expected)}"
+                    detail = f"a step read it, and it was changed since: {_etag_words(theirs, expected)}"
                 else:
                     continue
                 self.violations.append(Violation(
-                    kind, "", target, ("_etag",), {"_etag": theirs}, detail, readers_of(target, self._plan)))
+                    "read", "", target, ("_etag",), {"_etag": theirs}, detail, readers_of(target, self._plan)))
 
     # -------------------------------------------------------------------------------------------- what is found
 
