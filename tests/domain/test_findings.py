@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
 from workbench import Command, Domain, Event, Resource, Response, Update, field
 from workbench.domain.findings import in_past_tense
@@ -148,3 +149,32 @@ def test_an_annotation_that_is_no_field() -> None:
         'command "buy": amount: Decimal is no field',
         'command "buy": times: int is no field',
         'command "buy": note: str | None is no field']
+
+
+def test_a_reference_to_nothing() -> None:
+    """A text in references= that is no resource is found, with the nearest one; those that can be meant are not."""
+    library = Domain("library", uses=[bank, bank.resources["account"].cls])
+
+    @library.resource
+    class Book(Resource):
+        sequel_of = field(UUID | None, references="self")
+        paid_by = field(UUID, references="bank:account")
+
+    @library.resource
+    class Fee(Resource):
+        book = field(UUID, references="bok")
+        again = field(UUID, references="library:book")
+        of = field(UUID, references="account")
+
+    @library.command(on=Fee)
+    class Charge(Command):
+        book = field(UUID, references="library:bok")
+
+    told = [repr(one) for one in library.check() if "references" in one.what]
+    assert told == [
+        'command "charge": book references "library:bok", which is no resource of library nor of its uses=; '
+        'did you mean "library:book"? There is: bank:account, book, fee, library:book, library:fee\n'
+        "    a form offers no items for it, and any identifier is taken",
+        'resource "fee": book references "bok", which is no resource of library nor of its uses=; '
+        'did you mean "book"? There is: bank:account, book, fee, library:book, library:fee\n'
+        "    a session opens it only beside a domain that has it"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from workbench.domain.mentions import Mentions, mentions
 from workbench.domain.place import place_of
+from workbench.wording import nearest
 
 if TYPE_CHECKING:
     from workbench.domain.definitions import Definition
@@ -58,7 +59,7 @@ class Findings(list[Finding]):
 def check(domain: Domain) -> Findings:
     """All there is to find in a domain: types that are no fields, then commands, events, responses and resources."""
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
-    return Findings([*_bare_types(domain), *_commands(domain), *_events(domain, yielding),
+    return Findings([*_bare_types(domain), *_references(domain), *_commands(domain), *_events(domain, yielding),
                      *_responses(domain, yielding), *_resources(domain, mentions(domain.functions()))])
 
 
@@ -83,6 +84,25 @@ def _bare(cls: Any) -> list[tuple[str, str, str]]:
              if name not in cls._fields and not re.search(r"\b(ClassVar|Final)\b", str(value))]
     return [(name, sign, value.__name__ if isinstance(value, type) else str(value))
             for name, sign, value in given + noted if not name.startswith("_")]
+
+
+def _references(domain: Domain) -> list[Finding]:
+    """Fields that reference a text which is the key of no resource that could be meant."""
+    used = [home for one in domain.uses for home in getattr(one, "_homes", {"": one}).values()]
+    known = {*domain.resources, *(f"{one.key}:{key}" for one in (domain, *used) for key in one.resources)}
+    bare = {key.rpartition(":")[2] for key in known}
+    tables = domain.classes()
+    found = []
+    for kind in ("command", "event", "response", "resource"):
+        for key, definition in tables[kind].items():
+            for name, field in definition.cls._fields.items():
+                text = field.references
+                if isinstance(text, str) and text != "self" and text not in known | bare:
+                    found.append(Finding(
+                        f'{kind} "{key}"', f'{name} references "{text}", which is no resource of {domain.key} nor of '
+                        f"its uses=; {nearest(text, known)}", "a session opens it only beside a domain that has it"
+                        if kind == "resource" else "a form offers no items for it, and any identifier is taken"))
+    return found
 
 
 def _commands(domain: Domain) -> list[Finding]:
