@@ -134,6 +134,19 @@ def test_the_wrong_class_is_refused():
     assert bank.version == 0
 
 
+def test_a_label_that_names_no_field_is_refused():
+    """A ``_label`` is looked at when the resource is registered, not only when a form asks for it."""
+    class Book(Resource):
+        title = field(str)
+        _label = "titel"
+
+    domain = Domain("library")
+    with pytest.raises(DefinitionError, match='^Book cannot be registered: there is no field "titel" in Book._label; '
+                                              'did you mean "title"[?]'):
+        domain.resource(Book)
+    assert not domain.resources
+
+
 def test_a_handler_needs_a_registered_class():
     """A handler for a class that the domain does not have is refused with the line to write."""
     class Wave(Event):
