@@ -137,6 +137,12 @@ async def test_a_step() -> None:
         "→ Copied text='EVIL' + notes:note/copy text='EVIL' = EVIL='EVIL'")
 
 
+async def test_a_step_of_which_nothing_came() -> None:
+    """A command whose handler yields nothing is shown with a word on that."""
+    step = await manage(notes(write=lambda command, context: None)).issue(Write(text="x"), on="note/a")
+    assert words(step_html(step)).endswith("Write text='x' nothing came of it")
+
+
 async def test_what_a_plan_does_not_write_is_told() -> None:
     """An empty plan says so; items touched in vain and items only read are counted; beyond a limit a frame is named."""
 

@@ -147,6 +147,18 @@ async def test_policies_follow_the_mutations_of_their_event() -> None:
         "        Insert(notes:note/b, text='by first')"])
 
 
+async def test_a_step_of_which_nothing_came_says_so() -> None:
+    """A command, or one that a policy issued, whose handler yields nothing leaves no step that looks like any other."""
+    def issue_again(event: Any, context: Any) -> Any:
+        return Copy()
+
+    manager = manage(notes(copy=lambda command, context: None, policies=[issue_again]))
+    step = await manager.issue(Copy(), on="note/a")
+    assert repr(step) == "step 1: notes:copy/note/a\n  nothing came of it"
+    assert repr(await manager.issue(Write(), on="note/a")).endswith(
+        "    policy issue_again: Copy(text='x')\n      nothing came of it")
+
+
 class Copies(Resource):
     """How often each note was written, in a domain beside."""
 

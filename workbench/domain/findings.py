@@ -7,17 +7,22 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from inspect import get_annotations
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mentions import Mentions, mentions
+from workbench.domain.mutation import Mutation
 from workbench.domain.place import place_of
+from workbench.domain.unyielded import unyielded
 from workbench.wording import nearest
 
 if TYPE_CHECKING:
     from workbench.domain.definitions import Definition
     from workbench.domain.domain import Domain
+    from workbench.domain.handler import Handler
 
 # Past participles that do not end in -ed, and words that end so and are none.
 _IRREGULAR = (
@@ -57,10 +62,12 @@ class Findings(list[Finding]):
 
 
 def check(domain: Domain) -> Findings:
-    """All there is to find in a domain: types that are no fields, then commands, events, responses and resources."""
+    """All there is to find in a domain: types that are no fields, references to nothing and what handlers drop, then
+    commands, events, responses and resources."""
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
-    return Findings([*_bare_types(domain), *_references(domain), *_commands(domain), *_events(domain, yielding),
-                     *_responses(domain, yielding), *_resources(domain, mentions(domain.functions()))])
+    return Findings([*_bare_types(domain), *_references(domain), *_dropped(domain), *_commands(domain),
+                     *_events(domain, yielding), *_responses(domain, yielding),
+                     *_resources(domain, mentions(domain.functions()))])
 
 
 def _bare_types(domain: Domain) -> list[Finding]:
@@ -103,6 +110,19 @@ def _references(domain: Domain) -> list[Finding]:
                         f"its uses=; {nearest(text, known)}", "a session opens it only beside a domain that has it"
                         if kind == "resource" else "a form offers no items for it, and any identifier is taken"))
     return found
+
+
+def _dropped(domain: Domain) -> list[Finding]:
+    """What handlers and policies make, and then neither yield nor return."""
+    wanted: tuple[tuple[str, Iterable[Handler], tuple[type, ...]], ...] = (
+        ("command handler", domain.command_handlers.values(), (Event, Response)),
+        ("event handler", domain.event_handlers.values(), (Mutation,)),
+        ("policy", [policy for _, policy in domain.policies.values()], (Command,)))
+    return [Finding(f"{kind} {name}", f"seems to make {made} and neither to yield nor to return it",
+                    f"nothing comes of it; yield {made}(…) was probably meant")
+            for kind, handlers, bases in wanted
+            for name, function in {handler.place: (handler.name, handler.function) for handler in handlers}.values()
+            for made in unyielded(function, bases)]
 
 
 def _commands(domain: Domain) -> list[Finding]:
