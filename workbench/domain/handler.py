@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from types import FrameType
 from typing import Any
 
-from workbench.domain.place import place_of
-from workbench.errors import HandlerFault
+from workbench.domain.place import place_of, source_of
+from workbench.errors import DatabaseError, HandlerFault, authors_frames, told_place
 
 
 class Handler:
@@ -57,6 +58,23 @@ class Handler:
         """The one value of a response handler: what it returns, or the async generator it is."""
         answer = self.function(message, context)
         return await answer if isinstance(answer, Awaitable) else answer
+
+    def explain(self, error: BaseException, results: AsyncGenerator[Any, None]) -> None:
+        """Adds a note to an error that came of what the function gave: where that is, as no line of it is in the
+        traceback. Left as they are: errors of the author's own code, of the database, and those with a note."""
+        if (isinstance(error, Exception) and not isinstance(error, DatabaseError) and not hasattr(error, "__notes__")
+                and next(authors_frames(error.__traceback__), None) is None):
+            frame = self._waiting_frame(results)
+            where = source_of(self.function) if frame is None else told_place(frame, frame.f_lineno)
+            error.add_note(f"This came of what the handler {self.name} of {self.domain} gave: {where}")
+
+    def _waiting_frame(self, results: AsyncGenerator[Any, None]) -> FrameType | None:
+        """Where the function waits, as it has yielded something; None where it has returned."""
+        waiting: Any = results
+        if self.results is not self.function and (frame := getattr(results, "ag_frame", None)) is not None:
+            waiting = frame.f_locals.get("answer")
+        found: FrameType | None = getattr(waiting, "ag_frame", None) or getattr(waiting, "gi_frame", None)
+        return found
 
     def fault(self, value: Any, allowed: str) -> HandlerFault:
         """The error for a result that this kind of handler may not give."""
