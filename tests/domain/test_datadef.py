@@ -436,11 +436,11 @@ def test_one_declaration_under_two_names_is_two_fields():
 def test_a_record_cannot_be_changed():
     """Attributes of a record can be neither set nor deleted nor added."""
     address = Address(city="Rome")
-    with pytest.raises(AttributeError, match="Can't set attribute"):
+    with pytest.raises(AttributeError, match="do not change"):
         address.city = "Milan"
     with pytest.raises(AttributeError, match="Can't delete attribute"):
         del address.city
-    with pytest.raises(AttributeError, match="Can't set attribute"):
+    with pytest.raises(AttributeError, match="do not change"):
         address.street = "x"
     assert address == Address(city="Rome")
 
