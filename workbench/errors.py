@@ -127,7 +127,7 @@ class Rejected(WorkbenchError):
 
     Keyword arguments are kept in ``facts``, for a form or a test to read."""
 
-    def __init__(self, reason: str, **facts: Any) -> None:
+    def __init__(self, reason: str, /, **facts: Any) -> None:
         self.reason, self.facts = reason, facts
         super().__init__(reason)
 

@@ -509,6 +509,25 @@ async def test_what_has_a_line_of_its_own_gets_no_other() -> None:
     assert not hasattr(caught.value, "__notes__")
 
 
+async def test_a_missing_await_is_told() -> None:
+    """What a coroutine does not have, an item would: the error says that it was not awaited."""
+    async def written(event: Any, context: Any) -> Any:
+        fetching = context.fetch(event.target)
+        try:
+            yield Insert(event.target, text=fetching.text)
+        finally:
+            fetching.close()
+
+    with pytest.raises(AttributeError) as caught:
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    assert caught.value.__notes__ == ["fetch(…) is async, and was not awaited; write await before it"]
+
+
+async def test_facts_of_any_name() -> None:
+    """A refusal keeps facts of any name, that of its first argument included."""
+    assert Rejected("no", reason="late").facts == {"reason": "late"}
+
+
 async def test_a_bare_mutation_deletes_nothing() -> None:
     """A Mutation that is none of the three is a fault of the handler; it is not taken for a Delete."""
     def written_wrong(event: Any, context: Any) -> Any:

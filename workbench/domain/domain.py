@@ -7,6 +7,7 @@ missing; a Session refuses to open a domain that has any.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -213,6 +214,9 @@ class Domain(Definitions):
         if not entities:
             raise DefinitionError(f"name the {name} classes to handle, as in @{self.key}.{name.lower()}_handler(…)")
         for entity in entities:
+            if inspect.isroutine(entity):
+                raise DefinitionError(f"the decorator above {entity.__name__} does not say what that handles; give it "
+                                      f"the {name} classes, in parentheses")
             if not (isinstance(entity, type) and issubclass(entity, base)):
                 raise DefinitionError(f"{entity!r} is not a subclass of {name}; only those can be handled here")
 
