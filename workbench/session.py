@@ -75,11 +75,11 @@ class Session(TimeTravel):
             if there is not None and on is not None:
                 raise Invalid("issue", [Problem("on", on, f"the address already says on what: {there}")])
             on = there if on is None else on
+        elif not isinstance(command, Command):
+            raise self.registry.no_command(command)
         elif fields or data:
             raise Invalid("issue", [Problem(name, value, "the command carries its fields already; set it there")
                                     for name, value in {**(data or {}), **fields}.items()])
-        elif not isinstance(command, Command):
-            raise self.registry.no_command(command)
         return await manager.issue(command, on=on, cell=cell, if_match=if_match)
 
     async def issue_many(
