@@ -286,13 +286,19 @@ class Conflict(WorkbenchError):
 
     ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs`` (mappings of
     columns to values; None where there is no such item). ``branch`` names the branch whose merge caused the conflict;
-    None where the conflict is with the database."""
+    None where the conflict is with the database. ``ways`` says in words what leads out of it, "" where nothing is to be
+    said."""
 
     def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
-        self.items, self.branch = tuple(items), branch
+        self.items, self.branch, self.ways = tuple(items), branch, ""
         told = "nothing was written, everything pending is kept" if branch is None else (
             f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
         super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}", items))
+
+    def lead_out(self, ways: str) -> None:
+        """Adds to the words what leads out of it."""
+        self.ways = ways
+        self.args = (f"{self}\n  {ways}",)
 
 
 class DatabaseError(WorkbenchError):

@@ -261,6 +261,7 @@ def test_a_conflict() -> None:
         ("dim", "&#x27;x&#x27;"), ("update", "&#x27;y&#x27;"), ("update", "&#x27;z&#x27;"), ("dim", "1"), ("dim", "1"),
         ("update", "2")]
     gone = Clash(on, "update-delete", {"text": "x"}, {"text": "y"}, None)
+    assert words(conflict_html([gone], ways="ways out: <b>")).endswith("'x' 'y' – ways out: <b>")
     assert words(conflict_html([gone])).endswith("column base mine theirs ✗ text 'x' 'y' –")
     read = Clash(on, "read-update", None, None, {"text": "z"})
     assert words(conflict_html([read])).endswith("notes:note/a: here a step read it, meanwhile another changed it")
