@@ -182,6 +182,7 @@ async def test_issue_by_object_and_by_address(dsn: str, admin: asyncpg.Connectio
     (Deposit(amount=1), {"amount": 2}, "amount: the command carries its fields already; set it there"),
     (Deposit(amount=1), {"data": {"a": 2}}, "a: the command carries its fields already; set it there"),
     (3, {}, "3 is no command; give one such as OpenAccount"),
+    (Deposit, {"amount": 2}, r"Deposit is the class of a command; give one of it: Deposit\(amount=…\)"),
     (Deposit, {}, r"Deposit is the class of a command; give one of it: Deposit\(amount=…\)"),
     ("bank:deposit/account/x", {"on": "account/y", "amount": 1}, "on: the address already says on what: account/x"),
     ("bank:deposit/account/x", {"amount": 1}, "the identifier of a Account was refused"),

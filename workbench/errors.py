@@ -38,16 +38,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from linecache import getline
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
 from workbench.wording import counted, listed, nearest
 
 # Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
 _MACHINERY = re.compile(
-    r"(workbench(?!\.examples)|IPython|ipykernel|ipywidgets|traitlets|asyncio|concurrent|threading|nest_asyncio)(\.|$)")
+    r"(workbench(?!\.examples)|IPython|ipykernel|ipywidgets|traitlets|asyncio|concurrent|threading|nest_asyncio|pyrsistent)"
+    r"(\.|$)")
 
 
 class WorkbenchError(Exception):
@@ -59,17 +60,22 @@ class WorkbenchError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: the words, and the user's own lines that led here."""
-        from traceback import walk_tb  # not at the import of all, which must be light: a traceback is here already
-
-        places = [_place(*frame) for frame in walk_tb(self.__traceback__)
-                  if not _MACHINERY.match(frame[0].f_globals.get("__name__", ""))]
+        places = [told_place(*frame) for frame in authors_frames(self.__traceback__)]
         if len(places) > 6:
             places[3:-3] = ["…"]
         notes = getattr(self, "__notes__", ())
         return [f"\x1b[1m{type(self).__name__}\x1b[0m: {self}", *notes, *(["", *places] if places else [])]
 
 
-def _place(frame: FrameType, line: int) -> str:
+def authors_frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
+    """The frames of a traceback that say something to the author of a domain, each with its line."""
+    while traceback is not None:
+        if not _MACHINERY.match(traceback.tb_frame.f_globals.get("__name__", "")):
+            yield traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+
+
+def told_place(frame: FrameType, line: int) -> str:
     """``cell In[3], line 2, in pay: …``; the module's name outside of cells."""
     code = frame.f_code
     ipython: Any = sys.modules.get("IPython")       # not imported here
@@ -121,7 +127,7 @@ class Rejected(WorkbenchError):
 
     Keyword arguments are kept in ``facts``, for a form or a test to read."""
 
-    def __init__(self, reason: str, **facts: Any) -> None:
+    def __init__(self, reason: str, /, **facts: Any) -> None:
         self.reason, self.facts = reason, facts
         super().__init__(reason)
 
@@ -280,13 +286,19 @@ class Conflict(WorkbenchError):
 
     ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs`` (mappings of
     columns to values; None where there is no such item). ``branch`` names the branch whose merge caused the conflict;
-    None where the conflict is with the database."""
+    None where the conflict is with the database. ``ways`` says in words what leads out of it, "" where nothing is to be
+    said."""
 
     def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
-        self.items, self.branch = tuple(items), branch
+        self.items, self.branch, self.ways = tuple(items), branch, ""
         told = "nothing was written, everything pending is kept" if branch is None else (
             f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
         super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}", items))
+
+    def lead_out(self, ways: str) -> None:
+        """Adds to the words what leads out of it."""
+        self.ways = ways
+        self.args = (f"{self}\n  {ways}",)
 
 
 class DatabaseError(WorkbenchError):

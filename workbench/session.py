@@ -17,7 +17,7 @@ from uuid import UUID
 
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target, targets_of
-from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
+from workbench.errors import Conflict, Invalid, NothingTo, Problem, StalePlan, WorkbenchError
 from workbench.postgres.drift import Drift, drifted
 from workbench.postgres.reconcile import reconciled
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, alter, tables_plan
@@ -37,7 +37,7 @@ from workbench.state.history.branch import Branch
 from workbench.state.planning.plan import Plan, moved_since
 from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
-from workbench.state.resolution import Way
+from workbench.state.resolution import WAYS_OUT, WAYS_TO_APPLY, Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
@@ -75,11 +75,11 @@ class Session(TimeTravel):
             if there is not None and on is not None:
                 raise Invalid("issue", [Problem("on", on, f"the address already says on what: {there}")])
             on = there if on is None else on
+        elif not isinstance(command, Command):
+            raise self.registry.no_command(command)
         elif fields or data:
             raise Invalid("issue", [Problem(name, value, "the command carries its fields already; set it there")
                                     for name, value in {**(data or {}), **fields}.items()])
-        elif not isinstance(command, Command):
-            raise self.registry.no_command(command)
         return await manager.issue(command, on=on, cell=cell, if_match=if_match)
 
     async def issue_many(
@@ -185,8 +185,12 @@ class Session(TimeTravel):
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             receipts = [Receipt(nonce, None, manager.clock(), manager.user)
                         for nonce in manager.saved.nonces(plan.state)]
-            statements, attempts = await commit(
-                self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
+            try:
+                statements, attempts = await commit(
+                    self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
+            except Conflict as conflict:
+                conflict.lead_out(WAYS_OUT)
+                raise
             own = manager.saved.nonce(plan.state)
             held.settle(plan)
             done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
@@ -209,8 +213,12 @@ class Session(TimeTravel):
             saved = SavedPlan.load(saved)
         manager = await self._renew()
         async with hold(manager, "apply") as held:
-            done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
-                               progress=progress)
+            try:
+                done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
+                                   progress=progress)
+            except Conflict as conflict:
+                conflict.lead_out(WAYS_TO_APPLY)
+                raise
             self.commits.append(done)
             await reread(self.reader, manager.cache, done.plan)
         return done

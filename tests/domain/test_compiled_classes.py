@@ -100,7 +100,7 @@ def test_a_record_of_any_class_is_the_pclass_that_it_looks_like(data: st.DataObj
         assert (one, type(one)) == (fast, cls)
     assert weakref.ref(fast)() is fast
     for name in [*held, "other"]:
-        with pytest.raises(AttributeError, match="Can't set attribute, key="):
+        with pytest.raises(AttributeError, match="do not change"):
             setattr(fast, name, 1)
         with pytest.raises(AttributeError, match="Can't delete attribute, key="):
             delattr(fast, name)

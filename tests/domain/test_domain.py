@@ -134,6 +134,42 @@ def test_the_wrong_class_is_refused():
     assert bank.version == 0
 
 
+def test_a_decorator_without_its_classes_says_so():
+    """A decorator of a handler that is used without parentheses is told what to give it."""
+    bank = Domain("bank")
+    for decorator, kind in ((bank.command_handler, "Command"), (bank.policy, "Event")):
+        with pytest.raises(DefinitionError) as caught:
+            @decorator
+            def pay(command, context):
+                pass
+        assert str(caught.value) == (
+            f"the decorator above pay does not say what that handles; give it the {kind} classes, in parentheses")
+
+
+@pytest.mark.parametrize("function", [
+    lambda: None, lambda command: None, lambda command, context, more: None, lambda command, *, context: None])
+def test_a_handler_takes_a_message_and_a_context(function):
+    """A function that cannot be called with two arguments is refused where it is registered."""
+    with pytest.raises(DefinitionError, match="^the handler <lambda> of bank is called with two arguments, what it "
+                                              r"handles and a context, as in def .*, and it takes others: "):
+        Handler(function, "bank")
+    assert Handler(lambda command, context, more=1: None, "bank").name == "<lambda>"
+    assert Handler(max, "bank").name == "max"
+
+
+def test_a_label_that_names_no_field_is_refused():
+    """A ``_label`` is looked at when the resource is registered, not only when a form asks for it."""
+    class Book(Resource):
+        title = field(str)
+        _label = "titel"
+
+    domain = Domain("library")
+    with pytest.raises(DefinitionError, match='^Book cannot be registered: there is no field "titel" in Book._label; '
+                                              'did you mean "title"[?]'):
+        domain.resource(Book)
+    assert not domain.resources
+
+
 def test_a_handler_needs_a_registered_class():
     """A handler for a class that the domain does not have is refused with the line to write."""
     class Wave(Event):

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
 from workbench import Command, Domain, Event, Resource, Response, Update, field
 from workbench.domain.findings import in_past_tense
@@ -148,3 +149,70 @@ def test_an_annotation_that_is_no_field() -> None:
         'command "buy": amount: Decimal is no field',
         'command "buy": times: int is no field',
         'command "buy": note: str | None is no field']
+
+
+def test_a_forgotten_yield() -> None:
+    """What a handler makes and drops is found, by itself or under a name; what it yields, returns or keeps is not."""
+    domain, price = shop()
+
+    @domain.command_handler(domain.commands["set-price"].cls)
+    async def set_price(command, context):
+        """price(amount=1) is what it is about."""
+        price(amount=command.amount).on(context.target)
+
+    @domain.event_handler(price)
+    def priced(event, context):
+        wish = Update(event.target)     # noqa: F841  # the slip that is to be found
+        others = [Update(event.target)]
+        others.append(Update(event.target))
+        last = Update(event.target)
+        return [last, *others]
+
+    @domain.policy(price)
+    async def again(event, context):
+        yield domain.commands["set-price"].cls(amount=1)
+
+    told = [line for line in domain.check() if "yield" in line.what]
+    assert list(map(repr, told)) == [
+        "command handler set_price: seems to make Price and neither to yield nor to return it\n"
+        "    nothing comes of it; yield Price(…) was probably meant",
+        "event handler priced: seems to make Update and neither to yield nor to return it\n"
+        "    nothing comes of it; yield Update(…) was probably meant"]
+
+
+def test_without_a_source_no_yield_is_missed() -> None:
+    """Of a handler whose source is not there nothing is said."""
+    domain, price = shop()
+    space = {"price": price}
+    exec("def set_price(command, context):\n    price(amount=1)", space)
+    domain.command_handler(domain.commands["set-price"].cls)(space["set_price"])
+    assert not [line for line in found(domain) if "yield" in line]
+
+
+def test_a_reference_to_nothing() -> None:
+    """A text in references= that is no resource is found, with the nearest one; those that can be meant are not."""
+    library = Domain("library", uses=[bank, bank.resources["account"].cls])
+
+    @library.resource
+    class Book(Resource):
+        sequel_of = field(UUID | None, references="self")
+        paid_by = field(UUID, references="bank:account")
+
+    @library.resource
+    class Fee(Resource):
+        book = field(UUID, references="bok")
+        again = field(UUID, references="library:book")
+        of = field(UUID, references="account")
+
+    @library.command(on=Fee)
+    class Charge(Command):
+        book = field(UUID, references="library:bok")
+
+    told = [repr(one) for one in library.check() if "references" in one.what]
+    assert told == [
+        'command "charge": book references "library:bok", which is no resource of library nor of its uses=; '
+        'did you mean "library:book"? There is: bank:account, book, fee, library:book, library:fee\n'
+        "    a form offers no items for it, and any identifier is taken",
+        'resource "fee": book references "bok", which is no resource of library nor of its uses=; '
+        'did you mean "book"? There is: bank:account, book, fee, library:book, library:fee\n'
+        "    a session opens it only beside a domain that has it"]

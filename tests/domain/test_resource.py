@@ -1,5 +1,6 @@
 """Resources and Targets: stamps, identifiers, and items of an earlier definition."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Optional
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import items, resource_classes
 from workbench.domain.compiled import loader_of
-from workbench.domain.datadef import field, restored, values_of
+from workbench.domain.datadef import Datadef, field, restored, values_of
 from workbench.domain.resource import Resource, Target, identify, is_deleted, refit
 from workbench.errors import DefinitionError, Invalid
 
@@ -159,3 +160,20 @@ def test_items_of_any_resource_are_built_from_their_own_values(data):
     assert identify(cls, str(item.identifier).strip() if type(item.identifier) is UUID else item.identifier) == (
         item.identifier)
     assert not is_deleted(item)
+
+
+def test_an_item_that_is_assigned_to_says_what_to_yield():
+    """Items and other records do not change; the error says what makes the change, or another record."""
+    class Book(Resource):
+        title = field(str)
+
+    class Address(Datadef):
+        city = field(str)
+
+    book, address = Book(_id=UUID(int=1), title="Dune"), Address(city="Rome")
+    with pytest.raises(AttributeError, match=re.escape(
+            "items do not change; in an event handler yield Update(book, title=…)")):
+        book.title = "Emma"
+    with pytest.raises(AttributeError, match=re.escape("records do not change; .set(city=…) makes another Address")):
+        address.city = "Bari"
+    assert (book.title, address.city) == ("Dune", "Rome")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,31 @@ def test_whole_numbers_that_name_items() -> None:
     """Identifiers beside missing ones are whole numbers again."""
     first, second = rows_of(pd.DataFrame({"name": ["a", "b"], "on": [3, None]}), Order)
     assert (first["on"], type(first["on"]), "on" in second) == (3, int, False)
+
+
+class Price(Command):
+    """Fields of types that pandas has no dtype for."""
+
+    amount = field(Decimal)
+    since = field(date | None)
+
+
+def test_what_pandas_has_no_type_for() -> None:
+    """Numbers and days out of ``read_csv`` are Decimals and dates as they stand in the file."""
+    frame = pd.read_csv(StringIO("amount,since\n1,1999-01-01\n2.5,\n-0.10,1999-12-31\n"), parse_dates=["since"])
+    assert [Price(**row) for row in rows_of(frame, Price)] == [
+        Price(amount="1", since="1999-01-01"), Price(amount="2.5"), Price(amount="-0.1", since="1999-12-31")]
+
+
+@pytest.mark.parametrize("name, value", [
+    ("amount", 0.1 + 0.2), ("amount", float("inf")), ("amount", 2.0**53), ("since", pd.Timestamp("1999-01-01 12:00")),
+    ("since", pd.Timestamp("1999-01-01", tz="UTC")), ("amount", np.float32(0.1))])
+def test_what_pandas_does_not_tell_is_not_guessed(name: str, value: Any) -> None:
+    """A float of more digits than it keeps, and a moment with a time or a zone, are left to be refused by the field."""
+    [row] = rows_of(pd.DataFrame({"amount": [1.5], "since": [pd.Timestamp("1999-01-01")], name: [value]}), Price)
+    assert type(row[name]) is type(pd.Series([value]).tolist()[0])
+    with pytest.raises(Invalid, match=f"{name}: "):
+        Price(**row)
 
 
 def test_columns_of_one_name_are_refused() -> None:

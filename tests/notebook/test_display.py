@@ -137,6 +137,12 @@ async def test_a_step() -> None:
         "→ Copied text='EVIL' + notes:note/copy text='EVIL' = EVIL='EVIL'")
 
 
+async def test_a_step_of_which_nothing_came() -> None:
+    """A command whose handler yields nothing is shown with a word on that."""
+    step = await manage(notes(write=lambda command, context: None)).issue(Write(text="x"), on="note/a")
+    assert words(step_html(step)).endswith("Write text='x' nothing came of it")
+
+
 async def test_what_a_plan_does_not_write_is_told() -> None:
     """An empty plan says so; items touched in vain and items only read are counted; beyond a limit a frame is named."""
 
@@ -255,6 +261,7 @@ def test_a_conflict() -> None:
         ("dim", "&#x27;x&#x27;"), ("update", "&#x27;y&#x27;"), ("update", "&#x27;z&#x27;"), ("dim", "1"), ("dim", "1"),
         ("update", "2")]
     gone = Clash(on, "update-delete", {"text": "x"}, {"text": "y"}, None)
+    assert words(conflict_html([gone], ways="ways out: <b>")).endswith("'x' 'y' – ways out: <b>")
     assert words(conflict_html([gone])).endswith("column base mine theirs ✗ text 'x' 'y' –")
     read = Clash(on, "read-update", None, None, {"text": "z"})
     assert words(conflict_html([read])).endswith("notes:note/a: here a step read it, meanwhile another changed it")

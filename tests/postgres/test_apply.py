@@ -139,6 +139,17 @@ async def test_pending_work_stays(session: Session, other: Session, admin: async
     assert await numbers(admin) == {"a": 100, "b": 5, "mine": 9}
 
 
+async def test_a_conflict_names_what_to_do_with_the_plan(session: Session, other: Session) -> None:
+    """A saved plan that the database moved under is told how to be made again, in the words and as a fact."""
+    saved = await saved_by(session)
+    await edit(other, Update(at(Note, "a"), number=100))
+    await other.commit()
+    with pytest.raises(Conflict) as caught:
+        await other.apply(saved)
+    assert caught.value.ways.startswith("ways out: a saved plan stays as it is; issue its commands (.commands) again")
+    assert str(caught.value).endswith(f"\n  {caught.value.ways}")
+
+
 async def test_pending_here_under_later_steps(session: Session, admin: asyncpg.Connection) -> None:
     """The own plan with later steps on top is not written twice: it says how many to undo, or to commit them all."""
     saved = await saved_by(session)

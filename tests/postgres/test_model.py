@@ -215,8 +215,20 @@ def test_what_cannot_be_derived_is_told_at_once() -> None:
         'bank:wrong: the field "owner" is stored as text, but the identifier of bank:owner, which it references, as '
         "uuid; give both one type",
         'bank:wrong: the field "stranger" references Account, which is no resource of an opened domain; open its '
-        "domain in the same session",
+        "domain in the same session, or take the resource back: bank.forget(Wrong)",
         'bank:wrong: the field "things" may hold any value, and no column can; give it a type, or dict for JSON')
+
+
+def test_a_reference_to_nothing_names_the_ways_out() -> None:
+    """A typo in ``references=`` is told with the resource that was probably meant, and how to take it back."""
+    class Fee(Resource):
+        owner = field(UUID, references="ownr")
+
+    with pytest.raises(DefinitionError) as caught:
+        models_of(bank(owner=Owner, fee=Fee))
+    assert caught.value.problems == (
+        'bank:fee: the field "owner" references "ownr", and there is no such resource; did you mean "owner"? '
+        "There is: fee, owner; or take the resource back: bank.forget(Fee)",)
 
 
 def test_names_of_gino_stay_what_they_are() -> None:

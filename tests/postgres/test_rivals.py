@@ -260,6 +260,17 @@ async def test_merge_of_disjoint_columns(session: Session, rival: Session, admin
     assert await notes(admin) == {"a": ("mine", 2), "b": ("theirs", 1)}
 
 
+async def test_no_conflict_on_a_new_item(session: Session) -> None:
+    """An item that was never stored is told to be new; a way that is none is told before anything else."""
+    await edit(session, Insert(A, text="mine"))
+    with pytest.raises(Invalid, match="'yours' is no way out; say \"mine\", \"theirs\", \"merge\", or values"):
+        await session.resolve(A, "yours")
+    with pytest.raises(NothingTo, match="there is no conflict on .*/a: it is new here, and not stored; to give up what "
+                                        "is pending of it say drop"):
+        await session.resolve(A, "mine")
+    assert (await session.drop(A)).changes == ()
+
+
 async def test_no_conflict_to_resolve(session: Session) -> None:
     """Where nothing moved there is nothing to resolve, and no step says that something was; to drop needs something
     pending."""

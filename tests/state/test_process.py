@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -145,6 +146,18 @@ async def test_policies_follow_the_mutations_of_their_event() -> None:
         "    policy first: Copy(text='by first').on(notes:note/b)",
         "      event Copied(text='by first').on(notes:note/b)",
         "        Insert(notes:note/b, text='by first')"])
+
+
+async def test_a_step_of_which_nothing_came_says_so() -> None:
+    """A command, or one that a policy issued, whose handler yields nothing leaves no step that looks like any other."""
+    def issue_again(event: Any, context: Any) -> Any:
+        return Copy()
+
+    manager = manage(notes(copy=lambda command, context: None, policies=[issue_again]))
+    step = await manager.issue(Copy(), on="note/a")
+    assert repr(step) == "step 1: notes:copy/note/a\n  nothing came of it"
+    assert repr(await manager.issue(Write(), on="note/a")).endswith(
+        "    policy issue_again: Copy(text='x')\n      nothing came of it")
 
 
 class Copies(Resource):
@@ -445,6 +458,74 @@ async def test_a_policy_that_yields_the_wrong_kind(value: Any) -> None:
 
     with pytest.raises(HandlerFault, match=r"the handler policy_wrong of notes yielded .*; it may yield only Commands"):
         await manage(notes(policies=[policy_wrong])).issue(Write(), on="note/a")
+
+
+@pytest.mark.parametrize("mutation", [
+    Update(A, number="many"), Update(A, titel="x"), Insert(Note, text="x"), Delete(UUID(int=1)), Insert(B, titel="x"),
+    A])
+@pytest.mark.parametrize("style", ["async generator", "generator", "function"])
+async def test_a_bad_mutation_names_its_line(mutation: Any, style: str) -> None:
+    """What an event handler gives and nobody can apply is told with the handler, and the line if it was yielded."""
+    async def async_generator(event: Any, context: Any) -> Any:
+        yield Insert(A, text="a")
+        yield mutation      # the line
+
+    def generator(event: Any, context: Any) -> Any:
+        yield Insert(A, text="a")
+        yield mutation      # the line
+
+    def function(event: Any, context: Any) -> Any:
+        return [Insert(A, text="a"), mutation]
+
+    written = {"async generator": async_generator, "generator": generator, "function": function}[style]
+    with pytest.raises((Invalid, HandlerFault)) as caught:
+        await manage(notes(written=written)).issue(Write(), on="note/c")
+    [told] = caught.value.__notes__
+    assert told.startswith(f"This came of what the handler {written.__name__} of notes gave: {__name__}")
+    assert style == "function" or told.endswith(f"in {written.__name__}: yield mutation      # the line")
+
+
+async def test_the_line_of_what_a_policy_issued() -> None:
+    """A command that a policy cannot issue names the line of the policy, and that alone."""
+    async def policy(event: Any, context: Any) -> Any:
+        yield Copy().on(Target("notes", "nothing", "a"))
+
+    with pytest.raises(UnknownName) as caught:
+        await manage(notes(policies=[policy])).issue(Write(), on="note/a")
+    [told] = caught.value.__notes__
+    assert told.endswith('in policy: yield Copy().on(Target("notes", "nothing", "a"))')
+
+
+async def test_what_has_a_line_of_its_own_gets_no_other() -> None:
+    """An error that a handler raised by itself, wherever in a step, says in its traceback where that was."""
+    def copy(command: Any, context: Any) -> Any:
+        raise Rejected("no")
+
+    async def policy(event: Any, context: Any) -> Any:
+        yield Copy()
+
+    with pytest.raises(Rejected) as caught:
+        await manage(notes(copy=copy, policies=[policy])).issue(Write(), on="note/a")
+    assert not hasattr(caught.value, "__notes__")
+
+
+async def test_a_missing_await_is_told() -> None:
+    """What a coroutine does not have, an item would: the error says that it was not awaited."""
+    async def written(event: Any, context: Any) -> Any:
+        fetching = context.fetch(event.target)
+        try:
+            yield Insert(event.target, text=fetching.text)
+        finally:
+            fetching.close()
+
+    with pytest.raises(AttributeError) as caught:
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    assert caught.value.__notes__ == ["fetch(…) is async, and was not awaited; write await before it"]
+
+
+async def test_facts_of_any_name() -> None:
+    """A refusal keeps facts of any name, that of its first argument included."""
+    assert Rejected("no", reason="late").facts == {"reason": "late"}
 
 
 async def test_a_bare_mutation_deletes_nothing() -> None:

@@ -122,8 +122,12 @@ async def test_an_identifier_needs_its_resource() -> None:
 async def test_a_command_on_nothing() -> None:
     """A command that is on no item says so where its handler asks for the target."""
     manager = manage(notes())
-    with pytest.raises(AttributeError, match=r"this command was issued on no item; issue it on one"):
+    with pytest.raises(AttributeError) as caught:
         await manager.issue(Write())
+    assert str(caught.value) == (
+        "this command, or event, is on no item. Say what commands of its class are on: @notes.command(on=Note); "
+        'or issue it on one: issue(…, on="note/<id>"), or on="note" for a new one. An event is put on an item where it '
+        "is yielded: .on(context.target)")
 
     def write(command: Any, context: Any) -> Any:
         return context.respond(fine=True)

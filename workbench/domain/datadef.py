@@ -159,6 +159,11 @@ class Datadef(PClass, metaclass=DatadefMeta):
         """This record with other values for some fields, as PClass has it; raises Invalid."""
         return super().set(*pair, **given) if self._change is None else self._change(*pair, **given)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_pclass_frozen", False):
+            raise AttributeError(f"records do not change; .set({name}=…) makes another {type(self).__name__}")
+        super().__setattr__(name, value)
+
     @classmethod
     def _told(cls, given: dict[str, Any]) -> Self:
         """The record of values of which only some are new, as pyrsistent says."""

@@ -7,6 +7,7 @@ missing; a Session refuses to open a domain that has any.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -15,7 +16,7 @@ from workbench.domain.definitions import Definition, Definitions
 from workbench.domain.entity import Command, Entity, Event, Response
 from workbench.domain.handler import Handler
 from workbench.domain.place import place_of, source_of
-from workbench.domain.resource import Resource
+from workbench.domain.resource import Resource, label_of
 from workbench.errors import DefinitionError, UnknownName
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Domain(Definitions):
             class Account(Resource): owner = field(str)
 
         Raises DefinitionError for what is no Resource class, for a key that cannot stand in an address, and where
-        another class has the key already; so do ``command``, ``event`` and ``response``."""
+        another class has the key already; so do ``command``, ``event`` and ``response``. Also for a ``_label`` that
+        names none of the fields."""
         return self._register(cls, Resource, self.resources, key=key, model=model, table=table)
 
     @overload
@@ -107,6 +109,11 @@ class Domain(Definitions):
         kind = base.__name__.lower()
         if not (isinstance(cls, type) and issubclass(cls, base)):
             raise DefinitionError(f"@{self.key}.{kind} takes a subclass of {base.__name__}, not {cls!r}")
+        if issubclass(cls, Resource):
+            try:
+                label_of(cls)
+            except UnknownName as error:
+                raise DefinitionError(f"{cls.__name__} cannot be registered: {error}") from None
         key = checked_key(key or kebab(cls.__name__), kind)
         earlier = known.get(key)
         if earlier is not None and place_of(earlier.cls) != place_of(cls):
@@ -207,6 +214,9 @@ class Domain(Definitions):
         if not entities:
             raise DefinitionError(f"name the {name} classes to handle, as in @{self.key}.{name.lower()}_handler(…)")
         for entity in entities:
+            if inspect.isroutine(entity):
+                raise DefinitionError(f"the decorator above {entity.__name__} does not say what that handles; give it "
+                                      f"the {name} classes, in parentheses")
             if not (isinstance(entity, type) and issubclass(entity, base)):
                 raise DefinitionError(f"{entity!r} is not a subclass of {name}; only those can be handled here")
 

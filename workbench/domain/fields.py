@@ -20,6 +20,11 @@ from workbench.wording import meant
 
 T = TypeVar("T")
 _ORDERED = (int, float, Decimal, date, time, datetime)
+_GIVEN = ("initial", "check", "factory", "choices", "doc", "hidden", "references", "unique", "least", "most")
+_ELSEWHERE = {      # what others call it
+    "default": "initial", "default_factory": "initial", "validator": "check", "converter": "factory",
+    "description": "doc", "help": "doc", "foreign_key": "references", "min": "least", "ge": "least", "max": "most",
+    "le": "most"}
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 
 
@@ -219,9 +224,10 @@ def field(      # T | None; a mere Any would make mypy take both, and so Any, wh
     least: Any = ..., most: Any = ...,
 ) -> Any: ...
 def field(
-    type: Any, *, initial: Any = MISSING, check: Callable[[Any], Any] | None = None,
+    type: Any = MISSING, *, initial: Any = MISSING, check: Callable[[Any], Any] | None = None,
     factory: Callable[[Any], Any] | None = None, choices: Iterable[Any] | None = None, doc: str = "",
     hidden: bool = False, references: Any = None, unique: bool = False, least: Any = None, most: Any = None,
+    **unknown: Any,
 ) -> Any:
     """A typed field of a Datadef: ``balance = field(Decimal, initial=Decimal(0), check=lambda b: b >= 0)``.
 
@@ -235,6 +241,11 @@ def field(
     A field with ``references`` takes the item itself as well, its Target, or a Step on it, and keeps the identifier.
 
     Raises DefinitionError for a type that no field can have, for limits or choices that do not fit it, for a check
-    that is no plain function, and for ``references`` of what is no resource."""
+    that is no plain function, for ``references`` of what is no resource, and for what a field is not given."""
+    if type is MISSING or unknown:
+        raise DefinitionError("a field cannot be made", [
+            *(["its type is missing; give it first, as in field(str)"] if type is MISSING else []),
+            *(f'it takes no "{name}"; {meant(_ELSEWHERE.get(name, name), _GIVEN)}There is: {", ".join(_GIVEN)}'
+              for name in unknown)])
     return Field(kind_of(type), initial=initial, check=check, factory=factory, choices=choices, doc=doc, hidden=hidden,
                  references=references, unique=unique, least=least, most=most)

@@ -7,16 +7,22 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from inspect import get_annotations
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mentions import Mentions, mentions
+from workbench.domain.mutation import Mutation
 from workbench.domain.place import place_of
+from workbench.domain.unyielded import unyielded
+from workbench.wording import nearest
 
 if TYPE_CHECKING:
     from workbench.domain.definitions import Definition
     from workbench.domain.domain import Domain
+    from workbench.domain.handler import Handler
 
 # Past participles that do not end in -ed, and words that end so and are none.
 _IRREGULAR = (
@@ -56,10 +62,12 @@ class Findings(list[Finding]):
 
 
 def check(domain: Domain) -> Findings:
-    """All there is to find in a domain: types that are no fields, then commands, events, responses and resources."""
+    """All there is to find in a domain: types that are no fields, references to nothing and what handlers drop, then
+    commands, events, responses and resources."""
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
-    return Findings([*_bare_types(domain), *_commands(domain), *_events(domain, yielding),
-                     *_responses(domain, yielding), *_resources(domain, mentions(domain.functions()))])
+    return Findings([*_bare_types(domain), *_references(domain), *_dropped(domain), *_commands(domain),
+                     *_events(domain, yielding), *_responses(domain, yielding),
+                     *_resources(domain, mentions(domain.functions()))])
 
 
 def _bare_types(domain: Domain) -> list[Finding]:
@@ -83,6 +91,38 @@ def _bare(cls: Any) -> list[tuple[str, str, str]]:
              if name not in cls._fields and not re.search(r"\b(ClassVar|Final)\b", str(value))]
     return [(name, sign, value.__name__ if isinstance(value, type) else str(value))
             for name, sign, value in given + noted if not name.startswith("_")]
+
+
+def _references(domain: Domain) -> list[Finding]:
+    """Fields that reference a text which is the key of no resource that could be meant."""
+    used = [home for one in domain.uses for home in getattr(one, "_homes", {"": one}).values()]
+    known = {*domain.resources, *(f"{one.key}:{key}" for one in (domain, *used) for key in one.resources)}
+    bare = {key.rpartition(":")[2] for key in known}
+    tables = domain.classes()
+    found = []
+    for kind in ("command", "event", "response", "resource"):
+        for key, definition in tables[kind].items():
+            for name, field in definition.cls._fields.items():
+                text = field.references
+                if isinstance(text, str) and text != "self" and text not in known | bare:
+                    found.append(Finding(
+                        f'{kind} "{key}"', f'{name} references "{text}", which is no resource of {domain.key} nor of '
+                        f"its uses=; {nearest(text, known)}", "a session opens it only beside a domain that has it"
+                        if kind == "resource" else "a form offers no items for it, and any identifier is taken"))
+    return found
+
+
+def _dropped(domain: Domain) -> list[Finding]:
+    """What handlers and policies make, and then neither yield nor return."""
+    wanted: tuple[tuple[str, Iterable[Handler], tuple[type, ...]], ...] = (
+        ("command handler", domain.command_handlers.values(), (Event, Response)),
+        ("event handler", domain.event_handlers.values(), (Mutation,)),
+        ("policy", [policy for _, policy in domain.policies.values()], (Command,)))
+    return [Finding(f"{kind} {name}", f"seems to make {made} and neither to yield nor to return it",
+                    f"nothing comes of it; yield {made}(…) was probably meant")
+            for kind, handlers, bases in wanted
+            for name, function in {handler.place: (handler.name, handler.function) for handler in handlers}.values()
+            for made in unyielded(function, bases)]
 
 
 def _commands(domain: Domain) -> list[Finding]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from types import CoroutineType, FrameType
 from typing import Any
 
-from workbench.domain.place import place_of
-from workbench.errors import HandlerFault
+from workbench.domain.place import place_of, source_of
+from workbench.errors import DatabaseError, DefinitionError, HandlerFault, authors_frames, told_place
 
 
 class Handler:
@@ -25,6 +26,14 @@ class Handler:
     def __init__(self, function: Callable[..., Any], domain: str) -> None:
         self.function, self.domain = function, domain
         self.name = getattr(function, "__name__", repr(function))
+        try:
+            inspect.signature(function).bind(None, None)
+        except TypeError as error:
+            raise DefinitionError(f"the handler {self.name} of {domain} is called with two arguments, what it handles "
+                                  f"and a context, as in def {self.name}(message, context), and it takes others: "
+                                  f"{error}") from None
+        except ValueError:      # it has no signature to look at, as some functions of C
+            pass
         self.place = place_of(function)
         self.results: Callable[[Any, Any], AsyncGenerator[Any, None]] = (
             function if inspect.isasyncgenfunction(function) else self._results)
@@ -57,6 +66,26 @@ class Handler:
         """The one value of a response handler: what it returns, or the async generator it is."""
         answer = self.function(message, context)
         return await answer if isinstance(answer, Awaitable) else answer
+
+    def explain(self, error: BaseException, results: AsyncGenerator[Any, None]) -> None:
+        """Adds a note to an error that came of what the function gave, as no line of it is in the traceback: where that
+        is; and to one of a function that was not awaited. Of the database's and of noted ones nothing is said."""
+        if not isinstance(error, Exception) or isinstance(error, DatabaseError) or hasattr(error, "__notes__"):
+            return
+        if isinstance(error, AttributeError) and isinstance(error.obj, CoroutineType):
+            error.add_note(f"{error.obj.__name__}(…) is async, and was not awaited; write await before it")
+        elif next(authors_frames(error.__traceback__), None) is None:
+            frame = self._waiting_frame(results)
+            where = source_of(self.function) if frame is None else told_place(frame, frame.f_lineno)
+            error.add_note(f"This came of what the handler {self.name} of {self.domain} gave: {where}")
+
+    def _waiting_frame(self, results: AsyncGenerator[Any, None]) -> FrameType | None:
+        """Where the function waits, as it has yielded something; None where it has returned."""
+        waiting: Any = results
+        if self.results is not self.function and (frame := getattr(results, "ag_frame", None)) is not None:
+            waiting = frame.f_locals.get("answer")
+        found: FrameType | None = getattr(waiting, "ag_frame", None) or getattr(waiting, "gi_frame", None)
+        return found
 
     def fault(self, value: Any, allowed: str) -> HandlerFault:
         """The error for a result that this kind of handler may not give."""

@@ -23,6 +23,7 @@ from workbench.domain.registration import Known as Known
 from workbench.domain.registration import Route
 from workbench.domain.resource import KINDRED, Resource, Target, identify, refit
 from workbench.errors import DefinitionError, Invalid, NotGranted, Problem, UnknownName
+from workbench.wording import nearest
 
 
 class Registry:
@@ -213,6 +214,17 @@ class Registry:
             raise UnknownName("resource", resource,
                               names if len(self.domains) > 1 or colon else [r for _, r in self.resources])
         return named[0]
+
+    def no_reference(self, kindred: Kindred, references: Any) -> str:
+        """Why what a field of a resource references is no resource here, and the ways out."""
+        name = self.resource(kindred).__name__
+        back = f"or take the resource back: {kindred[0]}.forget({name})"
+        if not isinstance(references, str):
+            shown_class = getattr(references, "__name__", repr(references))
+            return (f"references {shown_class}, which is no resource of an opened domain; open its domain in the same "
+                    f"session, {back}")
+        known = [key if domain == kindred[0] else f"{domain}:{key}" for domain, key in self.resources]
+        return f'references "{references}", and there is no such resource; {nearest(references, known)}; {back}'
 
     # -------------------------------------------------------------------------------------------- targets
 

@@ -100,6 +100,12 @@ class Resource(Datadef, metaclass=ResourceMeta):
         """The version; it changes with every real change of the item."""
         return self._etag
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_pclass_frozen", False):
+            raise AttributeError("items do not change; in an event handler yield "
+                                 f"Update({type(self).__name__.lower()}, {name}=…)")
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={value!r}" for name, value in values_of(self).items())
         return f"<{type(self).__name__} {self._id}{': ' if inner else ''}{inner}>"

@@ -33,7 +33,8 @@ def register() -> None:
         html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
         html.for_type(Altered, lambda altered: safely(altered_html, altered))
-        html.for_type(Conflict, lambda conflict: safely(conflict_html, conflict.items, branch=conflict.branch))
+        html.for_type(Conflict, lambda conflict: safely(
+            conflict_html, conflict.items, branch=conflict.branch, ways=conflict.ways))
 
 
 def cell() -> int | None:

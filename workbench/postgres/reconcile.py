@@ -15,7 +15,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.query import PostgresReader
 from workbench.state.held import Held
 from workbench.state.planning.plan import Plan
-from workbench.state.resolution import Way, mergeable
+from workbench.state.resolution import Way, check_way, mergeable
 
 
 async def reconciled(
@@ -25,6 +25,8 @@ async def reconciled(
 
     Raises NothingTo for an item that did not move (to ``drop`` it what is pending of it will do), Invalid, and Conflict
     with the items where a merge leaves something open; all is as before then."""
+    for target, way in (ways or {}).items():
+        check_way(target, way)      # before there is anything to say of the item
     before = held.plan()
     reads = before.reads
     known = {**dict.fromkeys(reads), **held.manager.known()}
@@ -37,9 +39,11 @@ async def reconciled(
         pending = before.state.changed if verb == "drop" else ()
         for target in ways:
             if target not in moved and target not in stale and target not in pending:
+                entry = before.state.changed.get(target)
+                why = ("it is new here, and not stored" if entry is not None and entry.origin is None else
+                       "it is stored as it was when it was read here")
                 raise NothingTo(verb, f"nothing is pending of {target}" if verb == "drop" else (
-                    f"there is no conflict on {target}: it is stored as it was when it was read here; to give up what "
-                    "is pending of it say drop"))
+                    f"there is no conflict on {target}: {why}; to give up what is pending of it say drop"))
     if ways is None:
         ways = dict.fromkeys(
             [*(target for target in moved if target in before.state.changed), *stale], "merge")

@@ -59,9 +59,17 @@ class Context:
     def target(self) -> Target:
         """The item the message is on; raises AttributeError when it is on none."""
         if self._target is None:
-            raise AttributeError('this command was issued on no item; issue it on one: issue(…, on="account/<id>"), '
-                                 'or on="account" for a new one')
+            raise AttributeError(self._on_nothing())
         return self._target
+
+    def _on_nothing(self) -> str:
+        """What to do where a target is asked for and there is none, in the words of the domain."""
+        domain = self._items.registry.domains[self._domain]
+        known = next(iter(domain.resources.values()), None)
+        name, key = ("…", "…") if known is None else (known.cls.__name__, known.key)
+        return ("this command, or event, is on no item. Say what commands of its class are on: "
+                f'@{self._domain.replace("-", "_")}.command(on={name}); or issue it on one: issue(…, on="{key}/<id>"), '
+                f'or on="{key}" for a new one. An event is put on an item where it is yielded: .on(context.target)')
 
     @overload
     async def fetch(self, what: type[R], identifier: Identifier | Target, /) -> R: ...

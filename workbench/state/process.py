@@ -107,7 +107,7 @@ class Unit(View):
                 else:
                     raise handler.fault(result, "Events and Responses")
         except BaseException as error:
-            await _close(results, error)        # else it is exhausted
+            await _close(results, error, handler)       # else it is exhausted
             raise
         return handling
 
@@ -143,7 +143,7 @@ class Unit(View):
                 if len(mutations) > FEW and self.applied > applied and self.item is not None:
                     mutation.share(self.item, known)
         except BaseException as error:
-            await _close(results, error)
+            await _close(results, error, handler)
             raise
         if route.policies:
             reactions = occurrence.reactions = list[Handling]()
@@ -161,7 +161,7 @@ class Unit(View):
                     raise policy.fault(command, "Commands")
                 reactions.append(await self._command(command, None, policy=policy, above=above))
         except BaseException as error:
-            await _close(results, error)
+            await _close(results, error, policy)
             raise
 
     async def _output(self, response: Response, home: str, target: Target | None) -> Any:
@@ -205,8 +205,10 @@ class Unit(View):
         return mutation
 
 
-async def _close(results: AsyncGenerator[Any, None], error: BaseException) -> None:
-    """Ends a handler that is left by an error; what it does or raises then does not hide that error."""
+async def _close(results: AsyncGenerator[Any, None], error: BaseException, handler: Handler) -> None:
+    """Ends a handler that is left by an error, which tells what that came of; what the handler does or raises then does
+    not hide the error."""
+    handler.explain(error, results)
     try:
         await results.aclose()
     except Exception as closing:

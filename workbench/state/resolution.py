@@ -14,7 +14,7 @@ from workbench.domain.convert import shown
 from workbench.domain.datadef import same, unknown
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
-from workbench.domain.resource import Resource, refit
+from workbench.domain.resource import Resource, Target, refit
 from workbench.errors import Conflict, Invalid, Problem
 from workbench.state.clash import Clash
 from workbench.state.decision import ConflictResolved, ResolveConflict
@@ -23,6 +23,12 @@ from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
 
 Way = str | Mapping[str, Any]
+WAYS_OUT = (
+    'ways out: rebase() issues all pending commands again; merge() keeps both, where each changed other columns; '
+    'resolve(item, "mine") or "theirs" or with values decides one item, drop(item) gives up what is pending of it')
+WAYS_TO_APPLY = (
+    "ways out: a saved plan stays as it is; issue its commands (.commands) again on what is stored now, and save that "
+    "plan. Where they are pending here: rebase(), then save the plan again")
 
 
 def three_way(clash: Clash) -> tuple[dict[str, Any], list[str]]:
@@ -49,11 +55,19 @@ def mergeable(clash: Clash) -> bool:
     return clash.mine is not None and clash.theirs is not None and not three_way(clash)[1]
 
 
+def check_way(target: Target, way: Any) -> None:
+    """Raises Invalid for what is neither the name of a way nor values."""
+    if not isinstance(way, Mapping) and way not in ("mine", "theirs", "merge"):
+        raise Invalid(f"the resolution of {target}", [Problem("way", way, (
+            f'{shown(way)} is no way out; say "mine", "theirs", "merge", or values for columns: {{"balance": 10}}'))])
+
+
 def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
     """The mutation that, applied to *their* item, resolves a clash; None where theirs simply stands.
 
     Raises Invalid for a way that does not fit, Conflict where a merge is asked for and both changed the same column."""
     target, mine, theirs = clash.target, clash.mine, clash.theirs
+    check_way(target, way)
     if clash.kind.startswith("read") and not isinstance(way, str):
         raise Invalid(f"the resolution of {target}", [Problem("way", way, (
             'it was only read here, and values of it are set by a command; say "theirs"'))])
@@ -67,9 +81,6 @@ def resolution(clash: Clash, way: Way, cls: type[Resource]) -> Mutation | None:
             return Insert(target, **values)
         return Update(target, **{name: value for name, value in values.items() if not same(theirs.get(name), value)})
     given = dict(way) if isinstance(way, Mapping) else {}
-    if not isinstance(way, Mapping) and way != "merge":
-        raise Invalid(f"the resolution of {target}", [Problem("way", way, (
-            f'{shown(way)} is no way out; say "mine", "theirs", "merge", or values for columns: {{"balance": 10}}'))])
     faults = unknown(cls, given) + [Problem(name, value, "is a stamp, set by the State alone; leave it out")
                                     for name, value in given.items() if name.startswith("_")]
     if faults:

@@ -175,6 +175,8 @@ class Step:
                     lines.append(f"{indent}  policy {reaction.policy}: {reaction.command!r}")
                     tell(reaction, indent + "    ")
             lines.extend(f"{indent}response {response!r}" for response in handling.responses)
+            if not handling.occurrences and not handling.responses:
+                lines.append(f"{indent}nothing came of it")
 
         tell(self.handling, "  ")
         return "\n".join(lines)

@@ -13,13 +13,15 @@ from workbench.state.clash import Clash
 from workbench.wording import counted
 
 
-def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None) -> str:
-    """The clashes of a Conflict (its ``items`` and ``branch``): who did what, and the columns that differ.
+def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None, ways: str = "") -> str:
+    """The clashes of a Conflict (its ``items``, ``branch`` and ``ways``): who did what, and the columns that differ.
 
     A value is marked where a side changed it; where both did, to different values, the column is marked ✗."""
     parts = [conflict_head(len(clashes), branch), *map(clash_html, clashes[:LIMIT])]
     if len(clashes) > LIMIT:
         parts.append(f'<div class="dim">… and {len(clashes) - LIMIT} more; wb.conflict has them all</div>')
+    if ways:
+        parts.append(f'<div class="dim">{escape(ways)}</div>')
     return box(*parts)
 
 

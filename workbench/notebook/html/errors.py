@@ -29,7 +29,7 @@ def error_html(error: BaseException) -> str:
     if isinstance(error, Invalid):
         parts.append(_problems(error.problems))
     elif isinstance(error, Conflict):
-        parts.append(conflict_html(error.items, branch=error.branch))
+        parts.append(conflict_html(error.items, branch=error.branch, ways=error.ways))
     else:
         parts += [f'<div class="in">{escape(line)}</div>' for line in lines]
     if isinstance(error, Rejected) and error.facts:

@@ -56,7 +56,7 @@ def _handling(handling: Handling, called: Called | None) -> str:
                           f"{_message(reaction.command)}{on}{_list(_handling(reaction, called))}</li>")
         branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves))}</li>")
     branches += [f"<li>= {_message(response)}</li>" for response in handling.responses]
-    return "".join(branches)
+    return "".join(branches) or '<li class="dim">nothing came of it</li>'
 
 
 def _values_html(mutation: Mutation, called: Called | None) -> str:

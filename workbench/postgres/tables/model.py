@@ -143,9 +143,8 @@ class Models:
             if declared.references is not None:
                 parent = self._parent(kindred, declared.references)
                 if parent is None:
-                    shown = getattr(declared.references, "__name__", repr(declared.references))
-                    faults.append(f'{label}: the field "{field}" references {shown}, which is no resource of an opened '
-                                  "domain; open its domain in the same session")
+                    faults.append(f'{label}: the field "{field}" '
+                                  f"{self.registry.no_reference(kindred, declared.references)}")
                     continue
                 wanted = column_type(self.registry.resource(parent)._fields["_id"].kind)
                 if wanted is not None and wanted[1] != types[1]:
