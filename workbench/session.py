@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,7 +31,7 @@ from workbench.postgres.writing.attempt import WAIT, How
 from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt
 from workbench.postgres.writing.reread import reread
-from workbench.postgres.writing.revert import commit_of, stored_of
+from workbench.postgres.writing.revert import commit_of
 from workbench.state.batch import Batch, issue_many
 from workbench.state.held import hold
 from workbench.state.history.branch import Branch
@@ -224,7 +225,9 @@ class Session(TimeTravel):
         manager = await self._renew()
         number, plan = commit_of(commit, self.commits)
         async with hold(manager, "revert") as held:
-            return held.revert(number, plan, await stored_of(self.engine, self.reader, plan))
+            targets = [change.target for change in plan.changes]
+            stored = await self.reader.stored(targets, doing="reading what is to be reverted")
+            return held.revert(number, plan, stored)
 
     # -------------------------------------------------------------------------------------------- tables
 
@@ -238,18 +241,19 @@ class Session(TimeTravel):
 
     async def _alter(self, plan: TablesPlan, all: bool) -> Altered:
         manager = await self._renew()
-        async with hold(manager, "tables().apply"):
+        async with hold(manager, "tables().apply") as held:
             try:
                 altered = await alter(self.engine, self.models, plan, all=all)
             finally:        # whatever became of it; and not while another verb says that the tables of before fit
                 async with self._renewing:
                     self._renewed = False
-        with suppress(WorkbenchError):      # it is altered; what is wrong by now the next verb tells
-            await self._renew()
-            if self.reader.unfit is None:       # rows that are there got values, or other ones
-                for kindred in sorted({it.kindred for it in altered.done}):
-                    with suppress(Invalid):     # a row that fits no more is told when it is asked for
-                        await manager.refresh(":".join(kindred))
+            with suppress(WorkbenchError):      # it is altered; what is wrong by now the next verb tells
+                await self._renew()
+                if self.reader.unfit is None:       # rows that are there got values, or other ones
+                    for kindred in sorted({it.kindred for it in altered.done}):
+                        with suppress(Invalid):     # a row that fits no more is told when it is asked for
+                            await manager.refresh(":".join(kindred))
+                            await held.adopt(kindred, partial(self.reader.stored, doing="reading altered tables"))
         return altered
 
     # -------------------------------------------------------------------------------------------- rivals

@@ -5,7 +5,7 @@ What is stored is validated as it is read: a row that does not fit its Resource 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -64,6 +64,16 @@ class PostgresReader:
         """The stored items of some identifiers, read on a given connection; soft-deleted ones too if ``deleted``."""
         rows = await connection.fetch(self._query(kindred, deleted=deleted), list(identifiers))
         return self._items(kindred, rows)
+
+    async def stored(self, targets: Iterable[Target], *, doing: str) -> dict[Target, Resource | None]:
+        """Items as they are stored now, soft-deleted ones too; None for those that are not. ``doing`` is for errors."""
+        found: dict[Target, Resource | None] = dict.fromkeys(targets)
+        async with self._engine.acquire(doing=doing, tidy=True) as connection:
+            for kindred in sorted({target[:2] for target in found}):
+                identifiers = [target.identifier for target in found if target[:2] == kindred]
+                for item in await self.load_with(connection, kindred, identifiers, deleted=True):
+                    found[Target(*kindred, item._id)] = item
+        return found
 
     def _query(self, kindred: Kindred, *, deleted: bool = False) -> str:
         table = self.tables[kindred]

@@ -6,11 +6,12 @@ that branch is left, or another one entered, before the turn ends.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from workbench.domain.convert import shown
+from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid, Problem, StalePlan, WorkbenchError
 from workbench.state.clash import Clash, clash_of
@@ -23,6 +24,7 @@ from workbench.state.planning.differ import change_of
 from workbench.state.planning.part import part_of, without
 from workbench.state.planning.plan import Plan, plan_of
 from workbench.state.process import Unit
+from workbench.state.redefined import adopt, pending_of
 from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.resolution import Way, resolved
 from workbench.state.revert import reverted
@@ -30,6 +32,7 @@ from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn
 
+Stored: TypeAlias = Mapping[Target, Resource | None]
 
 @asynccontextmanager
 async def hold(manager: StateManager, verb: str) -> AsyncIterator[Held]:
@@ -100,6 +103,13 @@ class Held:
                 self.manager.cache.take(change.target, change.after)
         if own:
             self.manager.history.settle(self.state.pending(), self.branch)
+
+    async def adopt(self, kindred: Kindred, read: Callable[[Iterable[Target]], Awaitable[Stored]]) -> None:
+        """Takes what is pending of a resource, on all branches, over to its rows as ``read`` gives them: its table was
+        altered. Raises what ``read`` does."""
+        pending = pending_of(self.manager.history, kindred)
+        adopt(pending, self.manager.registry.resource(kindred), await read(pending))
+        self.manager.history.moved()
 
     # -------------------------------------------------------------------------------------------- decisions
 
