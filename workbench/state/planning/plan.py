@@ -18,7 +18,7 @@ from workbench.domain.datadef import values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.place import place_of
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import UnknownName
 from workbench.state.decision import ResolveConflict
 from workbench.state.planning.block import Block, Rank
@@ -113,9 +113,11 @@ class Plan:
         touched = dict.fromkeys(mutation.on for step in self.steps for mutation in step.mutations)
         for target in touched:
             if isinstance(target, Target) and self._is(item, target):
+                entry = self.state.changed.get(target)
+                as_read = target in self.reads if entry is None else not is_deleted(entry.current)
                 return f"{target}: nothing to do: " + (
-                    "the values were equal" if target in self.state.changed or target in self.reads else
-                    "it was added and deleted again" if self._was_deleted(target) else "the values were equal")
+                    "the values were equal" if as_read or not self._was_deleted(target) else
+                    "it was added and deleted again")
         name = str(item) if isinstance(item, str | Target) else shown(item)
         raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
 
