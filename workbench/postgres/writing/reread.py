@@ -1,5 +1,6 @@
 """Reread: what a database made of the rows that were written, where that may be something else than it was sent: a
-trigger changed them, a column rounds or pads, or rows that refer to them went or changed with them.
+trigger changed them, a column rounds or pads; and of other rows that went or changed with them, by a trigger or as they
+refer to them.
 
 Nothing of that changes an etag: what is cached would be wrong, and nobody would find out.
 """
@@ -35,9 +36,11 @@ async def reread(reader: PostgresReader, cache: Cache, plan: Plan) -> None:
 
 
 def _altered(cache: Cache, plan: Plan) -> list[Target]:
-    """The cached items that may be stored otherwise: written ones, and those that refer to such as went or changed."""
-    touched: set[Kindred] = {block.targets[0][:2] for block in plan.blocks if block.kind != "insert"}
-    below: set[Kindred] = set()
+    """The cached items that may be stored otherwise: written ones, all of resources that the triggers of written tables
+    may change, and those that refer to such as went or changed."""
+    kindreds: set[Kindred] = {block.targets[0][:2] for block in plan.blocks}
+    below: set[Kindred] = set().union(*(plan.tables[kindred].reaches for kindred in kindreds))
+    touched = {block.targets[0][:2] for block in plan.blocks if block.kind != "insert"}
     while found := {kindred for kindred, table in plan.tables.items() if kindred not in below and any(
             key.cascades and key.parent in touched | below for key in table.foreign_keys)}:
         below |= found
