@@ -280,13 +280,13 @@ class Conflict(WorkbenchError):
 
     ``items`` has one entry per item, each with ``target``, ``kind``, ``base``, ``mine`` and ``theirs`` (mappings of
     columns to values; None where there is no such item). ``branch`` names the branch whose merge caused the conflict;
-    None where the conflict is with the database."""
+    None where the conflict is with the database. ``way`` is a way out of it, in words, where one is known."""
 
-    def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
+    def __init__(self, items: Sequence[Any], *, branch: str | None = None, way: str = "") -> None:
         self.items, self.branch = tuple(items), branch
         told = "nothing was written, everything pending is kept" if branch is None else (
             f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
-        super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}", items))
+        super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}{way and '; '}{way}", items))
 
 
 class DatabaseError(WorkbenchError):

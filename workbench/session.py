@@ -190,10 +190,7 @@ class Session(TimeTravel):
                 self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
             own = manager.saved.nonce(plan.state)
             held.settle(plan)
-            done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
-            self.commits.append(done)
-            await reread(self.reader, manager.cache, plan)
-        return done
+            return await self._done(Commit(plan, statements, manager.clock(), manager.user, attempts, own))
 
     async def apply(
         self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
@@ -212,8 +209,13 @@ class Session(TimeTravel):
         async with hold(manager, "apply") as held:
             done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
                                progress=progress)
-            self.commits.append(done)
-            await reread(self.reader, manager.cache, done.plan)
+            return await self._done(done)
+
+    async def _done(self, done: Commit) -> Commit:
+        """A commit as it is kept, with what the database made of it."""
+        self.commits.append(done)       # whatever becomes of the reading: it is written
+        done = done._replace(stored=await reread(self.reader, self.manager.cache, done.plan))
+        self.commits[-1] = done
         return done
 
     async def revert(self, commit: Commit | int) -> Plan:
@@ -223,11 +225,10 @@ class Session(TimeTravel):
         changed meanwhile stays; raises Conflict, and leaves all as it was, where the same columns were changed again or
         an item is gone, and NothingTo where everything is as it was before that commit."""
         manager = await self._renew()
-        number, plan = commit_of(commit, self.commits)
+        done = commit_of(commit, self.commits)
         async with hold(manager, "revert") as held:
-            targets = [change.target for change in plan.changes]
-            stored = await self.reader.stored(targets, doing="reading what is to be reverted")
-            return held.revert(number, plan, stored)
+            targets = [change.target for change in done.changes]
+            return held.revert(done, await self.reader.stored(targets, doing="reading what is to be reverted"))
 
     # -------------------------------------------------------------------------------------------- tables
 

@@ -12,7 +12,7 @@ from gino import Gino
 
 from tests.editing import at, desk, edit
 from tests.postgres.rivals import written
-from workbench import Delete, Insert, Resource, Session, Update, field
+from workbench import Conflict, Delete, Insert, Resource, Session, Update, field
 
 
 class Ware(Resource):
@@ -91,6 +91,21 @@ async def test_what_is_stored_otherwise(wares: Session, admin: asyncpg.Connectio
     await edit(wares, *(Insert(at(Ware, f"w{number}"), price=Decimal("0.001")) for number in range(5)))
     besides = (await wares.check()).besides
     assert (len(besides), besides[-1]) == (4, "and 2 more items stored otherwise")
+
+
+async def test_reverting_what_is_stored_otherwise(wares: Session, admin: asyncpg.Connection) -> None:
+    """The commit tells what the database made of its items, and a revert takes that for what it did: nobody else was
+    there. What others store without a new version is theirs all the same."""
+    await written(wares, Insert(A, price=Decimal(1)))
+    await edit(wares, Update(A, price=Decimal("5.005")))
+    done = await wares.commit()
+    assert repr(done).endswith("by 1 statement; 1 item stored otherwise than sent")
+    assert {target: item.price for target, item in done.stored.items()} == {A: Decimal("5.01")}
+    assert repr(await wares.revert(done)).splitlines()[1] == "  ~ desk:ware/a  price: 5.01 -> 1.00"
+    wares.undo()
+    await admin.execute("UPDATE ware SET price = 7")
+    with pytest.raises(Conflict, match="base 5.01, mine 1.00, theirs 7.00"):
+        await wares.revert(done)
 
 
 async def test_what_a_revert_does_not_bring_back(dsn: str, wares: Session, admin: asyncpg.Connection) -> None:

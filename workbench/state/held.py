@@ -27,7 +27,7 @@ from workbench.state.process import Unit
 from workbench.state.redefined import adopt, pending_of
 from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.resolution import Way, resolved
-from workbench.state.revert import reverted
+from workbench.state.revert import Done, reverted
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn
@@ -127,11 +127,11 @@ class Held:
         step, which can be undone. Raises Invalid and Conflict."""
         return self._moved(resolved(self.state, self._draft(), ways, self.manager.registry))
 
-    def revert(self, number: int, plan: Plan, stored: Mapping[Target, Resource | None]) -> Plan:
-        """Moves to the State in which a committed plan is undone by its inverse; one step, which can be undone.
+    def revert(self, done: Done, stored: Stored) -> Plan:
+        """Moves to the State in which a commit is undone by its inverse; one step, which can be undone.
 
         ``stored`` has its items as they are stored now. Raises Conflict, Invalid, NothingTo."""
-        state = reverted(self.state, self._draft(), number, plan.changes, stored, self.manager.registry)
+        state = reverted(self.state, self._draft(), done, stored, self.manager.registry)
         for target, item in stored.items():
             if target not in self.state.changed:
                 self.manager.cache.take(target, item)

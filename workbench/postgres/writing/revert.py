@@ -7,16 +7,18 @@ from typing import Any
 
 from workbench.errors import Invalid, Problem
 from workbench.postgres.writing.commit import Commit
-from workbench.state.planning.plan import Plan
+from workbench.state.revert import Done
 
 
-def commit_of(commit: Any, commits: Sequence[Commit]) -> tuple[int, Plan]:
-    """The number (from 1) and the plan of a commit, given as itself or by its number, from the end if negative.
+def commit_of(commit: Any, commits: Sequence[Commit]) -> Done:
+    """A commit as it is to be reverted, given as itself or by its number, from 1, or from the end if negative.
 
     Raises Invalid."""
     for number, done in enumerate(commits, 1):
         if done is commit or (isinstance(commit, int) and commit in (number, number - len(commits) - 1)):
-            return number, done.plan
+            later = {target: place for place, one in enumerate(commits[number:], number + 1)
+                     for block in one.plan.blocks for target in block.targets}
+            return Done(number, done.plan.changes, done.stored, later)
     there = f"{len(commits)} commit{'' if len(commits) == 1 else 's'}"
     raise Invalid("revert", [Problem("commit", commit, (
         f"{commit!r} is no commit of this session, which made {there}; give a number from 1, or the Commit itself"))])
