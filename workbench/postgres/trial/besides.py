@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from workbench.domain.convert import told
 from workbench.domain.datadef import same
 from workbench.domain.resource import Resource, Target
-from workbench.errors import Invalid
+from workbench.errors import DatabaseError, Invalid
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.plan import Plan
@@ -62,8 +62,8 @@ async def otherwise(connection: Any, reader: PostgresReader, plan: Plan) -> list
         try:
             stored = {item._id: item for item in await reader.load_with(
                 connection, kindred, list(wanted), deleted=True)}
-        except Invalid as invalid:
-            found.append(f"what is stored then is refused when it is read: {invalid}")
+        except (Invalid, DatabaseError) as refusal:
+            found.append(f"what is stored then is refused when it is read: {refusal}")
             continue
         found += [f"{Target(*kindred, identifier)}: {differing}" for identifier, item in wanted.items()
                   if (differing := ", ".join(_differing(item, stored.get(identifier))))]
