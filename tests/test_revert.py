@@ -90,6 +90,7 @@ async def test_a_soft_delete(session: Session, admin: asyncpg.Connection) -> Non
     await committed(session, Delete(at(Paper, "p")))
     plan = await session.revert(-1)
     assert plan.counts == {"insert": 0, "update": 1, "delete": 0}
+    assert repr(plan).splitlines()[1] == "  ~ desk:paper/p  _deleted: 2013-01-01 00:00:04 UTC -> None"
     assert (await session.fetch("paper/p")).text == "x"
     await session.commit()
     assert await admin.fetchrow("SELECT text, _deleted, _created FROM desk_paper") == ("x", None, made)
@@ -162,6 +163,33 @@ async def test_later_commits_and_pending_steps(session: Session) -> None:
         assert caught.value.items[0].theirs["number"] == theirs
         if session.plan().steps:
             await session.commit()
+
+
+async def test_whose_change_is_in_the_way(session: Session, rival: Session) -> None:
+    """The conflict says who changed an item since: later commits of this session, which are to be reverted first, a
+    pending step, or another."""
+    await committed(session, Delete(at(Note, "b")))
+    await committed(session, Update(at(Note, "a"), number=10))
+    with pytest.raises(Conflict) as caught:
+        await session.revert(1)
+    first, *lines = str(caught.value).splitlines()
+    assert first.endswith("; commits 3, 2 changed them since: revert those first, in this order, each committed before "
+                          "the next")
+    assert [line for line in lines if "desk:" in line] == [
+        "  desk:note/a: here the revert deleted it, meanwhile commit 3 changed it",
+        "  desk:note/b: here the revert deleted it, meanwhile commit 2 deleted it"]
+    for number in (3, 2):
+        await session.revert(number)
+        await session.commit()
+    await edit(session, Update(at(Note, "a"), number=12))
+    with pytest.raises(Conflict, match="desk:note/a: here the revert deleted it, meanwhile a pending step changed it"):
+        await session.revert(1)
+    session.undo()
+    await committed(rival, Update(at(Note, "a"), number=13))
+    await session.refresh(Note)
+    await committed(session, Update(at(Note, "a"), text="x"))
+    with pytest.raises(Conflict, match=r"commit 6 changed them since: revert\(6\) first"):
+        await session.revert(3)
 
 
 async def test_nothing_to_revert(session: Session) -> None:

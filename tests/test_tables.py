@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from tests.editing import desk, edit
-from workbench import Delete, Insert, Resource, Session, Target, Update, field
+from workbench import Conflict, Delete, Insert, Resource, Session, Target, Update, field
 from workbench.errors import DatabaseError, NothingTo, StalePlan, TablesDiffer
 
 ONE, TWO, THREE = (Target("desk", "card", UUID(int=number)) for number in (1, 2, 3))
@@ -197,3 +197,64 @@ async def test_a_verb_while_tables_are_altered(dsn: str, admin: asyncpg.Connecti
         assert session.manager.tables["desk", "card"].uniques == ()
         await edit(session, Insert(ONE, name="same"), Insert(TWO, name="same"))
         await session.commit()
+
+
+# ------------------------------------------------------------------------------------------------ what is pending
+
+async def test_pending_items_begin_with_what_their_rows_have(dsn: str, admin: asyncpg.Connection) -> None:
+    """An item that was pending when its table got a column has there what the row got, on every branch and after an
+    undo, not what the field's initial says by now: a value that differs from the row is written."""
+    domain = desk(define(name=field(str)))
+    async with Session(domain, dsn=dsn) as session:
+        await edit(session, Insert(ONE, name="one"))
+        await session.commit()
+        await edit(session, Update(ONE, name="uno"))
+        session.branch("other")
+        await edit(session, Update(ONE, name="eins"))
+        session.undo()
+        domain.resource(define(name=field(str), number=field(int, initial=5)))
+        await (await session.tables()).apply()
+        domain.resource(define(name=field(str), number=field(int, initial=7)))
+        assert (await session.fetch(ONE)).number == 5
+        session.redo()
+        assert (await session.fetch(ONE)).number == 5
+        session.switch("other")
+        await edit(session, Update(ONE, number=7))
+        assert repr(session.plan()).endswith("name: 'one' -> 'uno', number: 5 -> 7")
+        await session.commit()
+        assert await admin.fetch("SELECT name, number FROM desk_card") == [("uno", 7)]
+
+
+async def test_what_nobody_set_is_not_planned(dsn: str, admin: asyncpg.Connection) -> None:
+    """A new column that rows have NULL in, as its initial gives another value each time, stays so where no pending step
+    has set it, be it that the item was changed while the table lacked it; new items have one value for good."""
+    domain = desk(define(name=field(str)))
+    async with Session(domain, dsn=dsn) as session:
+        await edit(session, Insert(ONE, name="one"), Insert(TWO, name="two"))
+        await session.commit()
+        await edit(session, Update(ONE, name="uno"), Insert(THREE, name="three"))
+        domain.resource(define(name=field(str), token=field(str | None, initial=lambda: uuid4().hex)))
+        await edit(session, Update(ONE, name="eins"), Update(TWO, name="due", token="mine"))
+        await (await session.tables()).apply()
+        new = await session.fetch(THREE)
+        assert [change.columns for change in session.plan().changes if change.kind == "update"] == [
+            ("_updated", "_etag", "name"), ("_updated", "_etag", "name", "token")]
+        await session.commit()
+        assert await admin.fetch("SELECT name, token FROM desk_card ORDER BY name") == [
+            ("due", "mine"), ("eins", None), ("three", new.token)]
+
+
+async def test_rows_that_others_changed_as_tables_were_altered(dsn: str) -> None:
+    """What is pending of a row that another one changed meanwhile is a conflict as ever."""
+    domain = desk(define(name=field(str)))
+    async with Session(domain, dsn=dsn) as session, Session(desk(define(name=field(str))), dsn=dsn) as rival:
+        await edit(session, Insert(ONE, name="one"), Insert(TWO, name="two"))
+        await session.commit()
+        await edit(session, Update(ONE, name="uno"), Delete(TWO))
+        await edit(rival, Update(await rival.fetch(ONE), name="ein"), Delete(await rival.fetch(TWO)))
+        await rival.commit()
+        domain.resource(define(name=field(str), number=field(int, initial=5)))
+        await (await session.tables()).apply()
+        with pytest.raises(Conflict) as caught:
+            await session.commit()
+        assert [clash.kind for clash in caught.value.items] == ["update-update", "delete-delete"]

@@ -289,11 +289,11 @@ class Conflict(WorkbenchError):
     None where the conflict is with the database. ``ways`` says in words what leads out of it, "" where nothing is to be
     said."""
 
-    def __init__(self, items: Sequence[Any], *, branch: str | None = None) -> None:
-        self.items, self.branch, self.ways = tuple(items), branch, ""
+    def __init__(self, items: Sequence[Any], *, branch: str | None = None, ways: str = "") -> None:
+        self.items, self.branch, self.ways = tuple(items), branch, ways
         told = "nothing was written, everything pending is kept" if branch is None else (
             f'nothing was merged; decide each: merge({branch!r}, ways={{item: "mine", "theirs" or values}})')
-        super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}", items))
+        super().__init__(listed(f"conflict on {counted(len(items), 'item')}: {told}{ways and '; '}{ways}", items))
 
     def lead_out(self, ways: str) -> None:
         """Adds to the words what leads out of it."""

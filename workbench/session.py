@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,7 +31,7 @@ from workbench.postgres.writing.attempt import WAIT, How
 from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt
 from workbench.postgres.writing.reread import reread
-from workbench.postgres.writing.revert import commit_of, stored_of
+from workbench.postgres.writing.revert import commit_of
 from workbench.state.batch import Batch, issue_many
 from workbench.state.held import hold
 from workbench.state.history.branch import Branch
@@ -193,10 +194,7 @@ class Session(TimeTravel):
                 raise
             own = manager.saved.nonce(plan.state)
             held.settle(plan)
-            done = Commit(plan, statements, manager.clock(), manager.user, attempts, own)
-            self.commits.append(done)
-            await reread(self.reader, manager.cache, plan)
-        return done
+            return await self._done(Commit(plan, statements, manager.clock(), manager.user, attempts, own))
 
     async def apply(
         self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
@@ -219,8 +217,13 @@ class Session(TimeTravel):
             except Conflict as conflict:
                 conflict.lead_out(WAYS_TO_APPLY)
                 raise
-            self.commits.append(done)
-            await reread(self.reader, manager.cache, done.plan)
+            return await self._done(done)
+
+    async def _done(self, done: Commit) -> Commit:
+        """A commit as it is kept, with what the database made of it."""
+        self.commits.append(done)       # whatever becomes of the reading: it is written
+        done = done._replace(stored=await reread(self.reader, self.manager.cache, done.plan))
+        self.commits[-1] = done
         return done
 
     async def revert(self, commit: Commit | int) -> Plan:
@@ -230,9 +233,10 @@ class Session(TimeTravel):
         changed meanwhile stays; raises Conflict, and leaves all as it was, where the same columns were changed again or
         an item is gone, and NothingTo where everything is as it was before that commit."""
         manager = await self._renew()
-        number, plan = commit_of(commit, self.commits)
+        done = commit_of(commit, self.commits)
         async with hold(manager, "revert") as held:
-            return held.revert(number, plan, await stored_of(self.engine, self.reader, plan))
+            targets = [change.target for change in done.changes]
+            return held.revert(done, await self.reader.stored(targets, doing="reading what is to be reverted"))
 
     # -------------------------------------------------------------------------------------------- tables
 
@@ -246,18 +250,19 @@ class Session(TimeTravel):
 
     async def _alter(self, plan: TablesPlan, all: bool) -> Altered:
         manager = await self._renew()
-        async with hold(manager, "tables().apply"):
+        async with hold(manager, "tables().apply") as held:
             try:
                 altered = await alter(self.engine, self.models, plan, all=all)
             finally:        # whatever became of it; and not while another verb says that the tables of before fit
                 async with self._renewing:
                     self._renewed = False
-        with suppress(WorkbenchError):      # it is altered; what is wrong by now the next verb tells
-            await self._renew()
-            if self.reader.unfit is None:       # rows that are there got values, or other ones
-                for kindred in sorted({it.kindred for it in altered.done}):
-                    with suppress(Invalid):     # a row that fits no more is told when it is asked for
-                        await manager.refresh(":".join(kindred))
+            with suppress(WorkbenchError):      # it is altered; what is wrong by now the next verb tells
+                await self._renew()
+                if self.reader.unfit is None:       # rows that are there got values, or other ones
+                    for kindred in sorted({it.kindred for it in altered.done}):
+                        with suppress(Invalid):     # a row that fits no more is told when it is asked for
+                            await manager.refresh(":".join(kindred))
+                            await held.adopt(kindred, partial(self.reader.stored, doing="reading altered tables"))
         return altered
 
     # -------------------------------------------------------------------------------------------- rivals

@@ -238,6 +238,25 @@ async def test_two_inserts_of_one_item(session: Session, rival: Session, admin: 
     assert (await session.fetch("note/a")).text == "theirs"
 
 
+async def test_what_is_deleted_already(session: Session, admin: asyncpg.Connection) -> None:
+    """An item that was deleted softly, and is added and deleted again, is nothing to write: its row stays as it is."""
+    for mutation in Insert(at(Paper, "a"), text="x"), Delete(at(Paper, "a")):
+        await edit(session, mutation)
+        await session.commit()
+    row = await admin.fetchrow("SELECT * FROM desk_paper")
+    await edit(session, Insert(at(Paper, "a"), text="y"))
+    assert [state for state, _, _ in session.manager.items(Paper)] == ["changed"]
+    await edit(session, Delete(at(Paper, "a")))
+    plan = session.plan()
+    assert (len(plan), plan.idle, session.manager.items(Paper)) == (0, (at(Paper, "a"),), [])
+    assert plan.why("paper/a") == "desk:paper/a: nothing to do: it was added and deleted again"
+    await session.commit()
+    assert await admin.fetchrow("SELECT * FROM desk_paper") == row
+    await edit(session, Insert(at(Paper, "a"), text="z"))
+    await session.commit()
+    assert await admin.fetchval("SELECT text FROM desk_paper WHERE _deleted IS NULL") == "z"
+
+
 async def test_soft_deletes_clash_too(session: Session, rival: Session) -> None:
     """A row that another session deleted softly counts as deleted."""
     await edit(session, Insert(at(Paper, "a"), text="x"))

@@ -18,6 +18,7 @@ from tests.editing import Note, Paper, at, desk, edit
 from tests.strategies import Address, Colour, Leg, Size
 from workbench import Delete, Insert, Invalid, NotFound, Resource, Session, Update, field, invariant
 from workbench.errors import DatabaseError
+from workbench.postgres.query import PORTION
 
 
 class Everything(Resource):
@@ -260,3 +261,35 @@ async def test_a_search_that_the_database_refuses(dsn: str) -> None:
             ("a", '{"b":1}'), ("b", '{"c":null}')]
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("stored", ["12000-01-01", "0044-03-15 BC"])
+async def test_days_that_python_has_not(dsn: str, stored: str) -> None:
+    """A stored day or moment before the year 1 or after 9999 is told with its table and how to find it, by whatever
+    reads; the other rows can be read, on the same connection."""
+    class Era(Resource):
+        _id = field(str)
+        day = field(date | None)
+        moment = field(datetime | None)
+
+    async with Session(desk(Era), dsn=dsn) as opened:
+        await edit(opened, Insert(at(Era, "ok"), day=date(2020, 1, 1)))
+        await opened.commit()
+        async with opened.engine.acquire() as connection:
+            await connection.execute(
+                f"INSERT INTO desk_era (_id, day) VALUES ('d', '{stored}');"
+                f"INSERT INTO desk_era (_id, moment) VALUES ('m', '{stored}')")
+        opened.manager.cache.items.clear()
+        for name in "d", "m":
+            with pytest.raises(DatabaseError, match="desk_era holds a value that Python has no like of") as told:
+                await opened.fetch(at(Era, name))
+        with pytest.raises(DatabaseError, match="desk_era"):
+            await opened.find(Era)
+        query = str(told.value).partition("To find it: ")[2]
+        async with opened.engine.acquire() as connection:
+            assert {row[0] for row in await connection.fetch(query.replace("*", "_id"))} == {"d", "m"}
+        assert (await opened.fetch(at(Era, "ok"))).day == date(2020, 1, 1)
+        many = [at(Era, str(number)) for number in range(PORTION)]
+        with pytest.raises(DatabaseError, match="desk_era"):
+            await opened.reader.load(("desk", "era"), [target.identifier for target in [*many, at(Era, "m")]])
+        assert (await opened.find(Era, day=date(2020, 1, 1)))[0]._id == "ok"

@@ -10,7 +10,7 @@ import pytest
 from gino import Gino
 
 from tests.editing import Note, at, desk, edit
-from tests.postgres.rivals import KINDS, A, B, C, Span, notes, written
+from tests.postgres.rivals import KINDS, A, B, C, Sheet, Span, notes, written
 from workbench import Delete, Insert, Invalid, NotFound, Resource, Session, Update, field
 from workbench.errors import DatabaseError
 
@@ -62,6 +62,43 @@ async def test_what_a_trigger_stores_is_what_is_cached(dsn: str, session: Sessio
         other.undo()
         await written(other, Update(A, text="x"), Delete(B))
         assert [item.text for _, _, item in other.manager.items(Note)] == ["X"]
+
+
+# Triggers of desk_note, and whose cached items are read again when a note is written.
+BUMP = "UPDATE desk_sheet SET number = number + 1"
+REACHING = {
+    "named": (BUMP, "", {"sheet"}),
+    "named by a function": (
+        "PERFORM bump()", f"CREATE FUNCTION bump() RETURNS void LANGUAGE sql AS '{BUMP}'", {"sheet"}),
+    "under a view": ("UPDATE seen SET number = number + 1", "CREATE VIEW seen AS SELECT * FROM desk_sheet", {"sheet"}),
+    "by a trigger of another table": ("INSERT INTO other VALUES (1)", f"""
+        CREATE TABLE other (n int); CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN {BUMP}; RETURN NULL; END $$;
+        CREATE TRIGGER g AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION g()""", {"sheet"}),
+    "put together as it runs": (f"EXECUTE '{BUMP}'", "", {"note", "paper", "owner", "span", "sheet"}),
+    "an audit": ("INSERT INTO audit VALUES (TG_OP)", "CREATE TABLE audit (what text)", set()),
+    "one that only reads": ("NEW.number = (SELECT count(*) FROM desk_sheet)", "", set())}
+
+
+@pytest.mark.parametrize(("does", "besides", "reached"), REACHING.values(), ids=REACHING)
+async def test_what_a_trigger_does_to_others(
+    dsn: str, session: Session, admin: asyncpg.Connection, does: str, besides: str, reached: set[str],
+) -> None:
+    """Cached items of the resources that a trigger of a written table may change are read again by the commit, and no
+    others: the next plan starts from what is stored."""
+    await written(session, Insert(at(Sheet, "s"), number=1))
+    await admin.execute(f"""{besides}; CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN {does}; RETURN NEW; END $$;
+        CREATE TRIGGER act BEFORE INSERT ON desk_note FOR EACH ROW EXECUTE FUNCTION act()""")
+    async with Session(desk(*KINDS), dsn=dsn) as other:
+        assert {key for _, key in other.manager.tables["desk", "note"].reaches} == reached
+        sheet = await other.fetch(at(Sheet, "s"))
+        await written(other, Insert(A, text="a"))
+        [(_, _, cached)] = other.manager.items(Sheet)
+        assert (cached is sheet, cached.number) == ("sheet" not in reached, 2 if "sheet" in reached else 1)
+        if "sheet" in reached:
+            await written(other, Update(cached, number=cached.number + 10))
+            assert await admin.fetchval("SELECT number FROM desk_sheet") == 12
 
 
 async def test_what_cannot_be_read_again(dsn: str, session: Session, admin: asyncpg.Connection) -> None:

@@ -5,7 +5,7 @@ What is stored is validated as it is read: a row that does not fit its Resource 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -13,13 +13,15 @@ from workbench.domain.compiled import loader_of
 from workbench.domain.datadef import restored
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
-from workbench.errors import Invalid, TablesDiffer
+from workbench.errors import DatabaseError, Invalid, TablesDiffer
+from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.encoding import encoder
 from workbench.postgres.engine import Engine
 from workbench.state.planning.table import Table, quoted
 from workbench.state.progress import Progress
 from workbench.state.uncollected import uncollected
 
+_UNREADABLE = (ValueError, OverflowError)       # as asyncpg's decoders raise them
 PORTION = 10_000    # rows read or sent until a long verb can be cancelled again; a multiple of a chunk (statements.py)
 
 
@@ -50,7 +52,7 @@ class PostgresReader:
                 else:       # one query, by a cursor: so many records need not be there twice
                     async with connection.transaction(readonly=True):
                         cursor = await connection.cursor(self._query(kindred), list(identifiers))
-                        while rows := await cursor.fetch(PORTION):
+                        while rows := await self._next(kindred, cursor):
                             items += self._items(kindred, rows)
                             if progress is not None:
                                 progress(min(len(items), len(identifiers) - 1), len(identifiers))
@@ -58,12 +60,31 @@ class PostgresReader:
             progress(len(identifiers), len(identifiers))
         return items
 
+    async def _next(self, kindred: Kindred, cursor: Any) -> Any:
+        try:
+            return await cursor.fetch(PORTION)
+        except _UNREADABLE as error:
+            raise _unreadable(self.tables[kindred], error) from error
+
     async def load_with(
         self, connection: Any, kindred: Kindred, identifiers: Sequence[Identifier], *, deleted: bool = False,
     ) -> list[Resource]:
         """The stored items of some identifiers, read on a given connection; soft-deleted ones too if ``deleted``."""
-        rows = await connection.fetch(self._query(kindred, deleted=deleted), list(identifiers))
+        try:
+            rows = await connection.fetch(self._query(kindred, deleted=deleted), list(identifiers))
+        except _UNREADABLE as error:
+            raise _unreadable(self.tables[kindred], error) from error
         return self._items(kindred, rows)
+
+    async def stored(self, targets: Iterable[Target], *, doing: str) -> dict[Target, Resource | None]:
+        """Items as they are stored now, soft-deleted ones too; None for those that are not. ``doing`` is for errors."""
+        found: dict[Target, Resource | None] = dict.fromkeys(targets)
+        async with self._engine.acquire(doing=doing, tidy=True) as connection:
+            for kindred in sorted({target[:2] for target in found}):
+                identifiers = [target.identifier for target in found if target[:2] == kindred]
+                for item in await self.load_with(connection, kindred, identifiers, deleted=True):
+                    found[Target(*kindred, item._id)] = item
+        return found
 
     def _query(self, kindred: Kindred, *, deleted: bool = False) -> str:
         table = self.tables[kindred]
@@ -89,7 +110,10 @@ class PostgresReader:
                 values.append(value if encode is None else encode(value))
                 conditions.append(f"{quoted(column.name)} = ${len(values)}::{column.type}")
         where = " AND ".join(conditions) or "TRUE"
-        rows = await connection.fetch(f"{_select(table)} WHERE {where}{table.alive}", *values)
+        try:
+            rows = await connection.fetch(f"{_select(table)} WHERE {where}{table.alive}", *values)
+        except _UNREADABLE as error:
+            raise _unreadable(table, error) from error
         return self._items(kindred, rows)
 
     def _items(self, kindred: Kindred, rows: Sequence[Any]) -> list[Resource]:
@@ -128,6 +152,19 @@ class _Maker(NamedTuple):
         except Invalid as invalid:
             target = Target(*self.table.kindred, row[self.fields.index("_id")])
             raise Invalid(f"the stored row of {target}", invalid.problems) from None
+
+
+def _unreadable(table: Table, error: Exception) -> Exception:
+    """What to raise where a stored value has no like in Python: a day or moment before the year 1 or after 9999."""
+    if isinstance(error, DRIVER_ERRORS):        # some are ValueErrors as well
+        return translate(error, doing=f"reading {table.kindred[0]}:{table.kindred[1]}")
+    names = [quoted(column.name) for column in table.columns
+             if column.type.startswith(("date", "timestamp")) and not column.type.endswith("[]")]
+    outside = " OR ".join(f"{name} NOT BETWEEN '0001-01-02' AND '9999-12-30'" for name in names)
+    return DatabaseError(
+        f"a row of {table.name} holds a value that Python has no like of ({error}): perhaps a day before the year 1 or "
+        "after 9999; mend it in the database"
+        + (f". To find it: SELECT * FROM {table.quoted} WHERE {outside}" if names else ""))
 
 
 def _aware(value: Any) -> Any:

@@ -16,19 +16,22 @@ class Clash(NamedTuple):
     a step's search would find now.
 
     ``base`` is the item as it was fetched, ``mine`` as it is pending, ``theirs`` as it is stored now: mappings of
-    fields to values, stamps included; None where there is no such item, and for one that was only read."""
+    fields to values, stamps included; None where there is no such item, and for one that was only read. ``me`` and
+    ``them`` say in words who we are: "a step" and "another", or "the revert" and "commit 2"."""
 
     target: Target
     kind: str
     base: Mapping[str, Any] | None
     mine: Mapping[str, Any] | None
     theirs: Mapping[str, Any] | None
+    me: str = "a step"
+    them: str = "another"
 
     def __str__(self) -> str:
         did = {"update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it",
                "search": "searched and did not find it"}
         me, them = self.kind.split("-")
-        lines = [f"{self.target}: here a step {did[me]}, meanwhile another {did[them]}"]
+        lines = [f"{self.target}: here {self.me} {did[me]}, meanwhile {self.them} {did[them]}"]
         if me in ("read", "search"):        # what it was is not kept, and mine it is not
             return lines[0]
         for name in sorted({*(self.mine or {}), *(self.theirs or {})}):
@@ -43,7 +46,8 @@ class Clash(NamedTuple):
 def clash_of(target: Target, did: str, base: Resource | None, mine: Resource | None, theirs: Resource | None) -> Clash:
     """The Clash of an item that I ``did`` "insert", "update", "delete", "read" or "search"; it is ``theirs`` now."""
     done = "delete" if is_deleted(theirs) else "insert" if did in ("insert", "search") else "update"
-    return Clash(target, f"{did}-{done}", *(None if is_deleted(item) else _told(item) for item in (base, mine, theirs)))
+    was, present, there = (None if is_deleted(item) else _told(item) for item in (base, mine, theirs))
+    return Clash(target, f"{did}-{done}", was, present, there)
 
 
 def _told(item: Resource | None) -> Mapping[str, Any]:

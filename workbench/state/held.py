@@ -6,11 +6,12 @@ that branch is left, or another one entered, before the turn ends.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from workbench.domain.convert import shown
+from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid, Problem, StalePlan, WorkbenchError
 from workbench.state.clash import Clash, clash_of
@@ -23,13 +24,15 @@ from workbench.state.planning.differ import change_of
 from workbench.state.planning.part import part_of, without
 from workbench.state.planning.plan import Plan, plan_of
 from workbench.state.process import Unit
+from workbench.state.redefined import adopt, pending_of
 from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.resolution import Way, resolved
-from workbench.state.revert import reverted
+from workbench.state.revert import Done, reverted
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn
 
+Stored: TypeAlias = Mapping[Target, Resource | None]
 
 @asynccontextmanager
 async def hold(manager: StateManager, verb: str) -> AsyncIterator[Held]:
@@ -101,6 +104,13 @@ class Held:
         if own:
             self.manager.history.settle(self.state.pending(), self.branch)
 
+    async def adopt(self, kindred: Kindred, read: Callable[[Iterable[Target]], Awaitable[Stored]]) -> None:
+        """Takes what is pending of a resource, on all branches, over to its rows as ``read`` gives them: its table was
+        altered. Raises what ``read`` does."""
+        pending = pending_of(self.manager.history, kindred)
+        adopt(pending, self.manager.registry.resource(kindred), await read(pending))
+        self.manager.history.moved()
+
     # -------------------------------------------------------------------------------------------- decisions
 
     def clash(self, target: Target, theirs: Resource | None) -> Clash:
@@ -117,11 +127,11 @@ class Held:
         step, which can be undone. Raises Invalid and Conflict."""
         return self._moved(resolved(self.state, self._draft(), ways, self.manager.registry))
 
-    def revert(self, number: int, plan: Plan, stored: Mapping[Target, Resource | None]) -> Plan:
-        """Moves to the State in which a committed plan is undone by its inverse; one step, which can be undone.
+    def revert(self, done: Done, stored: Stored) -> Plan:
+        """Moves to the State in which a commit is undone by its inverse; one step, which can be undone.
 
         ``stored`` has its items as they are stored now. Raises Conflict, Invalid, NothingTo."""
-        state = reverted(self.state, self._draft(), number, plan.changes, stored, self.manager.registry)
+        state = reverted(self.state, self._draft(), done, stored, self.manager.registry)
         for target, item in stored.items():
             if target not in self.state.changed:
                 self.manager.cache.take(target, item)

@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any
 
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target, refit
+from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Invalid
 from workbench.state.cache import Cache
 from workbench.state.planning.differ import Differ
@@ -47,7 +47,7 @@ def items_of(
         differ = Differ(kindred, cls)
         for target, entry in changed:
             with suppress(Invalid):
-                rows.append(_shown(target, entry, differ))
+                rows += _shown(target, entry, differ)
         made = [item._created for _, _, item in rows]
         if None in made or not all(map(lt, made, islice(made, 1, None))):     # else they are in order already
             rows.sort(key=lambda row: sort_key(row[2]))
@@ -71,8 +71,9 @@ def misfits_of(state: State, cache: Cache, registry: Registry, asked: Collection
     return found
 
 
-def _shown(target: Target, entry: Entry, differ: Differ) -> tuple[str, Target, Any]:
+def _shown(target: Target, entry: Entry, differ: Differ) -> list[tuple[str, Target, Any]]:
     kind, before, after = differ.found(entry)
     if kind in ("", "delete"):      # touched, but as it was; or gone
-        return "deleted" if kind else "clean", target, before
-    return "new" if kind == "insert" else "changed", target, after
+        was_there = not is_deleted(before)      # else it was added and deleted again on a row that was deleted softly
+        return [("deleted" if kind else "clean", target, before)] if was_there else []
+    return [("new" if kind == "insert" else "changed", target, after)]

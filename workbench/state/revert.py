@@ -7,8 +7,8 @@ was deleted, nothing is reverted: that is a Conflict, which people decide.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from workbench.domain.datadef import field, same, values_of
 from workbench.domain.entity import Event
@@ -37,23 +37,34 @@ class CommitReverted(Event):
     number = field(int)
 
 
+class Done(NamedTuple):
+    """A commit that is to be reverted, its ``number`` from 1: the ``changes`` of its plan; the items that the database
+    ``made`` other than these say; and of items that later commits of the session wrote, the number of the last one."""
+
+    number: int
+    changes: Sequence[Change]
+    made: Mapping[Target, Resource]
+    later: Mapping[Target, int]
+
+
 class _Clash(Exception):
     """The item was changed since the commit; caught by ``reverted``, which collects all of them."""
 
 
 def reverted(
-    state: State, draft: Draft, number: int, changes: Sequence[Change], stored: Mapping[Target, Resource | None],
-    registry: Registry,
+    state: State, draft: Draft, done: Done, stored: Mapping[Target, Resource | None], registry: Registry,
 ) -> State:
-    """The State after the inverse of some changes; ``stored`` has their items as they are in the database now.
+    """The State after the inverse of a commit; ``stored`` has its items as they are in the database now.
 
     Raises Conflict with all items that were changed since, Invalid where an old value is no longer valid, NothingTo
     where all is as it was before the commit. All or nothing."""
+    number, changes = done.number, done.changes
     clashes, occurrences = [], []
     leaned = {change.target for change in changes if change.target in state.changed}
     for change in changes:
         target, cls = change.target, registry.resource(change.target[:2])
-        before, after = (None if is_deleted(item) else refit(item, cls) for item in (change.before, change.after))
+        left = change.after if is_deleted(change.after) else done.made.get(target, change.after)
+        before, after = (None if is_deleted(item) else refit(item, cls) for item in (change.before, left))
         entry = draft.changed.get(target)
         origin = stored.get(target) if entry is None else entry.origin
         present = origin if entry is None else entry.current
@@ -63,7 +74,9 @@ def reverted(
             mutation = _inverse(target, change, before, after, present)
         except _Clash:
             did = "delete" if before is None else "insert" if after is None else "update"
-            clashes.append(clash_of(target, did, after, before, present))
+            them = ("a pending step" if entry is not None else
+                    f"commit {done.later[target]}" if target in done.later else "another")
+            clashes.append(clash_of(target, did, after, before, present)._replace(me="the revert", them=them))
             continue
         occurrence = Occurrence(event)
         occurrences.append(occurrence)
@@ -75,7 +88,7 @@ def reverted(
         else:
             draft.carry_out(mutation, present, origin, target, cls, event)
     if clashes:
-        raise Conflict(clashes)
+        raise Conflict(clashes, ways=_way({done.later[clash.target] for clash in clashes if clash.target in done.later}))
     if not any(occurrence.mutations for occurrence in occurrences):
         raise NothingTo("revert", f"there is nothing to revert: what commit {number} changed is as it was before")
     handling = Handling(RevertCommit(number=number), "", "", None)
@@ -85,6 +98,15 @@ def reverted(
     step = Step(draft.step, handling, f"revert commit {number}", user=draft.user, at=draft.now, cell=None, reads=reads,
                 leaned=leaned)
     return state.after(draft.changed, step, draft.applied)
+
+
+def _way(later: Collection[int]) -> str:
+    """What to do where later commits of the session changed the items again."""
+    numbers = sorted(later, reverse=True)
+    if len(numbers) < 2:
+        return "".join(f"commit {number} changed them since: revert({number}) first" for number in numbers)
+    return (f"commits {', '.join(map(str, numbers))} changed them since: revert those first, in this order, each "
+            "committed before the next")
 
 
 def _inverse(

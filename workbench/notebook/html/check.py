@@ -21,6 +21,7 @@ def check_html(checked: Checked, called: Called | None = None) -> str:
         parts.append(f"<table><tr>{heads}</tr>{rows}</table>")
     if len(checked.violations) > LIMIT:
         parts.append(f'<div class="dim">… and {len(checked.violations) - LIMIT} more; .frame() has them all</div>')
+    parts += [f'<div class="told"><span class="update">!</span> {escape(line)}</div>' for line in checked.besides]
     caveats = "<br>".join(escape(line) for line in checked.caveats.splitlines())
     parts.append("<details><summary>What a check cannot promise</summary>"
                  f'<div class="in dim">{caveats}</div></details>')

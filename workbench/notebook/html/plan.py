@@ -53,6 +53,7 @@ def plan_html(
         parts.append('<div class="dim">what led to a change: plan.why(item)</div>')
     if not len(plan):
         parts.append('<div class="dim">Nothing to do.</div>')
+    parts += [f'<div><span class="update">!</span> {escape(warning)}</div>' for warning in plan.warnings]
     if plan.idle:
         parts.append(f'<div class="dim">{len(plan.idle)} touched, but the values are as they were</div>')
     if plan.reads:

@@ -53,6 +53,13 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'deferrable', f.condeferrable,
                    'cascades', f.confdeltype NOT IN ('a', 'r') OR f.confupdtype NOT IN ('a', 'r')))
           FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS foreign_keys,
+       (WITH RECURSIVE below(oid, action) AS (
+                   SELECT f.conrelid, f.confdeltype FROM pg_constraint f
+                    WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.confdeltype NOT IN ('a', 'r')
+                    UNION
+                   SELECT f.conrelid, f.confdeltype FROM below JOIN pg_constraint f ON f.confrelid = below.oid
+                    WHERE f.contype = 'f' AND below.action = 'c' AND f.confdeltype NOT IN ('a', 'r'))
+               SELECT json_agg(DISTINCT below.oid::regclass::text) FROM below)::text AS carries,
        (SELECT json_agg(json_build_object(
                    'name', (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid),
                    'primary', i.indisprimary, 'deferrable', NOT i.indimmediate,
@@ -107,6 +114,7 @@ class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
+    ``carries`` are the tables whose rows go or change when one is deleted here, as foreign keys cascade;
     ``triggers`` says whether the whole database has any: what is written here may reach those of other tables;
     ``alters`` whether this one has a trigger or a rule. Of a column, ``made`` says by what the database alone makes its
     values, such as an ``expression``; ``rounds`` whether it may store others than it is sent. One of a ``domain`` has
@@ -122,6 +130,7 @@ class Stored:
         self.uniques: list[dict[str, Any]] = json.loads(row["uniques"] or "[]")
         self.indexes: frozenset[str] = frozenset(json.loads(row["indexes"] or "[]"))
         self.checks: dict[str, dict[str, Any]] = json.loads(row["checks"] or "{}")
+        self.carries: tuple[str, ...] = tuple(json.loads(row["carries"] or "[]"))
         self.triggers: bool = row["triggers"]
         self.alters, self.guarded = bool(row["alters"]), bool(row["guarded"])
         self.stiff: frozenset[str] = frozenset(json.loads(row["stiff"] or "[]"))

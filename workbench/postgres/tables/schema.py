@@ -18,6 +18,7 @@ from workbench.postgres.tables.catalogue import Stored, is_of, literals, read, s
 from workbench.postgres.tables.columns import ETAG_LENGTH
 from workbench.postgres.tables.ddl import LOCK, ddl
 from workbench.postgres.tables.model import Models
+from workbench.postgres.tables.reach import with_reach
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 
@@ -32,7 +33,7 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
     try:
         stored = await _catalogue(connection, tables)
         if all(table.oid is not None for table in stored.values()):
-            models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
+            await _take(connection, models, stored)
             return []
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
@@ -42,11 +43,18 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
                 await connection.execute(statement)
             stored = await read(connection, tables)
             schemas = await schemas_of(connection, missing)
-            models.tables.update({table.kindred: as_stored(table, stored, tables) for table in tables})
+            await _take(connection, models, stored)
     except DRIVER_ERRORS as error:
         raise translate(error, doing="preparing the tables") from error
     made = [(table.schema or schemas.get(table.quoted), table.name) for table in missing]
     return [f"{schema}.{name}" if schema else name for schema, name in made]
+
+
+async def _take(connection: asyncpg.Connection, models: Models, stored: Mapping[str, Stored]) -> None:
+    """Gives the Tables of the models what is stored of them."""
+    tables = list(models.defined.values())
+    found = await with_reach(connection, [as_stored(table, stored, tables) for table in tables])
+    models.tables.update({table.kindred: table for table in found})
 
 
 async def _catalogue(connection: asyncpg.Connection, tables: Sequence[Table]) -> dict[str, Stored]:
@@ -152,4 +160,6 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
         for column, it in zip(table.columns, found, strict=True))
     return table._replace(
         columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), triggers=there.triggers,
-        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded, stiff=there.stiff)
+        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded, stiff=there.stiff,
+        carries=there.carries,
+        fieldless=tuple(name for name, it in there.columns.items() if name not in fields and not it["made"]))

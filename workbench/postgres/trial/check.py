@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,6 +22,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
+from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
 from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints
@@ -52,13 +54,15 @@ async def check(
         await transaction.start()
         trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
         try:
+            before = await counts(connection, statements)
             await trial.run(statements, verify_reads=verify_reads)
+            besides = [] if trial.violations else await trial.besides(reader, statements, before)
         finally:
             if not connection.is_closed():
                 with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
                     await transaction.rollback()
         told = await caveats(connection, [statement.table for statement in statements])
-    return Checked(tuple(trial.violations), len(statements), at, monotonic() - started, told)
+    return Checked(tuple(trial.violations), len(statements), at, monotonic() - started, told, tuple(besides))
 
 
 class _Trial:
@@ -93,6 +97,16 @@ class _Trial:
             what = f"{count} changes were not, or not all, tried" if left else "deferred constraints were not looked at"
             self.violations.append(Violation("timeout", "", None, (), {}, (
                 f"the check ran out of time: {what}; give it more with check(timeout=…)")))
+
+    async def besides(self, reader: PostgresReader, statements: Sequence[Statement], before: Counts) -> list[str]:
+        """What all that was tried did besides what the plan says; what there is no time for is left out."""
+        connection, found = self._connection, list[str]()
+        with suppress(OutOfTime):
+            for asked in (partial(along, connection, before, statements),
+                          partial(otherwise, connection, reader, self._plan)):
+                told = await self._savepoints.attempt(asked())
+                found += told if isinstance(told, list) else [f"not all could be looked at: {_words(told)}"]
+        return found
 
     # -------------------------------------------------------------------------------------------- statements
 

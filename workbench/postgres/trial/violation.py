@@ -13,7 +13,7 @@ from workbench.domain.resource import Target
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.step import Step
-from workbench.wording import counted
+from workbench.wording import counted, listed
 
 
 class Cause(NamedTuple):
@@ -82,13 +82,16 @@ class Violation(NamedTuple):
 class Checked(NamedTuple):
     """What a trial of a plan found: ``violations``, all of them; empty when it could be committed ``at`` that time.
 
-    ``statements`` were run in ``duration`` seconds and rolled back. ``caveats`` says what the trial cannot promise."""
+    ``statements`` were run in ``duration`` seconds and rolled back. ``caveats`` says what the trial cannot promise,
+    ``besides`` what a commit does beside what the plan says, where nothing is in its way: rows that go along, values
+    that are stored otherwise."""
 
     violations: tuple[Violation, ...]
     statements: int
     at: datetime
     duration: float
     caveats: str
+    besides: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -97,7 +100,7 @@ class Checked(NamedTuple):
     def __repr__(self) -> str:
         tried = f"{counted(self.statements, 'statement')} tried and rolled back"
         if self.ok:
-            return f"check: nothing is in the way of a commit ({tried})"
+            return listed(f"check: nothing is in the way of a commit ({tried})", self.besides)
         count = counted(len(self.violations), "violation")
         return "\n".join([f"check: {count} ({tried})", *(f"  {violation}" for violation in self.violations)])
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -39,7 +40,8 @@ _CHANGED = "another transaction changed what this one depends on"
 
 class Commit(NamedTuple):
     """What was written: the ``plan``, by how many ``statements``, when it was done (aware, UTC), by which ``user``, and
-    after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one."""
+    after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one. ``stored`` are the items that
+    the database made other than they were sent, as by a trigger or a column that rounds."""
 
     plan: Plan
     statements: int
@@ -47,12 +49,14 @@ class Commit(NamedTuple):
     user: str | None = None
     attempts: int = 1
     nonce: str | None = None
+    stored: Mapping[Target, Resource] = MappingProxyType({})
 
     def __repr__(self) -> str:
         counts = self.plan.counts
         again = f", at attempt {self.attempts}" if self.attempts > 1 else ""
+        otherwise = f"; {counted(len(self.stored), 'item')} stored otherwise than sent" if self.stored else ""
         return (f"committed: {counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted "
-                f"by {counted(self.statements, 'statement')}{again}")
+                f"by {counted(self.statements, 'statement')}{again}{otherwise}")
 
 
 class Written(NamedTuple):

@@ -44,11 +44,13 @@ class Differ:
         if after is not None and type(after) is not cls:    # which may not know of soft deletes any more
             after = None if not self._soft and is_deleted(after) else refit(after, cls)
         if after is None:
-            kind = "" if before is None else "delete"
+            kind = "" if before is None or (self._soft and is_deleted(before)) else "delete"
         elif before is None:
             kind = "" if self._soft and is_deleted(after) else "insert"
+        elif self._soft and is_deleted(after):
+            kind = "" if is_deleted(before) else "delete"       # a row that was deleted before is deleted already
         else:
-            kind = "delete" if self._soft and is_deleted(after) else "update"
+            kind = "update"
             if not _differ(before, after, entry.mutation._values):
                 [shape] = self.shapes(kind, [before], [after])
                 if _STAMPS.issuperset(shape.columns):

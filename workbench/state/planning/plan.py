@@ -18,7 +18,7 @@ from workbench.domain.datadef import values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.place import place_of
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import UnknownName
 from workbench.state.decision import ResolveConflict
 from workbench.state.planning.block import Block, Rank
@@ -27,11 +27,13 @@ from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
 from workbench.state.planning.telling import is_called, summary_of, told_mutation, told_step
+from workbench.state.planning.warnings import warnings_of
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
+from workbench.wording import listed
 
 
 class Plan:
@@ -82,6 +84,11 @@ class Plan:
         """``3 to add, 1 to change, 0 to delete``."""
         return summary_of(self.counts)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What will be of rows and columns that are no resource's, a sentence each."""
+        return tuple(warnings_of(self.blocks, self.tables))
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
         """Writes the plan to a file, to be read by others and applied later, once, by any session: see SavedPlan.
 
@@ -100,7 +107,8 @@ class Plan:
         return SavedPlan.load(path)
 
     def __repr__(self) -> str:
-        return "\n".join([f"plan: {self.summary}", *(f"  {change!r}" for change in self.changes)])
+        warnings = [f"! {warning}" for warning in self.warnings]
+        return listed(f"plan: {self.summary}", [*map(repr, self.changes), *warnings])
 
     def why(self, item: Change | Target | Resource | Step | str) -> str:
         """In words, what led to a change: each mutation with its event, command and step, and what the change must wait
@@ -113,9 +121,11 @@ class Plan:
         touched = dict.fromkeys(mutation.on for step in self.steps for mutation in step.mutations)
         for target in touched:
             if isinstance(target, Target) and self._is(item, target):
+                entry = self.state.changed.get(target)
+                as_read = target in self.reads if entry is None else not is_deleted(entry.current)
                 return f"{target}: nothing to do: " + (
-                    "the values were equal" if target in self.state.changed or target in self.reads else
-                    "it was added and deleted again" if self._was_deleted(target) else "the values were equal")
+                    "the values were equal" if as_read or not self._was_deleted(target) else
+                    "it was added and deleted again")
         name = str(item) if isinstance(item, str | Target) else shown(item)
         raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
 

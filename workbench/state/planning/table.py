@@ -60,9 +60,11 @@ class Table(NamedTuple):
 
     ``triggers`` says whether the database has any triggers, which may do anything when rows are written; ``alters``
     whether it may store other values in this table than those that are sent, by a trigger or a rule of the table or a
-    column that rounds or pads; ``guarded`` whether policies of row-level security apply to us. ``stiff`` are the names
-    of constraints that are deferrable but cannot be deferred by name, as another one of the schema that is not
-    deferrable has the same name."""
+    column that rounds or pads; ``reaches`` are the resources whose rows its triggers and rules may change; ``guarded``
+    whether policies of row-level security apply to us. ``stiff`` are the names of constraints that are deferrable but
+    cannot be deferred by name, as another one of the schema that is not deferrable has the same name. ``carries`` are
+    the tables, of resources or not, whose rows go or change when one is deleted here; ``fieldless`` are the columns
+    that no field names: others alone write them."""
 
     kindred: Kindred
     name: str
@@ -73,8 +75,11 @@ class Table(NamedTuple):
     model: Any = None       # the gino model, for those who query
     triggers: bool = True       # as long as it is not known
     alters: bool = False
+    reaches: frozenset[Kindred] = frozenset()
     guarded: bool = False
     stiff: frozenset[str] = frozenset()
+    carries: tuple[str, ...] = ()
+    fieldless: tuple[str, ...] = ()
 
     @property
     def quoted(self) -> str:

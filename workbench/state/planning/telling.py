@@ -40,8 +40,10 @@ def told_change(change: Told) -> str:
 
 
 def told_fields(kind: str, columns: Iterable[str], fields: Iterable[str]) -> list[str]:
-    """Which fields of a change are told: those that it sets, all that the item had where it is deleted; no stamps."""
-    return [name for name in (fields if kind == "delete" else columns) if not name.startswith("_")]
+    """Which fields of a change are told: those that it sets, all that the item had where it is deleted; no stamps but
+    ``_deleted`` of an item that comes back."""
+    return [name for name in (fields if kind == "delete" else columns)
+            if not name.startswith("_") or (name == "_deleted" and kind == "update")]
 
 
 def told_step(number: int, address: str, user: str | None, at: str, cell: int | None) -> str:
