@@ -88,7 +88,8 @@ def reverted(
         else:
             draft.carry_out(mutation, present, origin, target, cls, event)
     if clashes:
-        raise Conflict(clashes, ways=_way({done.later[clash.target] for clash in clashes if clash.target in done.later}))
+        later = {done.later[clash.target] for clash in clashes if clash.target in done.later}
+        raise Conflict(clashes, ways=_way(later))
     if not any(occurrence.mutations for occurrence in occurrences):
         raise NothingTo("revert", f"there is nothing to revert: what commit {number} changed is as it was before")
     handling = Handling(RevertCommit(number=number), "", "", None)
