@@ -195,6 +195,22 @@ async def test_a_violation_writes_nothing(dsn: str) -> None:
         assert set((await contents(dsn)).values()) == {None}
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_new_row_that_is_left_out_writes_nothing(dsn: str, count: int) -> None:
+    """When a trigger leaves out a new row without an error, psql ends with status 3, and nothing is written."""
+    async with Session(shelf(), dsn=dsn) as session:
+        async with session.engine.acquire() as connection:
+            await connection.execute("""
+                CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW._id = 'o0' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+                CREATE TRIGGER leave_out BEFORE INSERT ON shelf_owner FOR EACH ROW EXECUTE FUNCTION leave_out()""")
+        await issue(session, *(Insert(owner(f"o{n}"), name=f"name {n}") for n in range(count)))
+        done = psql(dsn, script(session.plan()))
+        assert done.returncode == 3
+        assert "left out: a trigger or a rule of the database does not take every new row, of shelf:own" in done.stderr
+        assert set((await contents(dsn)).values()) == {None}
+
+
 EVIL = ["x'); DROP TABLE shelf_owner; --", "\\! echo hurt", "a\n\\! echo hurt", "a\r\\q",
         "$workbench$; DROP TABLE shelf_owner", "$workbench$ $workbench1$", ":hurt :'hurt' :\"hurt\" :{?hurt}",
         "*/ \\! echo hurt /*", "\u2028\\! echo hurt", "\\", "'", "E'\\''", "%", "\\gexec", "--\n\\! echo hurt",

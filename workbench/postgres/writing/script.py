@@ -1,8 +1,8 @@
 """Script: a Plan as SQL text that psql runs as it stands, with nothing of ours installed.
 
 It does what ``commit`` does, in the same order and in one transaction: the items that the steps read are locked and
-compared, then every statement runs and must find the rows that it expects. What is stale raises, and ON_ERROR_STOP ends
-psql with status 3 and nothing written.
+compared, then every statement runs and must find the rows that it expects, or insert all of its own. What is stale or
+left out raises, and ON_ERROR_STOP ends psql with status 3 and nothing written.
 
 Nothing of the plan's data is text to psql: values are literals of one printable line, identifiers are quoted, the
 bodies of DO blocks are quoted by a tag that they do not hold, and comments are cut to printable characters.
@@ -54,9 +54,13 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
 # ------------------------------------------------------------------------------------------------ statements
 
 def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """An INSERT in a DO block that raises when not every row was taken, of which the server itself says nothing."""
     names = ", ".join(quoted(column.name) for column in columns)
-    yield f"INSERT INTO {statement.table.quoted} ({names}) VALUES"
-    yield f"{_values(columns, rows, cast=False)};"
+    yield from _block([
+        f"  INSERT INTO {statement.table.quoted} ({names}) VALUES", f"{_values(columns, rows, cast=False)};",
+        "  GET DIAGNOSTICS _found = ROW_COUNT;", f"  IF _found <> {len(rows)} THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_left_out(statement))};", "  END IF;",
+    ], "_found bigint")
 
 
 def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
@@ -137,6 +141,11 @@ def _stale(statement: Statement, identifiers: Sequence[Any]) -> str:
     domain, resource, _ = statement.changes[0].target
     told = ", ".join(map(str, identifiers))
     return f"stale: changed or deleted since the plan was made, of {domain}:{resource}: {told}"
+
+
+def _left_out(statement: Statement) -> str:
+    domain, resource, _ = statement.changes[0].target
+    return f"left out: a trigger or a rule of the database does not take every new row, of {domain}:{resource}"
 
 
 def _about(statement: Statement, changes: Sequence[Change]) -> str:
