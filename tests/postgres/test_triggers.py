@@ -33,6 +33,19 @@ async def test_new_rows_that_are_left_out(session: Session, admin: asyncpg.Conne
     assert (await notes(admin), len(session.plan())) == ({}, len(others) + 1)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_rules_of_new_rows(dsn: str, session: Session, admin: asyncpg.Connection, count: int) -> None:
+    """What a rule does with a new row is done by a commit, however many new rows there are."""
+    await admin.execute("""
+        CREATE TABLE log (id text);
+        CREATE RULE log AS ON INSERT TO desk_note DO ALSO INSERT INTO log VALUES (NEW._id)""")
+    async with Session(desk(*KINDS), dsn=dsn) as other:
+        await edit(other, *map(Insert, [A, B, C][:count]))
+        assert (await other.check()).ok
+        await other.commit()
+    assert await admin.fetchval("SELECT array_agg(id ORDER BY id) FROM log") == ["a", "b", "c"][:count]
+
+
 @pytest.mark.parametrize("mutation", [Update(A, number=-2), Delete(B)], ids=["update", "delete"])
 async def test_rows_that_are_not_written(session: Session, admin: asyncpg.Connection, mutation: Any) -> None:
     """A change that the database leaves out is no conflict, of which there would be no way out: it is told as it is."""

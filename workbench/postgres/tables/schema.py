@@ -152,4 +152,5 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
         for column, it in zip(table.columns, found, strict=True))
     return table._replace(
         columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), triggers=there.triggers,
-        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded, stiff=there.stiff)
+        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded,
+        rewrites=there.rewrites, stiff=there.stiff)

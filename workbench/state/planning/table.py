@@ -60,9 +60,9 @@ class Table(NamedTuple):
 
     ``triggers`` says whether the database has any triggers, which may do anything when rows are written; ``alters``
     whether it may store other values in this table than those that are sent, by a trigger or a rule of the table or a
-    column that rounds or pads; ``guarded`` whether policies of row-level security apply to us. ``stiff`` are the names
-    of constraints that are deferrable but cannot be deferred by name, as another one of the schema that is not
-    deferrable has the same name."""
+    column that rounds or pads; ``guarded`` whether policies of row-level security apply to us; ``rewrites`` whether a rule
+    makes something else of an INSERT, or more. ``stiff`` are the names of constraints that are deferrable but cannot be
+    deferred by name, as another one of the schema that is not deferrable has the same name."""
 
     kindred: Kindred
     name: str
@@ -74,6 +74,7 @@ class Table(NamedTuple):
     triggers: bool = True       # as long as it is not known
     alters: bool = False
     guarded: bool = False
+    rewrites: bool = False
     stiff: frozenset[str] = frozenset()
 
     @property
