@@ -142,6 +142,18 @@ async def test_columns_that_are_called_as_ours(dsn: str) -> None:
         await same_by_both(dsn, session)
 
 
+async def test_the_tables_are_those_of_the_session(dsn: str) -> None:
+    """Whoever runs the script may look for tables in other schemas: those are written that the commit would write."""
+    async with Session(shelf(), dsn=dsn) as session, session.engine.acquire() as connection:
+        await connection.execute('CREATE SCHEMA "an app"')
+    async with Session(shelf(), dsn=f"{dsn}&options=-csearch_path%3D%22an%5C%20app%22") as session:
+        await issue(session, *some_of_all(5))
+        done = psql(dsn, script(session.plan()))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert set((await contents(dsn)).values()) == {None}
+        assert len(await session.find(Owner)) == 3
+
+
 async def test_any_text_and_record_goes_through(dsn: str) -> None:
     """Generated texts and nested records, whatever they hold, are written by psql as by a commit."""
     examples: list[tuple[str, Any]] = []

@@ -78,6 +78,7 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
        c.relhasrules OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS alters,
        row_security_active(c.oid) AS guarded,
        EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D') AS rewrites,
+       to_json(current_schemas(false))::text AS path,
        EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal) AS triggers
   FROM json_array_elements_text($1::text::json) AS wanted(name)
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
@@ -109,7 +110,8 @@ class Stored:
 
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
     ``triggers`` says whether the whole database has any: what is written here may reach those of other tables;
-    ``alters`` whether this one has a trigger or a rule; ``rewrites`` a rule for INSERT. Of a column, ``made`` says by what the database alone makes its
+    ``alters`` whether this one has a trigger or a rule; ``rewrites`` a rule for INSERT. ``path`` are the
+    schemas that names without one are looked for in. Of a column, ``made`` says by what the database alone makes its
     values, such as an ``expression``; ``rounds`` whether it may store others than it is sent. One of a ``domain`` has
     the type, the length and the digits that the domain is over; ``never_null`` is its own NOT NULL. ``enum`` is the
     name of an enum type with its schema, which ``type`` leaves out where the search path finds it."""
@@ -126,6 +128,7 @@ class Stored:
         self.triggers: bool = row["triggers"]
         self.alters, self.guarded = bool(row["alters"]), bool(row["guarded"])
         self.rewrites: bool = row["rewrites"]
+        self.path: tuple[str, ...] = tuple(json.loads(row["path"]))
         self.stiff: frozenset[str] = frozenset(json.loads(row["stiff"] or "[]"))
 
     @property

@@ -153,4 +153,4 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
     return table._replace(
         columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), triggers=there.triggers,
         alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded,
-        rewrites=there.rewrites, stiff=there.stiff)
+        rewrites=there.rewrites, stiff=there.stiff, path=there.path)

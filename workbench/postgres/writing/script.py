@@ -35,6 +35,9 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
     Raises Invalid for a value that has no literal."""
     lines = [_comment(f"plan: {plan.summary}"), *(_comment(f"step {step.number}: {step.address}{_by(step)}")
                                                   for step in plan.steps), *HEAD, "BEGIN;"]
+    path = next((table.path for table in plan.tables.values()), None)
+    if path is not None:        # whoever runs it may look for tables elsewhere
+        lines.append(f"SET LOCAL search_path = {', '.join(map(quoted, path)) or text_literal('')};")
     deferring = deferral(plan)
     if deferring is not None:
         lines.append(f"{deferring};")

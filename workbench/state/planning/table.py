@@ -62,7 +62,8 @@ class Table(NamedTuple):
     whether it may store other values in this table than those that are sent, by a trigger or a rule of the table or a
     column that rounds or pads; ``guarded`` whether policies of row-level security apply to us; ``rewrites`` whether a rule
     makes something else of an INSERT, or more. ``stiff`` are the names of constraints that are deferrable but cannot be
-    deferred by name, as another one of the schema that is not deferrable has the same name."""
+    deferred by name, as another one of the schema that is not deferrable has the same name. ``path`` are the schemas in
+    which the session looks for what is named without one; None as long as it is not known."""
 
     kindred: Kindred
     name: str
@@ -76,6 +77,7 @@ class Table(NamedTuple):
     guarded: bool = False
     rewrites: bool = False
     stiff: frozenset[str] = frozenset()
+    path: tuple[str, ...] | None = None
 
     @property
     def quoted(self) -> str:
