@@ -26,7 +26,7 @@ from workbench.postgres.trial.deferred import broken
 from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
-from workbench.postgres.writing.guards import deferral, reads_of
+from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -100,8 +100,10 @@ class _Trial:
         """Runs a statement as the commit does; gives the identifiers of the rows that it did not write."""
         wanted = {change.target.identifier for change in statement.changes}
         if not statement.copied:
-            found = await self._connection.fetchmany(statement.returning, statement.parameters)
-            return wanted - {row[0] for row in found}
+            found = [row[0] for row in await self._connection.fetchmany(statement.returning, statement.parameters)]
+            if again := hit_twice(statement.table, found):
+                raise ValueError(again)
+            return wanted.difference(found)
         copied = await self._connection.copy_records_to_table(
             statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
             records=statement.parameters)

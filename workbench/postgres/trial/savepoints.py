@@ -62,7 +62,7 @@ class Savepoints:
             if self._connection.is_closed() or isinstance(translate(error), ConnectionLost):
                 raise
             await self._connection.execute("ROLLBACK TO SAVEPOINT workbench; RELEASE SAVEPOINT workbench")
-            return error        # the last two: COPY's encoders raise as they are
+            return error        # the last three: COPY's encoders raise as they are, and who runs a statement
         await self._connection.execute("RELEASE SAVEPOINT workbench")
         return outcome
 

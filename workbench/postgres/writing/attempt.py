@@ -26,7 +26,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.etags import moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
-from workbench.postgres.writing.guards import deferral, lock_order
+from workbench.postgres.writing.guards import deferral, hit_twice, lock_order
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
 from workbench.state.decision import ResolveConflict
@@ -165,7 +165,10 @@ class Attempt:
         if statement.kind == "insert":
             _check_all(statement, len(found), count)
         elif len(found) != count:
-            there = {row[0] for row in found}
+            there = [row[0] for row in found]
+            if len(found) > count:
+                raise DatabaseError(f"{hit_twice(statement.table, there)}; nothing was written, everything pending is "
+                                    "kept")
             self.moved |= {change.target: change.kind for change in statement.changes
                            if change.target.identifier not in there}
 

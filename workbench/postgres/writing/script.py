@@ -77,7 +77,9 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         where = f"WHERE {quoted(key.name)} = {identifier} AND {quoted(etag.name)} {equals} {expected}"
         written = f"UPDATE {table.quoted} SET {sets}" if changed else f"DELETE FROM {table.quoted}"
         yield from _block([
-            f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;", "  IF _found <> 1 THEN",
+            f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;",
+            "  IF _found > 1 THEN", f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
+            "  IF _found <> 1 THEN",
             f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, [rows[0][0]]))};", "  END IF;",
         ], "_found bigint")
         return
@@ -90,7 +92,8 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         f"  WITH written AS ({written} {source}",
         f"    WHERE old.{quoted(key.name)} = new.{wanted} AND old.{quoted(etag.name)} {equals} new.{had}",
         f"    RETURNING old.{quoted(key.name)} AS _key)",
-        "  SELECT array_agg(_key) INTO _found FROM written;",
+        "  SELECT array_agg(_key) INTO _found FROM written;", f"  IF cardinality(_found) > {len(rows)} THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
         "  SELECT string_agg(_key::text, ', ' ORDER BY _key) INTO _missed",
         f"    FROM unnest({literal([row[0] for row in rows], f'{key.type}[]')}) AS wanted(_key)",
         "    WHERE _found IS NULL OR _key <> ALL (_found);",
@@ -144,6 +147,11 @@ def _stale(statement: Statement, identifiers: Sequence[Any]) -> str:
     domain, resource, _ = statement.changes[0].target
     told = ", ".join(map(str, identifiers))
     return f"stale: changed or deleted since the plan was made, of {domain}:{resource}: {told}"
+
+
+def _twice(statement: Statement) -> str:
+    domain, resource, _ = statement.changes[0].target
+    return f"written twice: a table that inherits from this one has rows of the same identifiers, of {domain}:{resource}"
 
 
 def _left_out(statement: Statement) -> str:
