@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,6 +54,20 @@ async def contents(session: Session) -> Any:
 
 def told(found: Checked) -> list[tuple[str, str, Any]]:
     return [(violation.kind, violation.constraint, violation.target) for violation in found.violations]
+
+
+async def test_cancelled_at_any_moment(session: Session) -> None:
+    """A check or explain that is cancelled, whenever that be, gives its connection back without a transaction."""
+    await issue(session, *(Insert(book(1000 + n)) for n in range(3)))
+    heard: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context["message"]))
+    for moment in range(160):
+        task: asyncio.Task[Any] = asyncio.ensure_future(session.check() if moment % 2 else session.explain())
+        await asyncio.sleep(0.0001 * (moment % 40))
+        task.cancel()
+        await asyncio.wait([task])
+    assert heard == []
+    assert (await session.check()).ok
 
 
 async def test_a_plan_that_can_be_committed(session: Session) -> None:

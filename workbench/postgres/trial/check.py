@@ -8,7 +8,6 @@ that are to blame; these are left out, and the rest goes on. At the end the defe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -17,13 +16,13 @@ import asyncpg
 
 from workbench.domain.resource import Target
 from workbench.errors import ConstraintViolated, Invalid, Problem
-from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
+from workbench.postgres.driver_errors import translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
-from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints
+from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
@@ -48,15 +47,9 @@ async def check(
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()
     async with engine.acquire(doing="checking the plan") as connection:
-        transaction = connection.transaction()
-        await transaction.start()
         trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
-        try:
+        async with undone(connection):
             await trial.run(statements, verify_reads=verify_reads)
-        finally:
-            if not connection.is_closed():
-                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
-                    await transaction.rollback()
         told = await caveats(connection, [statement.table for statement in statements])
     return Checked(tuple(trial.violations), len(statements), at, monotonic() - started, told)
 

@@ -1,14 +1,14 @@
 """Savepoints: statements of one transaction that are tried one by one, each undone by itself where it fails.
 
 Limits on locks and on all the time there is keep it short. One that takes long is looked at from another connection, to
-tell who is in its way.
+tell who is in its way. ``undone`` is the transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -21,6 +21,23 @@ from workbench.postgres.trial.caveats import blockers
 
 PATIENCE = 2.0      # seconds for a lock, at most a quarter of all
 HASTE = 0.2         # and for each further lock of the same statement
+
+
+@asynccontextmanager
+async def undone(connection: asyncpg.Connection, *, readonly: bool = False) -> AsyncIterator[None]:
+    """A transaction that is always rolled back, however it is left; being cancelled is waited out while it ends."""
+    try:
+        await connection.execute(f"BEGIN{' READ ONLY' if readonly else ''}")
+        yield
+    finally:
+        if not connection.is_closed():
+            with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
+                ending = asyncio.ensure_future(connection.execute("ROLLBACK"))
+                try:
+                    await asyncio.shield(ending)
+                except asyncio.CancelledError:
+                    await asyncio.gather(ending, return_exceptions=True)
+                    raise
 
 
 class OutOfTime(Exception):
