@@ -55,6 +55,24 @@ async def other(session: Session, dsn: str) -> AsyncIterator[Session]:
         yield bob
 
 
+async def test_a_check_tells_of_a_plan_that_was_applied(session: Session, other: Session) -> None:
+    """What another session has written, a check finds, though the rows as they are now were no hindrance."""
+    await edit(session, Insert(at(Note, "b")))
+    saved = session.plan().saved()
+    assert (await session.check()).ok
+    await other.apply(saved)
+    await edit(other, Delete(at(Note, "b")))
+    await other.commit()
+    [found] = (await session.check()).violations
+    assert (found.kind, found.target) == ("applied", None)
+    assert found.detail.startswith(f"the saved plan {saved.nonce} was written before, at ")
+    with pytest.raises(AlreadyApplied):
+        await session.commit()
+    session.undo()
+    await edit(session, Insert(at(Note, "b")))
+    assert (await session.check()).ok
+
+
 async def receipts(admin: asyncpg.Connection) -> int:
     if await admin.fetchval("SELECT to_regclass('workbench_receipt')") is None:
         return 0

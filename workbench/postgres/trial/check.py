@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from workbench.domain.resource import Target
-from workbench.errors import ConstraintViolated, Invalid, Problem
+from workbench.errors import AlreadyApplied, ConstraintViolated, Invalid, Problem
 from workbench.postgres.driver_errors import translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
@@ -26,6 +26,7 @@ from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints, un
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
+from workbench.postgres.writing.receipt import receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -33,12 +34,12 @@ from workbench.state.uncollected import uncollected
 
 
 async def check(
-    engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True,
+    engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True, nonces: Sequence[str] = (),
     timeout: float = 10.0,  # noqa: ASYNC109  # the server keeps it, statement by statement, and it is no error
 ) -> Checked:
     """What would keep the plan from being committed now, after at most about ``timeout`` seconds.
 
-    Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
+    ``nonces`` are those of the saved plans that it carries out. Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
     reader.check_fit()
     if timeout != timeout:
         raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])
@@ -46,12 +47,14 @@ async def check(
     with uncollected(len(plan)):
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()
+    spent = [Violation("applied", "", None, (), {}, str(AlreadyApplied(receipt.nonce, receipt.at, receipt.by)))
+             for nonce in nonces if (receipt := await receipt_of(engine, nonce)) is not None and receipt.hash is not None]
     async with engine.acquire(doing="checking the plan") as connection:
         trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
         async with undone(connection):
             await trial.run(statements, verify_reads=verify_reads)
         told = await caveats(connection, [statement.table for statement in statements])
-    return Checked(tuple(trial.violations), len(statements), at, monotonic() - started, told)
+    return Checked((*spent, *trial.violations), len(statements), at, monotonic() - started, told)
 
 
 class _Trial:
