@@ -26,7 +26,7 @@ from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints, un
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
-from workbench.postgres.writing.receipt import receipt_of
+from workbench.postgres.writing.receipt import missing_right, receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -47,14 +47,23 @@ async def check(
     with uncollected(len(plan)):
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()
-    spent = [Violation("applied", "", None, (), {}, str(AlreadyApplied(receipt.nonce, receipt.at, receipt.by)))
-             for nonce in nonces if (receipt := await receipt_of(engine, nonce)) is not None and receipt.hash is not None]
+    noted = await _noted(engine, nonces) if nonces else []
     async with engine.acquire(doing="checking the plan") as connection:
         trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
         async with undone(connection):
             await trial.run(statements, verify_reads=verify_reads)
         told = await caveats(connection, [statement.table for statement in statements])
-    return Checked((*spent, *trial.violations), len(statements), at, monotonic() - started, told)
+    return Checked((*noted, *trial.violations), len(statements), at, monotonic() - started, told)
+
+
+async def _noted(engine: Engine, nonces: Sequence[str]) -> list[Violation]:
+    """What keeps us from noting that saved plans were written: a right, or that it was noted before."""
+    missing = await missing_right(engine)
+    if missing:
+        return [Violation("refused", "", None, (), {}, missing)]
+    receipts = [await receipt_of(engine, nonce) for nonce in nonces]
+    return [Violation("applied", "", None, (), {}, str(AlreadyApplied(receipt.nonce, receipt.at, receipt.by)))
+            for receipt in receipts if receipt is not None and receipt.hash is not None]
 
 
 class _Trial:
