@@ -56,6 +56,30 @@ def told(found: Checked) -> list[tuple[str, str, Any]]:
     return [(violation.kind, violation.constraint, violation.target) for violation in found.violations]
 
 
+@pytest.mark.parametrize("change", [
+    lambda n: Insert(book(1000 + n)), lambda n: Update(book(n), copies=5), lambda n: Delete(book(n))])
+async def test_what_is_refused_as_a_whole(session: Session, change: Any) -> None:
+    """A statement that a guard refuses for its many rows is told, though its parts go through."""
+    await execute(session, """
+        CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT count(*) FROM changed) > 5 THEN RAISE 'too many rows'; END IF; RETURN NULL; END $$;
+        CREATE TRIGGER added AFTER INSERT ON shelf_book REFERENCING NEW TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION guard();
+        CREATE TRIGGER changed AFTER UPDATE ON shelf_book REFERENCING NEW TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION guard();
+        CREATE TRIGGER gone AFTER DELETE ON shelf_book REFERENCING OLD TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION guard()""")
+    await issue(session, *map(change, range(8)))
+    [found] = (await session.check()).violations
+    assert (found.kind, found.target, found.detail) == (
+        "refused", None, "too many rows (of 8 changes in one statement, which go through in parts)")
+    with pytest.raises(DatabaseError, match="too many rows"):
+        await session.commit()
+    session.undo()
+    await issue(session, *map(change, range(5)))
+    assert (await session.check()).ok
+
+
 async def test_cancelled_at_any_moment(session: Session) -> None:
     """A check or explain that is cancelled, whenever that be, gives its connection back without a transaction."""
     await issue(session, *(Insert(book(1000 + n)) for n in range(3)))

@@ -1,8 +1,9 @@
 """Check: tries a Plan for real, in a transaction that is always rolled back, and finds everything that is in its way.
 
 A ``_Trial`` runs each statement behind a savepoint (savepoints.py). One that fails is tried in halves, down to the rows
-that are to blame; these are left out, and the rest goes on. At the end the deferred constraints are looked at
-(deferred.py). What limits on locks and time cut off is reported as well, never raised.
+that are to blame; these are left out, and the rest goes on. Where all parts go through, the whole is to blame. At the
+end the deferred constraints are looked at (deferred.py). What limits on locks and time cut off is reported as well,
+never raised.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ class _Trial:
 
     async def _try(self, statement: Statement) -> None:
         """Runs a statement; where it fails, its halves, so that each row that is to blame is named."""
-        changes, patience = statement.changes, self._savepoints.patience
+        changes, patience, before = statement.changes, self._savepoints.patience, len(self.violations)
+        failure: Exception | None = None
         parts = [[place for place, change in enumerate(changes) if change.target not in self.refused]]
         while parts:
             some = parts.pop()
@@ -141,7 +143,11 @@ class _Trial:
                 free = [place for place in some if changes[place].target.identifier not in locked]
                 parts += [free] if locked else [some[len(some) // 2:], some[:len(some) // 2]]
             else:
+                failure = failure or outcome
                 parts += [some[len(some) // 2:], some[:len(some) // 2]]
+        if len(self.violations) == before and isinstance(failure, asyncpg.PostgresError) and not isinstance(
+                failure, asyncpg.DeadlockDetectedError):
+            self._unled(failure, f"of {len(changes)} changes in one statement, which go through in parts")
 
     async def _locked(self, statement: Statement) -> set[Any]:
         """The identifiers of rows that another transaction has locked."""
@@ -245,11 +251,14 @@ class _Trial:
         for found in await broken(self._connection, self._plan, tried):
             self._add(found.kind, found.change, found.detail, constraint=found.constraint, columns=found.columns)
         if len(self.violations) == before:      # a constraint trigger, or one whose rows cannot be asked for
-            told = translate(error)
-            kind, name, columns = ((told.kind, told.constraint, told.columns)
-                                   if isinstance(told, ConstraintViolated) else ("refused", "", ()))
-            self.violations.append(Violation(
-                kind, name, None, tuple(columns), {}, f"{_words(error)} (the first of what deferred checks found)"))
+            self._unled(error, "the first of what deferred checks found")
+
+    def _unled(self, error: Exception, what: str) -> None:
+        """Reports an error that cannot be led back to an item."""
+        told = translate(error)
+        kind, name, columns = ((told.kind, told.constraint, told.columns)
+                               if isinstance(told, ConstraintViolated) else ("refused", "", ()))
+        self.violations.append(Violation(kind, name, None, tuple(columns), {}, f"{_words(error)} ({what})"))
 
     def _add(
         self, kind: str, change: Change, detail: str, *, constraint: str = "", columns: tuple[str, ...] = (),
