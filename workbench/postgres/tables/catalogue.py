@@ -53,6 +53,11 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'deferrable', f.condeferrable,
                    'cascades', f.confdeltype NOT IN ('a', 'r') OR f.confupdtype NOT IN ('a', 'r')))
           FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS foreign_keys,
+       (WITH RECURSIVE up(oid) AS (
+               SELECT f.confrelid FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'
+               UNION SELECT f.confrelid FROM up JOIN pg_constraint f
+                         ON f.conrelid = up.oid AND f.contype = 'f' AND f.confdeltype = 'c')
+        SELECT json_agg(up.oid::bigint) FROM up)::text AS above,
        (SELECT json_agg(json_build_object(
                    'name', (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid),
                    'primary', i.indisprimary, 'deferrable', NOT i.indimmediate,
@@ -108,6 +113,7 @@ _KINDS = MappingProxyType({"v": "a view", "m": "a materialized view", "f": "a fo
 class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
+    ``above`` are the tables whose rows these refer to, and those with whose rows such would go, by their oids;
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
     ``triggers`` says whether the whole database has any: what is written here may reach those of other tables;
     ``alters`` whether this one has a trigger or a rule; ``rewrites`` a rule for INSERT. ``path`` are the
@@ -122,6 +128,7 @@ class Stored:
         self.columns: dict[str, dict[str, Any]] = {
             column["name"]: column for column in json.loads(row["columns"] or "[]")}
         self.foreign_keys: list[dict[str, Any]] = json.loads(row["foreign_keys"] or "[]")
+        self.above: frozenset[int] = frozenset(json.loads(row["above"] or "[]"))
         self.uniques: list[dict[str, Any]] = json.loads(row["uniques"] or "[]")
         self.indexes: frozenset[str] = frozenset(json.loads(row["indexes"] or "[]"))
         self.checks: dict[str, dict[str, Any]] = json.loads(row["checks"] or "{}")

@@ -63,7 +63,9 @@ class Table(NamedTuple):
     column that rounds or pads; ``guarded`` whether policies of row-level security apply to us; ``rewrites`` whether a rule
     makes something else of an INSERT, or more. ``stiff`` are the names of constraints that are deferrable but cannot be
     deferred by name, as another one of the schema that is not deferrable has the same name. ``path`` are the schemas in
-    which the session looks for what is named without one; None as long as it is not known."""
+    which the session looks for what is named without one; None as long as it is not known.
+    ``above`` are the resources to whose rows these may refer in ways that no field tells: by a column that is no field,
+    or over a table between."""
 
     kindred: Kindred
     name: str
@@ -78,6 +80,7 @@ class Table(NamedTuple):
     rewrites: bool = False
     stiff: frozenset[str] = frozenset()
     path: tuple[str, ...] | None = None
+    above: frozenset[Kindred] = frozenset()
 
     @property
     def quoted(self) -> str:
