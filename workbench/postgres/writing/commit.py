@@ -25,6 +25,7 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
+from workbench.postgres.writing.patience import Patience
 from workbench.postgres.writing.receipt import Receipt, leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
@@ -89,7 +90,7 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
         attempts += 1
         attempt = Attempt(reader, plan, statements, how, lock_timeout=max(0.001, end - clock()))
         try:
-            await _tried(engine, reader, plan, attempt)
+            await _tried(engine, reader, plan, attempt, Patience(engine, end))
             if attempt.spent:
                 await _if_spent(engine, plan, attempt)
             elif attempt.moved:
@@ -102,12 +103,15 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
             await asyncio.sleep(pause)
 
 
-async def _tried(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt) -> None:
+async def _tried(
+    engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt, patience: Patience,
+) -> None:
     """Runs an attempt: the plan is written when it returns, unless there is something ``spent`` or ``moved``.
 
     Raises _Again where another transaction was in the way, and all else in our words."""
     try:
-        async with engine.acquire(tidy=not any(table.triggers for table in plan.tables.values())) as connection:
+        async with (engine.acquire(tidy=not any(table.triggers for table in plan.tables.values())) as connection,
+                    patience.with_locks(connection)):
             await attempt.run(connection)
     except Stale:
         pass
@@ -117,7 +121,8 @@ async def _tried(engine: Engine, reader: PostgresReader, plan: Plan, attempt: At
     except (*DRIVER_ERRORS, OSError) as error:
         if attempt.done:
             return
-        if isinstance(error, _IN_THE_WAY) and not attempt.moved:
+        late = patience.over and isinstance(error, asyncpg.QueryCanceledError)
+        if (late or isinstance(error, _IN_THE_WAY)) and not attempt.moved:
             raise _Again(_why(error)) from error
         failure = translate(error, doing="committing")
         if isinstance(failure, ConnectionLost) and attempt.number is not None:
@@ -157,7 +162,7 @@ async def _if_moved(
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, asyncpg.LockNotAvailableError):
+    if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError):
         return "rows of this plan are locked by another transaction"
     if isinstance(error, asyncpg.DeadlockDetectedError):
         return "it waited for another transaction that waited for it"
