@@ -252,7 +252,8 @@ async def test_once_where_its_rows_are_there_already(
     await edit(session, Insert(at(Note, "b"), number=5))
     saved = session.plan().saved()
     await admin.execute("\n".join(line for line in script(session.plan()).splitlines() if not line.startswith("\\")))
-    await other.apply(saved)
+    done = await other.apply(saved)
+    assert repr(done) == "was written already: 1 added, 0 changed, 0 deleted; nothing was written now"
     assert (await numbers(admin), await receipts(admin)) == ({"a": 1, "b": 5}, 1)
     await admin.execute("TRUNCATE desk_note")
     with pytest.raises(AlreadyApplied):

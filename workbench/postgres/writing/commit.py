@@ -40,7 +40,9 @@ _CHANGED = "another transaction changed what this one depends on"
 
 class Commit(NamedTuple):
     """What was written: the ``plan``, by how many ``statements``, when it was done (aware, UTC), by which ``user``, and
-    after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one."""
+    after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one.
+
+    No statements: all was there already, by a commit whose outcome was not known, or by its script."""
 
     plan: Plan
     statements: int
@@ -52,12 +54,15 @@ class Commit(NamedTuple):
     def __repr__(self) -> str:
         counts = self.plan.counts
         again = f", at attempt {self.attempts}" if self.attempts > 1 else ""
-        return (f"committed: {counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted "
-                f"by {counted(self.statements, 'statement')}{again}")
+        told = f"{counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted"
+        if len(self.plan) and not self.statements:
+            return f"was written already: {told}; nothing was written now{again}"
+        return f"committed: {told} by {counted(self.statements, 'statement')}{again}"
 
 
 class Written(NamedTuple):
-    """By how many ``statements`` a plan was written, and after how many ``attempts``."""
+    """By how many ``statements`` a plan was written, none where it was there already, and after how many
+    ``attempts``."""
 
     statements: int
     attempts: int
@@ -95,7 +100,7 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
                 await _if_spent(engine, plan, attempt)
             elif attempt.moved:
                 await _if_moved(engine, reader, plan, attempt, how.receipts)
-            return Written(len(statements.made), attempts)
+            return Written(0 if attempt.spent or attempt.moved else len(statements.made), attempts)
         except _Again as again:
             pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
             if clock() + pause >= end:
