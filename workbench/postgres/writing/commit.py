@@ -25,6 +25,7 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
+from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.patience import Patience
 from workbench.postgres.writing.receipt import Receipt, leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
@@ -136,6 +137,9 @@ async def _tried(
                 return
         if isinstance(failure, ConstraintViolated) and attempt.running is not None:
             failure = await _blamed(engine, reader, failure, attempt.running, attempt.moved)
+        elif isinstance(error, asyncpg.DataError) and attempt.running is not None and (
+                told := misfit(attempt.running)):
+            failure = DatabaseError(f"{failure}; {told}")
         if not attempt.moved:
             raise failure from error
 
