@@ -43,7 +43,8 @@ def parts() -> Any:
 async def test_what_does_not_fit(dsn: str, values: dict[str, Any], told: str) -> None:
     """One new item, many, and changes of one and of many: what does not fit is named, and nothing is written."""
     async with Session(desk(Part, models={Part: parts()}), dsn=dsn) as session:
-        await edit(session, *(Insert(at(Part, key), code="abc", count=-2**15, price=Decimal("9999.99")) for key in "abc"))
+        fitting = {"code": "abc", "count": -2**15, "price": Decimal("9999.99")}
+        await edit(session, *(Insert(at(Part, key), **fitting) for key in "abc"))
         await session.commit()
         for key, *mutations in (("n", Insert(at(Part, "n"), **values)),
                                 ("n", Insert(at(Part, "m")), Insert(at(Part, "n"), **values)),

@@ -75,10 +75,11 @@ async def test_rows_of_tables_that_inherit(
     found = await session.check()
     assert [(violation.kind, violation.target, violation.detail) for violation in found.violations] == [
         ("refused", A, "desk_note has more than one row of a: a table that inherits from it has others")]
-    with pytest.raises(DatabaseError, match="more than one row of a: a table that inherits from it has others; nothing"):
+    with pytest.raises(DatabaseError, match="row of a: a table that inherits from it has others; nothing was written"):
         await session.commit()
     assert "written twice: a table that inherits from this one" in psql(dsn, script(session.plan())).stderr
-    assert (len(session.plan()), await admin.fetchval("SELECT count(*) FROM desk_note WHERE number = 0")) == (len(keys), 3)
+    assert len(session.plan()) == len(keys)
+    assert await admin.fetchval("SELECT count(*) FROM desk_note WHERE number = 0") == 3
 
 
 async def test_what_a_trigger_stores_is_what_is_cached(dsn: str, session: Session, admin: asyncpg.Connection) -> None:

@@ -130,8 +130,8 @@ def _lacks(name: str, what: str, deferrable: bool, same: Sequence[Mapping[str, A
 
 def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table]) -> Table:
     """A Table with the constraints that the database has, by the names and as deferrable as there: it is they that a
-    commit must keep. Those of columns that are no fields are left out, and those with tables that are no resources': what
-    they lead to is told by ``above``."""
+    commit must keep. Those of columns that are no fields are left out, and those with tables that are no resources':
+    what they lead to is told by ``above``."""
     there = stored[table.quoted]
     fields = {column.name: column.field for column in table.columns}
     parents = {stored[other.quoted].oid: other for other in tables}

@@ -40,7 +40,8 @@ async def check(
 ) -> Checked:
     """What would keep the plan from being committed now, after at most about ``timeout`` seconds.
 
-    ``nonces`` are those of the saved plans that it carries out. Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
+    ``nonces`` are those of the saved plans that it carries out. Rivals who write the same rows wait for it meanwhile.
+    Raises ConnectionLost, and TablesDiffer as a commit does."""
     reader.check_fit()
     if timeout != timeout:
         raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])

@@ -76,8 +76,8 @@ def _missing(rights: Any) -> str:
         return ""
     role, schema = rights["role"], rights["schema"]
     if rights["there"]:
-        return (f"the table {TABLE}, in which it is noted which saved plans were written, may not be read and written by "
-                f"{role}: have somebody GRANT SELECT, INSERT ON {TABLE} TO {role}")
+        return (f"the table {TABLE}, in which it is noted which saved plans were written, may not be read and written "
+                f"by {role}: have somebody GRANT SELECT, INSERT ON {TABLE} TO {role}")
     make = f"CREATE TABLE {TABLE} {MADE}; GRANT SELECT, INSERT ON {TABLE} TO {role}"
     return (f"the table {TABLE}, in which it is noted which saved plans were written, is not there, and {role} may not "
             f"make it{f' in the schema {schema}' if schema else ''}: have it made by somebody who may ({make})"

@@ -78,7 +78,8 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         written = f"UPDATE {table.quoted} SET {sets}" if changed else f"DELETE FROM {table.quoted}"
         yield from _block([
             f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;",
-            "  IF _found > 1 THEN", f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
+            "  IF _found > 1 THEN",
+            f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
             "  IF _found <> 1 THEN",
             f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, [rows[0][0]]))};", "  END IF;",
         ], "_found bigint")
@@ -151,7 +152,7 @@ def _stale(statement: Statement, identifiers: Sequence[Any]) -> str:
 
 def _twice(statement: Statement) -> str:
     domain, resource, _ = statement.changes[0].target
-    return f"written twice: a table that inherits from this one has rows of the same identifiers, of {domain}:{resource}"
+    return f"written twice: a table that inherits from this one has rows of the same keys, of {domain}:{resource}"
 
 
 def _left_out(statement: Statement) -> str:

@@ -60,12 +60,12 @@ class Table(NamedTuple):
 
     ``triggers`` says whether the database has any triggers, which may do anything when rows are written; ``alters``
     whether it may store other values in this table than those that are sent, by a trigger or a rule of the table or a
-    column that rounds or pads; ``guarded`` whether policies of row-level security apply to us; ``rewrites`` whether a rule
-    makes something else of an INSERT, or more. ``stiff`` are the names of constraints that are deferrable but cannot be
-    deferred by name, as another one of the schema that is not deferrable has the same name. ``path`` are the schemas in
-    which the session looks for what is named without one; None as long as it is not known.
-    ``above`` are the resources to whose rows these may refer in ways that no field tells: by a column that is no field,
-    or over a table between."""
+    column that rounds or pads; ``guarded`` whether policies of row-level security apply to us; ``rewrites`` whether a
+    rule makes something else of an INSERT, or more. ``stiff`` are the names of constraints that are deferrable but
+    cannot be deferred by name, as another one of the schema that is not deferrable has the same name. ``path`` are the
+    schemas in which the session looks for what is named without one; None as long as it is not known. ``above`` are the
+    resources to whose rows these may refer in ways that no field tells: by a column that is no field, or over a table
+    between."""
 
     kindred: Kindred
     name: str
