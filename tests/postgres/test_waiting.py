@@ -141,6 +141,16 @@ async def test_a_commit_that_takes_longer_than_it_may_wait(session: Session, adm
     assert len(await notes(admin)) == 4
 
 
+async def test_a_table_that_is_altered_under_an_open_session(session: Session, admin: asyncpg.Connection) -> None:
+    """A statement that was prepared for the table as it was is made anew, and the commit goes through."""
+    await written(session, Insert(A))
+    await written(session, Update(A, text="b"))
+    await admin.execute("ALTER TABLE desk_note ALTER _id TYPE varchar(50)")
+    await edit(session, Update(A, text="c"))
+    assert (await session.commit()).attempts == 2
+    assert (await notes(admin))["a"] == ("c", 0)
+
+
 async def test_a_lock_that_goes_in_time(session: Session, admin: asyncpg.Connection) -> None:
     """A commit waits for a rival's lock and goes on when it is let go."""
     await written(session, Insert(A))

@@ -1,9 +1,9 @@
 """Commit: writes a Plan, all of it or nothing, and says what came of it.
 
 Each attempt is one transaction (attempt.py). Attempts that failed because another transaction was in the way (a lock, a
-deadlock, a serialization failure) are made again until ``wait`` is over. An attempt that found rows moved ends in a
-``Conflict``, with base, mine and theirs of every such item; one whose connection broke during COMMIT ends in what the
-server says came of it.
+deadlock, a serialization failure, a table that was altered) are made again until ``wait`` is over. An attempt that
+found rows moved ends in a ``Conflict``, with base, mine and theirs of every such item; one whose connection broke
+during COMMIT ends in what the server says came of it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from workbench.state.planning.plan import Plan
 from workbench.state.uncollected import uncollected
 from workbench.wording import counted
 
-_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError,
+               asyncpg.InvalidCachedStatementError)     # which the driver prepares anew the next time
 _CHANGED = "another transaction changed what this one depends on"
 
 
@@ -175,6 +176,8 @@ def _why(error: Exception) -> str:
         return "rows of this plan are locked by another transaction"
     if isinstance(error, asyncpg.DeadlockDetectedError):
         return "it waited for another transaction that waited for it"
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return "a table of this plan was altered"
     return _CHANGED
 
 
