@@ -80,6 +80,21 @@ async def test_what_is_refused_as_a_whole(session: Session, change: Any) -> None
     assert (await session.check()).ok
 
 
+@pytest.mark.parametrize("count", [1, 2])
+async def test_what_the_server_cuts_off(session: Session, dsn: str, count: int) -> None:
+    """A statement_timeout that would end the commit ends the check's statement too, which tells of it."""
+    await execute(session, """
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NEW; END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON shelf_owner FOR EACH ROW EXECUTE FUNCTION slow()""")
+    async with Session(shelf(), dsn=f"{dsn}&options=-cstatement_timeout%3D{300 * count}") as other:
+        await issue(other, *(Insert(owner(f"new{n}"), name=f"new {n}") for n in range(count)))
+        [found] = (await other.check()).violations
+        assert (found.kind, found.target) == ("refused", owner("new0") if count == 1 else None)
+        assert f"statement timeout (statement_timeout is {300 * count} ms here)" in found.detail
+        with pytest.raises(DatabaseError, match="statement timeout"):
+            await other.commit()
+
+
 async def test_cancelled_at_any_moment(session: Session) -> None:
     """A check or explain that is cancelled, whenever that be, gives its connection back without a transaction."""
     await issue(session, *(Insert(book(1000 + n)) for n in range(3)))

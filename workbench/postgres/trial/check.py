@@ -23,7 +23,7 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
-from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints, undone
+from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
@@ -51,7 +51,8 @@ async def check(
     at, started = datetime.now(UTC), monotonic()
     noted = await _noted(engine, nonces) if nonces else []
     async with engine.acquire(doing="checking the plan") as connection:
-        trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
+        cut = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'")
+        trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout, cut=cut))
         async with undone(connection):
             await trial.run(statements, verify_reads=verify_reads)
         told = await caveats(connection, [statement.table for statement in statements])
@@ -146,7 +147,7 @@ class _Trial:
             else:
                 failure = failure or outcome
                 parts += [some[len(some) // 2:], some[:len(some) // 2]]
-        if len(self.violations) == before and isinstance(failure, asyncpg.PostgresError) and not isinstance(
+        if len(self.violations) == before and isinstance(failure, asyncpg.PostgresError | CutOff) and not isinstance(
                 failure, asyncpg.DeadlockDetectedError):
             self._unled(failure, f"of {len(changes)} changes in one statement, which go through in parts")
 
