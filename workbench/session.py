@@ -141,8 +141,9 @@ class Session(TimeTravel):
 
         Raises TablesDiffer, ConnectionLost, and Invalid for a ``timeout`` that is no number."""
         manager = await self._renew()
-        return await check(self.engine, self.reader, manager.plan() if plan is None else plan,
-                           verify_reads=verify_reads, timeout=timeout)
+        plan = manager.plan() if plan is None else plan
+        return await check(self.engine, self.reader, plan, verify_reads=verify_reads, timeout=timeout,
+                           nonces=manager.saved.nonces(plan.state))
 
     async def explain(self, plan: Plan | None = None) -> list[Explained]:
         """Postgres' estimates for each statement of a plan, or of what is pending; nothing is run.

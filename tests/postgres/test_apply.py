@@ -55,6 +55,24 @@ async def other(session: Session, dsn: str) -> AsyncIterator[Session]:
         yield bob
 
 
+async def test_a_check_tells_of_a_plan_that_was_applied(session: Session, other: Session) -> None:
+    """What another session has written, a check finds, though the rows as they are now were no hindrance."""
+    await edit(session, Insert(at(Note, "b")))
+    saved = session.plan().saved()
+    assert (await session.check()).ok
+    await other.apply(saved)
+    await edit(other, Delete(at(Note, "b")))
+    await other.commit()
+    [found] = (await session.check()).violations
+    assert (found.kind, found.target) == ("applied", None)
+    assert found.detail.startswith(f"the saved plan {saved.nonce} was written before, at ")
+    with pytest.raises(AlreadyApplied):
+        await session.commit()
+    session.undo()
+    await edit(session, Insert(at(Note, "b")))
+    assert (await session.check()).ok
+
+
 async def receipts(admin: asyncpg.Connection) -> int:
     if await admin.fetchval("SELECT to_regclass('workbench_receipt')") is None:
         return 0
@@ -245,7 +263,8 @@ async def test_once_where_its_rows_are_there_already(
     await edit(session, Insert(at(Note, "b"), number=5))
     saved = session.plan().saved()
     await admin.execute("\n".join(line for line in script(session.plan()).splitlines() if not line.startswith("\\")))
-    await other.apply(saved)
+    done = await other.apply(saved)
+    assert repr(done) == "was written already: 1 added, 0 changed, 0 deleted; nothing was written now"
     assert (await numbers(admin), await receipts(admin)) == ({"a": 1, "b": 5}, 1)
     await admin.execute("TRUNCATE desk_note")
     with pytest.raises(AlreadyApplied):

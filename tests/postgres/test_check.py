@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,6 +54,59 @@ async def contents(session: Session) -> Any:
 
 def told(found: Checked) -> list[tuple[str, str, Any]]:
     return [(violation.kind, violation.constraint, violation.target) for violation in found.violations]
+
+
+@pytest.mark.parametrize("change", [
+    lambda n: Insert(book(1000 + n)), lambda n: Update(book(n), copies=5), lambda n: Delete(book(n))])
+async def test_what_is_refused_as_a_whole(session: Session, change: Any) -> None:
+    """A statement that a guard refuses for its many rows is told, though its parts go through."""
+    await execute(session, """
+        CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT count(*) FROM changed) > 5 THEN RAISE 'too many rows'; END IF; RETURN NULL; END $$;
+        CREATE TRIGGER added AFTER INSERT ON shelf_book REFERENCING NEW TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION guard();
+        CREATE TRIGGER changed AFTER UPDATE ON shelf_book REFERENCING NEW TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION guard();
+        CREATE TRIGGER gone AFTER DELETE ON shelf_book REFERENCING OLD TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION guard()""")
+    await issue(session, *map(change, range(8)))
+    [found] = (await session.check()).violations
+    assert (found.kind, found.target, found.detail) == (
+        "refused", None, "too many rows (of 8 changes in one statement, which go through in parts)")
+    with pytest.raises(DatabaseError, match="too many rows"):
+        await session.commit()
+    session.undo()
+    await issue(session, *map(change, range(5)))
+    assert (await session.check()).ok
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_what_the_server_cuts_off(session: Session, dsn: str, count: int) -> None:
+    """A statement_timeout that would end the commit ends the check's statement too, which tells of it."""
+    await execute(session, """
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NEW; END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON shelf_owner FOR EACH ROW EXECUTE FUNCTION slow()""")
+    async with Session(shelf(), dsn=f"{dsn}&options=-cstatement_timeout%3D{300 * count}") as other:
+        await issue(other, *(Insert(owner(f"new{n}"), name=f"new {n}") for n in range(count)))
+        [found] = (await other.check()).violations
+        assert (found.kind, found.target) == ("refused", owner("new0") if count == 1 else None)
+        assert f"statement timeout (statement_timeout is {300 * count} ms here)" in found.detail
+        with pytest.raises(DatabaseError, match="statement timeout"):
+            await other.commit()
+
+
+async def test_cancelled_at_any_moment(session: Session) -> None:
+    """A check or explain that is cancelled, whenever that be, gives its connection back without a transaction."""
+    await issue(session, *(Insert(book(1000 + n)) for n in range(3)))
+    heard: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context["message"]))
+    for moment in range(160):
+        task: asyncio.Task[Any] = asyncio.ensure_future(session.check() if moment % 2 else session.explain())
+        await asyncio.sleep(0.0001 * (moment % 40))
+        task.cancel()
+        await asyncio.wait([task])
+    assert heard == []
+    assert (await session.check()).ok
 
 
 async def test_a_plan_that_can_be_committed(session: Session) -> None:

@@ -193,6 +193,35 @@ async def test_a_foreign_key_that_only_the_database_has(dsn: str, admin: asyncpg
         assert await admin.fetchval("SELECT count(*) FROM desk_folder") == 0
 
 
+@pytest.mark.parametrize("between", [False, True])
+async def test_a_foreign_key_that_no_field_tells(dsn: str, admin: asyncpg.Connection, between: bool) -> None:
+    """Rows that would go with others, by a column that is no field or over a table between, are deleted before them."""
+    class Slip(Resource):
+        _id = field(str)
+        after = field(str | None, references="self")
+
+    async with Session(desk(Note, Slip), dsn=dsn):
+        pass
+    parent = "desk_note"
+    if between:
+        parent = "middle"
+        await admin.execute("CREATE TABLE middle (_id text PRIMARY KEY REFERENCES desk_note ON DELETE CASCADE)")
+    await admin.execute(f"ALTER TABLE desk_slip ADD of text REFERENCES {parent} ON DELETE CASCADE")
+    async with Session(desk(Note, Slip), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Note, key)) for key in "ab"), *(Insert(at(Slip, key)) for key in "xyz"))
+        await session.commit()
+        if between:
+            await admin.execute("INSERT INTO middle VALUES ('a'), ('b')")
+        await admin.execute("UPDATE desk_slip SET of = CASE WHEN _id = 'x' THEN 'a' ELSE 'b' END")
+        await edit(session, Update(at(Slip, "x"), after="y"))
+        await session.commit()
+        await edit(session, *(Delete(at(Note, key)) for key in "ab"), *(Delete(at(Slip, key)) for key in "yxz"))
+        assert [str(change.target.identifier) for change in session.plan().changes][-2:] == ["a", "b"]
+        assert (await session.check()).ok
+        await session.commit()
+        assert await admin.fetchval("SELECT count(*) FROM desk_slip") == 0
+
+
 async def test_what_cannot_be_opened_is_told(dsn: str, admin: asyncpg.Connection) -> None:
     """A ring that nothing opens is refused in words, and nothing is written."""
     async with Session(desk(Box, Folder), dsn=dsn):

@@ -10,6 +10,7 @@ import pytest
 from tests.editing import Note, Paper, at, desk, edit
 from workbench import Conflict, Insert, Session, Update
 from workbench.errors import DatabaseError
+from workbench.postgres.writing.receipt import TABLE
 
 ROLE = "workbench_guarded"
 
@@ -59,6 +60,28 @@ async def test_a_table_that_may_only_be_read(dsn: str, guarded: str, admin: asyn
             await owner.commit()
             with pytest.raises(Conflict, match="here a step read it"):
                 await session.commit()
+
+
+async def test_a_role_that_cannot_note_what_was_written(dsn: str, guarded: str, admin: asyncpg.Connection) -> None:
+    """Where a saved plan cannot be noted as written, commit, apply and check say what to make or to grant."""
+    async with Session(desk(Note), dsn=guarded) as session:
+        await edit(session, Insert(at(Note, "a")))
+        saved = session.plan().saved()
+        make = (f"CREATE TABLE {TABLE} (nonce uuid PRIMARY KEY, hash text, at timestamptz NOT NULL, by text); "
+                f"GRANT SELECT, INSERT ON {TABLE} TO {ROLE}")
+        for cause, remedy in (
+                (f"is not there, and {ROLE} may not make it in the schema public",
+                 f"{make}), or GRANT CREATE ON SCHEMA public TO {ROLE}"),
+                (f"may not be read and written by {ROLE}", f"have somebody GRANT SELECT, INSERT ON {TABLE} TO {ROLE}")):
+            [found] = (await session.check()).violations
+            assert (found.kind, cause in found.detail, found.detail.endswith(remedy)) == ("refused", True, True)
+            with pytest.raises(DatabaseError, match=cause):
+                await session.commit()
+            with pytest.raises(DatabaseError, match=cause):
+                await session.apply(saved)
+            await admin.execute(make.split(";")[0] if "not there" in cause else make.split("; ")[1])
+        assert (await session.check()).ok
+        await session.apply(saved)
 
 
 async def test_a_row_that_may_be_read_but_not_written(dsn: str, guarded: str) -> None:

@@ -142,6 +142,18 @@ async def test_columns_that_are_called_as_ours(dsn: str) -> None:
         await same_by_both(dsn, session)
 
 
+async def test_the_tables_are_those_of_the_session(dsn: str) -> None:
+    """Whoever runs the script may look for tables in other schemas: those are written that the commit would write."""
+    async with Session(shelf(), dsn=dsn) as session, session.engine.acquire() as connection:
+        await connection.execute('CREATE SCHEMA "an app"')
+    async with Session(shelf(), dsn=f"{dsn}&options=-csearch_path%3D%22an%5C%20app%22") as session:
+        await issue(session, *some_of_all(5))
+        done = psql(dsn, script(session.plan()))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert set((await contents(dsn)).values()) == {None}
+        assert len(await session.find(Owner)) == 3
+
+
 async def test_any_text_and_record_goes_through(dsn: str) -> None:
     """Generated texts and nested records, whatever they hold, are written by psql as by a commit."""
     examples: list[tuple[str, Any]] = []
@@ -192,6 +204,22 @@ async def test_a_violation_writes_nothing(dsn: str) -> None:
         done = psql(dsn, script(session.plan()))
         assert done.returncode == 3
         assert 'violates foreign key constraint "shelf_book_owner_fkey"' in done.stderr
+        assert set((await contents(dsn)).values()) == {None}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_new_row_that_is_left_out_writes_nothing(dsn: str, count: int) -> None:
+    """When a trigger leaves out a new row without an error, psql ends with status 3, and nothing is written."""
+    async with Session(shelf(), dsn=dsn) as session:
+        async with session.engine.acquire() as connection:
+            await connection.execute("""
+                CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW._id = 'o0' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+                CREATE TRIGGER leave_out BEFORE INSERT ON shelf_owner FOR EACH ROW EXECUTE FUNCTION leave_out()""")
+        await issue(session, *(Insert(owner(f"o{n}"), name=f"name {n}") for n in range(count)))
+        done = psql(dsn, script(session.plan()))
+        assert done.returncode == 3
+        assert "left out: a trigger or a rule of the database does not take every new row, of shelf:own" in done.stderr
         assert set((await contents(dsn)).values()) == {None}
 
 

@@ -11,8 +11,10 @@ from gino import Gino
 
 from tests.editing import Note, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, C, Sheet, Span, notes, written
+from tests.postgres.test_script import psql
 from workbench import Delete, Insert, Invalid, NotFound, Resource, Session, Update, field
 from workbench.errors import DatabaseError
+from workbench.postgres.writing.script import script
 
 LEAVES_OUT = """
 CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -33,6 +35,19 @@ async def test_new_rows_that_are_left_out(session: Session, admin: asyncpg.Conne
     assert (await notes(admin), len(session.plan())) == ({}, len(others) + 1)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_rules_of_new_rows(dsn: str, session: Session, admin: asyncpg.Connection, count: int) -> None:
+    """What a rule does with a new row is done by a commit, however many new rows there are."""
+    await admin.execute("""
+        CREATE TABLE log (id text);
+        CREATE RULE log AS ON INSERT TO desk_note DO ALSO INSERT INTO log VALUES (NEW._id)""")
+    async with Session(desk(*KINDS), dsn=dsn) as other:
+        await edit(other, *map(Insert, [A, B, C][:count]))
+        assert (await other.check()).ok
+        await other.commit()
+    assert await admin.fetchval("SELECT array_agg(id ORDER BY id) FROM log") == ["a", "b", "c"][:count]
+
+
 @pytest.mark.parametrize("mutation", [Update(A, number=-2), Delete(B)], ids=["update", "delete"])
 async def test_rows_that_are_not_written(session: Session, admin: asyncpg.Connection, mutation: Any) -> None:
     """A change that the database leaves out is no conflict, of which there would be no way out: it is told as it is."""
@@ -46,6 +61,25 @@ async def test_rows_that_are_not_written(session: Session, admin: asyncpg.Connec
     await written(session, Update(A, number=5))
     assert await notes(admin) == {"a": ("", 5), "b": ("", -1)}
     assert [item.number for item in await session.find(Note)] == [5, -1]
+
+
+@pytest.mark.parametrize("keys", ["a", "ab"])
+@pytest.mark.parametrize("deed", [lambda target: Update(target, number=5), Delete], ids=["update", "delete"])
+async def test_rows_of_tables_that_inherit(
+    dsn: str, session: Session, admin: asyncpg.Connection, keys: str, deed: Any,
+) -> None:
+    """A change that hits a row of another table too, one that inherits, is refused by commit, check and script."""
+    await written(session, Insert(A), Insert(B))
+    await admin.execute("CREATE TABLE heir () INHERITS (desk_note); INSERT INTO heir SELECT * FROM desk_note LIMIT 1")
+    await edit(session, *(deed(at(Note, key)) for key in keys))
+    found = await session.check()
+    assert [(violation.kind, violation.target, violation.detail) for violation in found.violations] == [
+        ("refused", A, "desk_note has more than one row of a: a table that inherits from it has others")]
+    with pytest.raises(DatabaseError, match="row of a: a table that inherits from it has others; nothing was written"):
+        await session.commit()
+    assert "written twice: a table that inherits from this one" in psql(dsn, script(session.plan())).stderr
+    assert len(session.plan()) == len(keys)
+    assert await admin.fetchval("SELECT count(*) FROM desk_note WHERE number = 0") == 3
 
 
 async def test_what_a_trigger_stores_is_what_is_cached(dsn: str, session: Session, admin: asyncpg.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,51 @@ async def test_busy(session: Session, admin: asyncpg.Connection) -> None:
         assert len(session.plan()) == 1
     await session.commit(wait=float("inf"))
     assert (await notes(admin))["a"] == ("mine", 0)
+
+
+async def test_many_locks_one_after_the_other(dsn: str, session: Session, admin: asyncpg.Connection) -> None:
+    """``wait`` is for all locks together: they may each be let go in time, and the commit is given up all the same."""
+    keys = "abcdef"
+    await written(session, *(Insert(at(Note, key)) for key in keys))
+    await edit(session, *(Update(at(Note, key), text="mine") for key in keys))
+
+    async def hold(key: str, seconds: float) -> None:
+        holder = await asyncpg.connect(dsn)
+        async with holder.transaction():
+            await holder.execute("SELECT FROM desk_note WHERE _id = $1 FOR UPDATE", key)
+            await asyncio.sleep(seconds)
+        await holder.close()
+
+    holding = [asyncio.create_task(hold(key, 0.6 + 0.4 * place)) for place, key in enumerate(keys)]
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    with pytest.raises(Busy, match=r"given up after 0\.5 s and 1 attempt: rows of this plan are locked by another"):
+        await session.commit(wait=0.5)
+    assert time.monotonic() - began < 1.2
+    await asyncio.gather(*holding)
+    assert {text for text, _ in (await notes(admin)).values()} == {""}
+    await session.commit()
+    assert {text for text, _ in (await notes(admin)).values()} == {"mine"}
+
+
+async def test_a_commit_that_takes_longer_than_it_may_wait(session: Session, admin: asyncpg.Connection) -> None:
+    """``wait`` is for others: a commit that is itself at work is not given up."""
+    await admin.execute("""
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.15); RETURN NEW; END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON desk_note FOR EACH ROW EXECUTE FUNCTION slow()""")
+    await edit(session, *(Insert(at(Note, key)) for key in "abcd"))
+    await session.commit(wait=0.1)
+    assert len(await notes(admin)) == 4
+
+
+async def test_a_table_that_is_altered_under_an_open_session(session: Session, admin: asyncpg.Connection) -> None:
+    """A statement that was prepared for the table as it was is made anew, and the commit goes through."""
+    await written(session, Insert(A))
+    await written(session, Update(A, text="b"))
+    await admin.execute("ALTER TABLE desk_note ALTER _id TYPE varchar(50)")
+    await edit(session, Update(A, text="c"))
+    assert (await session.commit()).attempts == 2
+    assert (await notes(admin))["a"] == ("c", 0)
 
 
 async def test_a_lock_that_goes_in_time(session: Session, admin: asyncpg.Connection) -> None:

@@ -146,6 +146,23 @@ def test_no_foreign_key_is_broken_on_the_way(before: Rows, after: Rows, random: 
     assert write(before, order, random) == after
 
 
+@settings(max_examples=200, deadline=None)
+@given(offices(), offices(), st.sets(st.sampled_from([FOLDER, PAPER])), st.randoms(use_true_random=False))
+def test_what_is_only_guessed(before: Rows, after: Rows, children: set[Any], random: Any) -> None:
+    """Deletions of what may refer to others go first, unless what is known speaks against it."""
+    changes = changes_between(before, after)
+    some = {kindred: table._replace(above=frozenset({FOLDER, PAPER} - {kindred} if kindred in children else ()))
+            for kindred, table in tables(nullable=False).items()}
+    order = ordered(Rank.of(changes), some)
+    assert (order.tangles, order.deferred) == ((), frozenset())
+    assert sorted(map(repr, (one for rank in order.ranks for one in rank))) == sorted(map(repr, changes))
+    assert all(order.ranks)
+    assert write(before, order, random) == after
+    gone = [one.target[:2] for rank in order.ranks for one in rank if one.after is None]
+    if children == {PAPER}:
+        assert gone == sorted(gone, reverse=True)       # papers, then folders
+
+
 @st.composite
 def webs(draw: st.DrawFn) -> Rows:
     """Folders that name each other in whatever way, rings and double names included, some with codes."""

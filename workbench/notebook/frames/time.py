@@ -74,8 +74,8 @@ def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
 def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:
     """The commits of a session, one a row; the index is their ``number``, from 1, as ``revert`` takes it.
 
-    Columns: ``at``, ``user``, ``added``, ``changed``, ``deleted`` (items), ``statements``, ``attempts``, ``steps``
-    (numbers), ``nonce`` (of the saved plan, where it was one)."""
+    Columns: ``at``, ``user``, ``added``, ``changed``, ``deleted`` (items), ``statements`` (0: it was written already),
+    ``attempts``, ``steps`` (numbers), ``nonce`` (of the saved plan, where it was one)."""
     rows = [(done.at, done.user, *done.plan.counts.values(), done.statements, done.attempts,
              [step.number for step in done.plan.steps], done.nonce) for done in commits]
     frame = frame_of(rows, {"at": datetime, "user": str | None, "added": int, "changed": int, "deleted": int,

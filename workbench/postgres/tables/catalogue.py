@@ -60,6 +60,11 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    SELECT f.conrelid, f.confdeltype FROM below JOIN pg_constraint f ON f.confrelid = below.oid
                     WHERE f.contype = 'f' AND below.action = 'c' AND f.confdeltype NOT IN ('a', 'r'))
                SELECT json_agg(DISTINCT below.oid::regclass::text) FROM below)::text AS carries,
+       (WITH RECURSIVE up(oid) AS (
+               SELECT f.confrelid FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'
+               UNION SELECT f.confrelid FROM up JOIN pg_constraint f
+                         ON f.conrelid = up.oid AND f.contype = 'f' AND f.confdeltype = 'c')
+        SELECT json_agg(up.oid::bigint) FROM up)::text AS above,
        (SELECT json_agg(json_build_object(
                    'name', (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid),
                    'primary', i.indisprimary, 'deferrable', NOT i.indimmediate,
@@ -84,6 +89,8 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                           AND other.connamespace = k.connamespace AND NOT other.condeferrable))::text AS stiff,
        c.relhasrules OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS alters,
        row_security_active(c.oid) AS guarded,
+       EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D') AS rewrites,
+       to_json(current_schemas(false))::text AS path,
        EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal) AS triggers
   FROM json_array_elements_text($1::text::json) AS wanted(name)
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
@@ -113,10 +120,12 @@ _KINDS = MappingProxyType({"v": "a view", "m": "a materialized view", "f": "a fo
 class Stored:
     """One table as the catalogue has it; ``oid`` is None where there is none.
 
+    ``above`` are the tables whose rows these refer to, and those with whose rows such would go, by their oids;
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
     ``carries`` are the tables whose rows go or change when one is deleted here, as foreign keys cascade;
     ``triggers`` says whether the whole database has any: what is written here may reach those of other tables;
-    ``alters`` whether this one has a trigger or a rule. Of a column, ``made`` says by what the database alone makes its
+    ``alters`` whether this one has a trigger or a rule; ``rewrites`` a rule for INSERT. ``path`` are the
+    schemas that names without one are looked for in. Of a column, ``made`` says by what the database alone makes its
     values, such as an ``expression``; ``rounds`` whether it may store others than it is sent. One of a ``domain`` has
     the type, the length and the digits that the domain is over; ``never_null`` is its own NOT NULL. ``enum`` is the
     name of an enum type with its schema, which ``type`` leaves out where the search path finds it."""
@@ -127,12 +136,15 @@ class Stored:
         self.columns: dict[str, dict[str, Any]] = {
             column["name"]: column for column in json.loads(row["columns"] or "[]")}
         self.foreign_keys: list[dict[str, Any]] = json.loads(row["foreign_keys"] or "[]")
+        self.above: frozenset[int] = frozenset(json.loads(row["above"] or "[]"))
         self.uniques: list[dict[str, Any]] = json.loads(row["uniques"] or "[]")
         self.indexes: frozenset[str] = frozenset(json.loads(row["indexes"] or "[]"))
         self.checks: dict[str, dict[str, Any]] = json.loads(row["checks"] or "{}")
         self.carries: tuple[str, ...] = tuple(json.loads(row["carries"] or "[]"))
         self.triggers: bool = row["triggers"]
         self.alters, self.guarded = bool(row["alters"]), bool(row["guarded"])
+        self.rewrites: bool = row["rewrites"]
+        self.path: tuple[str, ...] = tuple(json.loads(row["path"]))
         self.stiff: frozenset[str] = frozenset(json.loads(row["stiff"] or "[]"))
 
     @property

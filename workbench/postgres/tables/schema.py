@@ -138,7 +138,8 @@ def _lacks(name: str, what: str, deferrable: bool, same: Sequence[Mapping[str, A
 
 def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table]) -> Table:
     """A Table with the constraints that the database has, by the names and as deferrable as there: it is they that a
-    commit must keep. Those of columns that are no fields are left out, and those with tables that are no resources'."""
+    commit must keep. Those of columns that are no fields are left out, and those with tables that are no resources':
+    what they lead to is told by ``above``."""
     there = stored[table.quoted]
     fields = {column.name: column.field for column in table.columns}
     parents = {stored[other.quoted].oid: other for other in tables}
@@ -154,12 +155,14 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
         if not unique["primary"] and fields.keys() >= {*unique["columns"]}:
             uniques.append(Unique(unique["name"], tuple(fields[name] for name in unique["columns"]),
                                   unique["deferrable"], unique["where"] or ""))
+    above = {parents[oid].kindred for oid in there.above if oid in parents} - {key.parent for key in keys}
     found = [there.columns[column.name] for column in table.columns]
     columns = tuple(column._replace(
         nullable=column.nullable and not it["not_null"], length=it["length"], digits=it["digits"] and (*it["digits"],))
         for column, it in zip(table.columns, found, strict=True))
     return table._replace(
         columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), triggers=there.triggers,
-        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded, stiff=there.stiff,
-        carries=there.carries,
+        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded,
+        rewrites=there.rewrites, stiff=there.stiff, path=there.path,
+        above=frozenset(above) - {table.kindred}, carries=there.carries,
         fieldless=tuple(name for name, it in there.columns.items() if name not in fields and not it["made"]))

@@ -1,8 +1,9 @@
 """Check: tries a Plan for real, in a transaction that is always rolled back, and finds everything that is in its way.
 
 A ``_Trial`` runs each statement behind a savepoint (savepoints.py). One that fails is tried in halves, down to the rows
-that are to blame; these are left out, and the rest goes on. At the end the deferred constraints are looked at
-(deferred.py). What limits on locks and time cut off is reported as well, never raised.
+that are to blame; these are left out, and the rest goes on. Where all parts go through, the whole is to blame. At the
+end the deferred constraints are looked at (deferred.py). What limits on locks and time cut off is reported as well,
+never raised.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from typing import Any
 import asyncpg
 
 from workbench.domain.resource import Target
-from workbench.errors import ConstraintViolated, Invalid, Problem
-from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
+from workbench.errors import AlreadyApplied, ConstraintViolated, Invalid, Problem
+from workbench.postgres.driver_errors import translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
-from workbench.postgres.trial.savepoints import HASTE, OutOfTime, Savepoints
+from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
-from workbench.postgres.writing.guards import deferral, reads_of
+from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
+from workbench.postgres.writing.receipt import missing_right, receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -36,12 +38,13 @@ from workbench.state.uncollected import uncollected
 
 
 async def check(
-    engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True,
+    engine: Engine, reader: PostgresReader, plan: Plan, *, verify_reads: bool = True, nonces: Sequence[str] = (),
     timeout: float = 10.0,  # noqa: ASYNC109  # the server keeps it, statement by statement, and it is no error
 ) -> Checked:
     """What would keep the plan from being committed now, after at most about ``timeout`` seconds.
 
-    Rivals who write the same rows wait for it meanwhile. Raises ConnectionLost, and TablesDiffer as a commit does."""
+    ``nonces`` are those of the saved plans that it carries out. Rivals who write the same rows wait for it meanwhile.
+    Raises ConnectionLost, and TablesDiffer as a commit does."""
     reader.check_fit()
     if timeout != timeout:
         raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])
@@ -49,20 +52,27 @@ async def check(
     with uncollected(len(plan)):
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()
+    noted = await _noted(engine, nonces) if nonces else []
     async with engine.acquire(doing="checking the plan") as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout))
-        try:
+        cut = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'")
+        trial = _Trial(connection, plan, Savepoints(engine, connection, started=started, timeout=timeout, cut=cut))
+        async with undone(connection):
             before = await counts(connection, statements)
             await trial.run(statements, verify_reads=verify_reads)
-            besides = [] if trial.violations else await trial.besides(reader, statements, before)
-        finally:
-            if not connection.is_closed():
-                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
-                    await transaction.rollback()
+            besides = [] if noted or trial.violations else await trial.besides(reader, statements, before)
         told = await caveats(connection, [statement.table for statement in statements])
-    return Checked(tuple(trial.violations), len(statements), at, monotonic() - started, told, tuple(besides))
+    return Checked(
+        (*noted, *trial.violations), len(statements), at, monotonic() - started, told, tuple(besides))
+
+
+async def _noted(engine: Engine, nonces: Sequence[str]) -> list[Violation]:
+    """What keeps us from noting that saved plans were written: a right, or that it was noted before."""
+    missing = await missing_right(engine)
+    if missing:
+        return [Violation("refused", "", None, (), {}, missing)]
+    receipts = [await receipt_of(engine, nonce) for nonce in nonces]
+    return [Violation("applied", "", None, (), {}, str(AlreadyApplied(receipt.nonce, receipt.at, receipt.by)))
+            for receipt in receipts if receipt is not None and receipt.hash is not None]
 
 
 class _Trial:
@@ -114,8 +124,10 @@ class _Trial:
         """Runs a statement as the commit does; gives the identifiers of the rows that it did not write."""
         wanted = {change.target.identifier for change in statement.changes}
         if not statement.copied:
-            found = await self._connection.fetchmany(statement.returning, statement.parameters)
-            return wanted - {row[0] for row in found}
+            found = [row[0] for row in await self._connection.fetchmany(statement.returning, statement.parameters)]
+            if again := hit_twice(statement.table, found):
+                raise ValueError(again)
+            return wanted.difference(found)
         copied = await self._connection.copy_records_to_table(
             statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
             records=statement.parameters)
@@ -124,7 +136,8 @@ class _Trial:
 
     async def _try(self, statement: Statement) -> None:
         """Runs a statement; where it fails, its halves, so that each row that is to blame is named."""
-        changes, patience = statement.changes, self._savepoints.patience
+        changes, patience, before = statement.changes, self._savepoints.patience, len(self.violations)
+        failure: Exception | None = None
         parts = [[place for place, change in enumerate(changes) if change.target not in self.refused]]
         while parts:
             some = parts.pop()
@@ -148,7 +161,11 @@ class _Trial:
                 free = [place for place in some if changes[place].target.identifier not in locked]
                 parts += [free] if locked else [some[len(some) // 2:], some[:len(some) // 2]]
             else:
+                failure = failure or outcome
                 parts += [some[len(some) // 2:], some[:len(some) // 2]]
+        if len(self.violations) == before and isinstance(failure, asyncpg.PostgresError | CutOff) and not isinstance(
+                failure, asyncpg.DeadlockDetectedError):
+            self._unled(failure, f"of {len(changes)} changes in one statement, which go through in parts")
 
     async def _locked(self, statement: Statement) -> set[Any]:
         """The identifiers of rows that another transaction has locked."""
@@ -240,11 +257,14 @@ class _Trial:
         for found in await broken(self._connection, self._plan, tried):
             self._add(found.kind, found.change, found.detail, constraint=found.constraint, columns=found.columns)
         if len(self.violations) == before:      # a constraint trigger, or one whose rows cannot be asked for
-            told = translate(error)
-            kind, name, columns = ((told.kind, told.constraint, told.columns)
-                                   if isinstance(told, ConstraintViolated) else ("refused", "", ()))
-            self.violations.append(Violation(
-                kind, name, None, tuple(columns), {}, f"{_words(error)} (the first of what deferred checks found)"))
+            self._unled(error, "the first of what deferred checks found")
+
+    def _unled(self, error: Exception, what: str) -> None:
+        """Reports an error that cannot be led back to an item."""
+        told = translate(error)
+        kind, name, columns = ((told.kind, told.constraint, told.columns)
+                               if isinstance(told, ConstraintViolated) else ("refused", "", ()))
+        self.violations.append(Violation(kind, name, None, tuple(columns), {}, f"{_words(error)} ({what})"))
 
     def _add(
         self, kind: str, change: Change, detail: str, *, constraint: str = "", columns: tuple[str, ...] = (),

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from workbench.postgres.engine import Engine
+from workbench.postgres.trial.savepoints import undone
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import quoted
@@ -47,7 +48,7 @@ async def explain(engine: Engine, plan: Plan) -> list[Explained]:
     are asked for. Raises ConnectionLost, DatabaseError."""
     with uncollected(len(plan)):
         statements = compiled(plan)
-    async with engine.transaction(readonly=True, doing="explaining the plan") as connection:
+    async with engine.acquire(doing="explaining the plan") as connection, undone(connection, readonly=True):
         return [await _explained(connection, statement) for statement in statements]
 
 

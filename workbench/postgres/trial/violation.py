@@ -31,7 +31,8 @@ class Cause(NamedTuple):
 class Violation(NamedTuple):
     """``kind`` is "unique", "foreign key", "check", "not null" or "exclusion" (the ``constraint`` names which);
     "stale" for an item that another one wrote since, "read" for one that the steps only read; "timeout", "deadlock";
-    or "refused", for all else that the server or a trigger said no to.
+    "applied" for a saved plan that was written already; or "refused", for all else that the server or a trigger said no
+    to.
 
     ``target`` is None where no single item is to blame. ``columns`` are those of the constraint, ``values`` what the
     plan puts there (the etag stored now, where the kind is "stale" or "read"); ``detail`` is the reason in words."""

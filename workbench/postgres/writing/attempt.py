@@ -25,7 +25,8 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.etags import moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
-from workbench.postgres.writing.guards import deferral, lock_order
+from workbench.postgres.writing.guards import deferral, hit_twice, lock_order
+from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
 from workbench.state.decision import ResolveConflict
@@ -173,7 +174,10 @@ class Attempt:
         if statement.kind == "insert":
             _check_all(statement, len(found), count)
         elif len(found) != count:
-            there = {row[0] for row in found}
+            there = [row[0] for row in found]
+            if len(found) > count:
+                raise DatabaseError(f"{hit_twice(statement.table, there)}; nothing was written, everything pending is "
+                                    "kept")
             self.moved |= {change.target: change.kind for change in statement.changes
                            if change.target.identifier not in there}
 
@@ -186,8 +190,8 @@ class Attempt:
                 copied = await connection.copy_records_to_table(
                     statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
             except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
-                raise DatabaseError(f"a value does not fit into {statement.table.name}: {error}; nothing was written, "
-                                    "everything pending is kept") from error
+                raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
+                                    "nothing was written, everything pending is kept") from error
             _check_all(statement, int(copied.split()[-1]), min(PORTION, count - start))
             self._tell(min(PORTION, count - start))
 

@@ -1,9 +1,9 @@
 """Commit: writes a Plan, all of it or nothing, and says what came of it.
 
 Each attempt is one transaction (attempt.py). Attempts that failed because another transaction was in the way (a lock, a
-deadlock, a serialization failure) are made again until ``wait`` is over. An attempt that found rows moved ends in a
-``Conflict``, with base, mine and theirs of every such item; one whose connection broke during COMMIT ends in what the
-server says came of it.
+deadlock, a serialization failure, a table that was altered) are made again until ``wait`` is over. An attempt that
+found rows moved ends in a ``Conflict``, with base, mine and theirs of every such item; one whose connection broke
+during COMMIT ends in what the server says came of it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
+from workbench.postgres.writing.misfit import misfit
+from workbench.postgres.writing.patience import Patience
 from workbench.postgres.writing.receipt import Receipt, leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
@@ -34,14 +36,17 @@ from workbench.state.planning.plan import Plan
 from workbench.state.uncollected import uncollected
 from workbench.wording import counted
 
-_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError,
+               asyncpg.InvalidCachedStatementError)     # which the driver prepares anew the next time
 _CHANGED = "another transaction changed what this one depends on"
 
 
 class Commit(NamedTuple):
     """What was written: the ``plan``, by how many ``statements``, when it was done (aware, UTC), by which ``user``, and
     after how many ``attempts``; ``nonce`` is that of the plan where it was a saved one. ``stored`` are the items that
-    the database made other than they were sent, as by a trigger or a column that rounds."""
+    the database made other than they were sent, as by a trigger or a column that rounds.
+
+    No statements: all was there already, by a commit whose outcome was not known, or by its script."""
 
     plan: Plan
     statements: int
@@ -55,12 +60,15 @@ class Commit(NamedTuple):
         counts = self.plan.counts
         again = f", at attempt {self.attempts}" if self.attempts > 1 else ""
         otherwise = f"; {counted(len(self.stored), 'item')} stored otherwise than sent" if self.stored else ""
-        return (f"committed: {counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted "
-                f"by {counted(self.statements, 'statement')}{again}{otherwise}")
+        told = f"{counts['insert']} added, {counts['update']} changed, {counts['delete']} deleted"
+        if len(self.plan) and not self.statements:
+            return f"was written already: {told}; nothing was written now{again}{otherwise}"
+        return f"committed: {told} by {counted(self.statements, 'statement')}{again}{otherwise}"
 
 
 class Written(NamedTuple):
-    """By how many ``statements`` a plan was written, and after how many ``attempts``."""
+    """By how many ``statements`` a plan was written, none where it was there already, and after how many
+    ``attempts``."""
 
     statements: int
     attempts: int
@@ -93,12 +101,12 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
         attempts += 1
         attempt = Attempt(reader, plan, statements, how, lock_timeout=max(0.001, end - clock()))
         try:
-            await _tried(engine, reader, plan, attempt)
+            await _tried(engine, reader, plan, attempt, Patience(engine, end))
             if attempt.spent:
                 await _if_spent(engine, plan, attempt)
             elif attempt.moved:
                 await _if_moved(engine, reader, plan, attempt, how.receipts)
-            return Written(len(statements.made), attempts)
+            return Written(0 if attempt.spent or attempt.moved else len(statements.made), attempts)
         except _Again as again:
             pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
             if clock() + pause >= end:
@@ -106,12 +114,15 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
             await asyncio.sleep(pause)
 
 
-async def _tried(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt) -> None:
+async def _tried(
+    engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt, patience: Patience,
+) -> None:
     """Runs an attempt: the plan is written when it returns, unless there is something ``spent`` or ``moved``.
 
     Raises _Again where another transaction was in the way, and all else in our words."""
     try:
-        async with engine.acquire(tidy=not any(table.triggers for table in plan.tables.values())) as connection:
+        async with (engine.acquire(tidy=not any(table.triggers for table in plan.tables.values())) as connection,
+                    patience.with_locks(connection)):
             await attempt.run(connection)
     except Stale:
         pass
@@ -121,7 +132,8 @@ async def _tried(engine: Engine, reader: PostgresReader, plan: Plan, attempt: At
     except (*DRIVER_ERRORS, OSError) as error:
         if attempt.done:
             return
-        if isinstance(error, _IN_THE_WAY) and not attempt.moved:
+        late = patience.over and isinstance(error, asyncpg.QueryCanceledError)
+        if (late or isinstance(error, _IN_THE_WAY)) and not attempt.moved:
             raise _Again(_why(error)) from error
         failure = translate(error, doing="committing")
         if isinstance(failure, ConnectionLost) and attempt.number is not None:
@@ -130,6 +142,9 @@ async def _tried(engine: Engine, reader: PostgresReader, plan: Plan, attempt: At
                 return
         if isinstance(failure, ConstraintViolated) and attempt.running is not None:
             failure = await _blamed(engine, reader, failure, attempt.running, attempt.moved)
+        elif isinstance(error, asyncpg.DataError) and attempt.running is not None and (
+                told := misfit(attempt.running)):
+            failure = DatabaseError(f"{failure}; {told}")
         if not attempt.moved:
             raise failure from error
 
@@ -161,10 +176,12 @@ async def _if_moved(
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, asyncpg.LockNotAvailableError):
+    if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError):
         return "rows of this plan are locked by another transaction"
     if isinstance(error, asyncpg.DeadlockDetectedError):
         return "it waited for another transaction that waited for it"
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return "a table of this plan was altered"
     return _CHANGED
 
 

@@ -1,10 +1,12 @@
-"""Guards: how etags are compared, in which order rows are locked, what was only read, what is checked at the end.
+"""Guards: how etags are compared, in which order rows are locked, what was only read, what is hit twice, what is
+checked at the end.
 
 All who send a plan keep to them: the commit, the check, the script.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -28,6 +30,16 @@ def lock_order(identifiers: Sequence[Any]) -> list[int]:
     if identifiers and isinstance(identifiers[0], UUID):
         keys = [identifier.int for identifier in identifiers]
     return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def hit_twice(table: Table, found: Sequence[Any]) -> str:
+    """What to say where the identifiers of the rows that a statement has written hold one twice; empty where none is.
+
+    An UPDATE or DELETE also hits the rows of tables that inherit from its own, and no key is unique over all."""
+    if len({*found}) == len(found):
+        return ""
+    again = sorted(str(identifier) for identifier, count in Counter(found).items() if count > 1)
+    return f"{table.name} has more than one row of {', '.join(again)}: a table that inherits from it has others"
 
 
 def deferral(plan: Plan) -> str | None:

@@ -13,12 +13,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from workbench.errors import AlreadyApplied, SavedPlanError
+import asyncpg
+
+from workbench.errors import AlreadyApplied, DatabaseError, SavedPlanError
 from workbench.postgres.engine import Engine
 from workbench.postgres.tables.ddl import LOCK
 from workbench.state.saved.plan import SavedPlan
 
 TABLE = "workbench_receipt"
+MADE = "(nonce uuid PRIMARY KEY, hash text, at timestamptz NOT NULL, by text)"
+_RIGHTS = f"""
+SELECT there IS NOT NULL AS there, quote_ident(current_schema()) AS schema, quote_ident(current_user) AS role,
+       coalesce(has_table_privilege(there, 'SELECT') AND has_table_privilege(there, 'INSERT'),
+                has_schema_privilege(current_schema(), 'CREATE'), false) AS may
+  FROM to_regclass('{TABLE}') AS there
+"""
 
 
 class Receipt(NamedTuple):
@@ -41,16 +50,38 @@ def nonce_of(saved: SavedPlan | str) -> str:
 
 
 async def prepare_receipts(engine: Engine) -> None:
-    """Makes the table of receipts where there is none; several may do so at once."""
+    """Makes the table of receipts where there is none; several may do so at once.
+
+    Raises DatabaseError where our role lacks a right to it."""
     async with engine.acquire(doing=f"making the table {TABLE}") as connection:
-        if await connection.fetchval("SELECT to_regclass($1::text)", TABLE) is not None:
+        rights = await connection.fetchrow(_RIGHTS)
+        if missing := _missing(rights):
+            raise DatabaseError(f"{missing}; nothing was written, everything pending is kept")
+        if rights["there"]:
             return
         async with connection.transaction():
             # IF NOT EXISTS alone would fail for one of two who do it at the same moment.
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            await connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {TABLE} "
-                "(nonce uuid PRIMARY KEY, hash text, at timestamptz NOT NULL, by text)")
+            await connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} {MADE}")
+
+
+async def missing_right(engine: Engine) -> str:
+    """What keeps us from leaving a receipt, and what to do; empty where nothing does."""
+    async with engine.acquire(doing="looking for a receipt") as connection:
+        return _missing(await connection.fetchrow(_RIGHTS))
+
+
+def _missing(rights: Any) -> str:
+    if rights["may"]:
+        return ""
+    role, schema = rights["role"], rights["schema"]
+    if rights["there"]:
+        return (f"the table {TABLE}, in which it is noted which saved plans were written, may not be read and written "
+                f"by {role}: have somebody GRANT SELECT, INSERT ON {TABLE} TO {role}")
+    make = f"CREATE TABLE {TABLE} {MADE}; GRANT SELECT, INSERT ON {TABLE} TO {role}"
+    return (f"the table {TABLE}, in which it is noted which saved plans were written, is not there, and {role} may not "
+            f"make it{f' in the schema {schema}' if schema else ''}: have it made by somebody who may ({make})"
+            + (f", or GRANT CREATE ON SCHEMA {schema} TO {role}" if schema else ""))
 
 
 async def receipt_of(engine: Engine, nonce: str) -> Receipt | None:
@@ -58,8 +89,11 @@ async def receipt_of(engine: Engine, nonce: str) -> Receipt | None:
     async with engine.acquire(doing="looking for a receipt") as connection:
         if await connection.fetchval("SELECT to_regclass($1::text)", TABLE) is None:
             return None
-        row = await connection.fetchrow(f"SELECT nonce::text, hash, at, by FROM {TABLE} WHERE nonce = $1::text::uuid",
-                                        nonce)
+        try:
+            row = await connection.fetchrow(
+                f"SELECT nonce::text, hash, at, by FROM {TABLE} WHERE nonce = $1::text::uuid", nonce)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise DatabaseError(_missing(await connection.fetchrow(_RIGHTS)) or str(error)) from error
         return None if row is None else Receipt(*row)
 
 

@@ -1,8 +1,8 @@
 """Script: a Plan as SQL text that psql runs as it stands, with nothing of ours installed.
 
 It does what ``commit`` does, in the same order and in one transaction: the items that the steps read are locked and
-compared, then every statement runs and must find the rows that it expects. What is stale raises, and ON_ERROR_STOP ends
-psql with status 3 and nothing written.
+compared, then every statement runs and must find the rows that it expects, or insert all of its own. What is stale or
+left out raises, and ON_ERROR_STOP ends psql with status 3 and nothing written.
 
 Nothing of the plan's data is text to psql: values are literals of one printable line, identifiers are quoted, the
 bodies of DO blocks are quoted by a tag that they do not hold, and comments are cut to printable characters.
@@ -35,6 +35,9 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
     Raises Invalid for a value that has no literal."""
     lines = [_comment(f"plan: {plan.summary}"), *(_comment(f"step {step.number}: {step.address}{_by(step)}")
                                                   for step in plan.steps), *HEAD, "BEGIN;"]
+    path = next((table.path for table in plan.tables.values()), None)
+    if path is not None:        # whoever runs it may look for tables elsewhere
+        lines.append(f"SET LOCAL search_path = {', '.join(map(quoted, path)) or text_literal('')};")
     deferring = deferral(plan)
     if deferring is not None:
         lines.append(f"{deferring};")
@@ -54,9 +57,13 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
 # ------------------------------------------------------------------------------------------------ statements
 
 def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """An INSERT in a DO block that raises when not every row was taken, of which the server itself says nothing."""
     names = ", ".join(quoted(column.name) for column in columns)
-    yield f"INSERT INTO {statement.table.quoted} ({names}) VALUES"
-    yield f"{_values(columns, rows, cast=False)};"
+    yield from _block([
+        f"  INSERT INTO {statement.table.quoted} ({names}) VALUES", f"{_values(columns, rows, cast=False)};",
+        "  GET DIAGNOSTICS _found = ROW_COUNT;", f"  IF _found <> {len(rows)} THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_left_out(statement))};", "  END IF;",
+    ], "_found bigint")
 
 
 def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
@@ -70,7 +77,10 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         where = f"WHERE {quoted(key.name)} = {identifier} AND {quoted(etag.name)} {equals} {expected}"
         written = f"UPDATE {table.quoted} SET {sets}" if changed else f"DELETE FROM {table.quoted}"
         yield from _block([
-            f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;", "  IF _found <> 1 THEN",
+            f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;",
+            "  IF _found > 1 THEN",
+            f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
+            "  IF _found <> 1 THEN",
             f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, [rows[0][0]]))};", "  END IF;",
         ], "_found bigint")
         return
@@ -83,7 +93,8 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         f"  WITH written AS ({written} {source}",
         f"    WHERE old.{quoted(key.name)} = new.{wanted} AND old.{quoted(etag.name)} {equals} new.{had}",
         f"    RETURNING old.{quoted(key.name)} AS _key)",
-        "  SELECT array_agg(_key) INTO _found FROM written;",
+        "  SELECT array_agg(_key) INTO _found FROM written;", f"  IF cardinality(_found) > {len(rows)} THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
         "  SELECT string_agg(_key::text, ', ' ORDER BY _key) INTO _missed",
         f"    FROM unnest({literal([row[0] for row in rows], f'{key.type}[]')}) AS wanted(_key)",
         "    WHERE _found IS NULL OR _key <> ALL (_found);",
@@ -137,6 +148,16 @@ def _stale(statement: Statement, identifiers: Sequence[Any]) -> str:
     domain, resource, _ = statement.changes[0].target
     told = ", ".join(map(str, identifiers))
     return f"stale: changed or deleted since the plan was made, of {domain}:{resource}: {told}"
+
+
+def _twice(statement: Statement) -> str:
+    domain, resource, _ = statement.changes[0].target
+    return f"written twice: a table that inherits from this one has rows of the same keys, of {domain}:{resource}"
+
+
+def _left_out(statement: Statement) -> str:
+    domain, resource, _ = statement.changes[0].target
+    return f"left out: a trigger or a rule of the database does not take every new row, of {domain}:{resource}"
 
 
 def _about(statement: Statement, changes: Sequence[Change]) -> str:

@@ -2,7 +2,8 @@
 
 A ``Reason`` says that one change is written before another: because of a foreign key (a row must exist before another
 names it as its parent, and is deleted only when no other names it any more), or because of a unique constraint (what
-frees a value comes before what takes it).
+frees a value comes before what takes it). Where no field tells which rows refer to which, ``unseen`` says of what it
+would be so.
 """
 
 from __future__ import annotations
@@ -60,6 +61,22 @@ def reasons(changes: Rank, tables: Mapping[Kindred, Table]) -> Iterator[Reason]:
                 yield from _of_foreign_key(some, rows[key.parent], key)
         for unique in table.uniques:
             yield from _of_unique(some, unique, table)
+
+
+def unseen(changes: Rank, tables: Mapping[Kindred, Table]) -> list[tuple[list[int], list[int]]]:
+    """Of deletions whose rows may refer to each other in ways that no field tells: the places of those of children, and
+    those of parents, a pair for two resources. The children had better go first."""
+    kinds = {block.targets[0][:2] for block in changes.blocks if block.kind == "delete"}
+    pairs = [(kindred, parent) for kindred in sorted(kinds) if kindred in tables
+             for parent in sorted(tables[kindred].above & kinds)]
+    if not pairs:       # and no change need be looked at
+        return []
+    gone: dict[Kindred, list[int]] = defaultdict(list)
+    targets, _, afters = changes.columns
+    for place, (target, after) in enumerate(zip(targets, afters, strict=True)):
+        if after is None:
+            gone[target[:2]].append(place)
+    return [(gone[child], gone[parent]) for child, parent in pairs if gone[child] and gone[parent]]
 
 
 class _Rows(NamedTuple):

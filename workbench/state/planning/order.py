@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from workbench.domain.registry import Kindred
 from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
-from workbench.state.planning.dependencies import Reason, reasons
+from workbench.state.planning.dependencies import Reason, reasons, unseen
 from workbench.state.planning.spares import spares
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
@@ -36,20 +36,26 @@ class Order(NamedTuple):
 
 def ordered(changes: Rank, tables: Mapping[Kindred, Table]) -> Order:
     """The changes in ranks, with what is needed to open their rings."""
-    found = list(reasons(changes, tables))
-    if not found:
+    found, guessed = list(reasons(changes, tables)), unseen(changes, tables)
+    if not found and not guessed:
         return Order([changes] if len(changes) else [], {}, changes)
-    return _Ordering(changes, tables, found).run()
+    return _Ordering(changes, tables, found, guessed).run()
 
 
 class _Ordering:
-    """Makes one order: nodes are changes and parts; edges are reasons, or tie the parts of one change."""
+    """Makes one order: nodes are changes and parts; edges are reasons, or tie the parts of one change.
 
-    def __init__(self, changes: Rank, tables: Mapping[Kindred, Table], found: list[Reason]) -> None:
+    What is only guessed goes over a hub, which is a node without a change: from all of the first to the hub, and from
+    there to all of the others."""
+
+    def __init__(
+        self, changes: Rank, tables: Mapping[Kindred, Table], found: list[Reason],
+        guessed: Sequence[tuple[list[int], list[int]]],
+    ) -> None:
         self._given, self._tables = changes, tables
         self.nodes: list[Change] = list(changes)
         # All the reasons for an edge: one that is opened by one of them stays for the others. None ties the parts of
-        # one change.
+        # one change, and hubs.
         self.edges: dict[int, dict[int, list[Reason | None]]] = defaultdict(dict)
         self.reasons: dict[int, list[Reason]] = defaultdict(list)
         self.deferred: set[str] = set()
@@ -57,6 +63,10 @@ class _Ordering:
         for reason in found:
             self.edges[reason.before].setdefault(reason.after, []).append(reason)
             self.reasons[reason.after].append(reason)
+        self._hubs: set[int] = set()
+        for children, parents in guessed:
+            self._hubs.add(len(self.nodes))
+            self._add(self.nodes[parents[0]], before=tuple(parents), after=tuple(children))
 
     def run(self) -> Order:
         tangles: list[str] = []
@@ -69,7 +79,8 @@ class _Ordering:
                     tangles.append("; ".join(reason.told(self.nodes) for _, _, reason in self._inside(ring)))
         if left:
             ranks.append(left)
-        return Order([Rank.of(self.nodes[node] for node in rank) for rank in ranks], self.reasons, self._given,
+        changes = ([self.nodes[node] for node in rank if node not in self._hubs] for rank in ranks)
+        return Order([Rank.of(some) for some in changes if some], self.reasons, self._given,
                      frozenset(self.deferred), tuple(tangles))
 
     def _ranks(self) -> tuple[list[list[int]], list[int]]:
@@ -130,7 +141,11 @@ class _Ordering:
         return rings
 
     def _open(self, ring: set[int]) -> bool:
-        """Takes at least one reason out of a ring; False when none can be."""
+        """Takes at least one reason out of a ring, what is only guessed first; False when none can be."""
+        if hubs := ring & self._hubs:
+            for hub in hubs:
+                del self.edges[hub]
+            return True
         inside = self._inside(ring)
         deferrable = [edge for edge in inside if edge[2].rule.deferrable]
         if deferrable:

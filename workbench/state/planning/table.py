@@ -61,10 +61,13 @@ class Table(NamedTuple):
     ``triggers`` says whether the database has any triggers, which may do anything when rows are written; ``alters``
     whether it may store other values in this table than those that are sent, by a trigger or a rule of the table or a
     column that rounds or pads; ``reaches`` are the resources whose rows its triggers and rules may change; ``guarded``
-    whether policies of row-level security apply to us. ``stiff`` are the names of constraints that are deferrable but
-    cannot be deferred by name, as another one of the schema that is not deferrable has the same name. ``carries`` are
-    the tables, of resources or not, whose rows go or change when one is deleted here; ``fieldless`` are the columns
-    that no field names: others alone write them."""
+    whether policies of row-level security apply to us; ``rewrites`` whether a rule makes something else of an INSERT,
+    or more. ``stiff`` are the names of constraints that are deferrable but cannot be deferred by name, as another one
+    of the schema that is not deferrable has the same name. ``path`` are the schemas in which the session looks for what
+    is named without one; None as long as it is not known. ``carries`` are the tables, of resources or not, whose rows
+    go or change when one is deleted here; ``above`` are the resources to whose rows these may refer in ways that no
+    field tells: by a column that is no field, or over a table between; ``fieldless`` are the columns that no field
+    names: others alone write them."""
 
     kindred: Kindred
     name: str
@@ -77,8 +80,11 @@ class Table(NamedTuple):
     alters: bool = False
     reaches: frozenset[Kindred] = frozenset()
     guarded: bool = False
+    rewrites: bool = False
     stiff: frozenset[str] = frozenset()
+    path: tuple[str, ...] | None = None
     carries: tuple[str, ...] = ()
+    above: frozenset[Kindred] = frozenset()
     fieldless: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,58 @@
+"""Values that a column cannot hold: a commit names the item, the field and the value."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from gino import Gino
+from sqlalchemy.dialects import postgresql as pg
+
+from tests.editing import at, desk, edit
+from workbench import Insert, Resource, Session, Update, field
+from workbench.errors import DatabaseError
+
+
+class Part(Resource):
+    _id = field(str)
+    code = field(str, initial="")
+    tags = field(list[str], initial=[])
+    count = field(int, initial=0)
+    price = field(Decimal, initial=Decimal(0))
+
+
+def parts() -> Any:
+    """The gino model of parts, whose columns are narrow."""
+    db = Gino()
+    return type("Parts", (db.Model,), {
+        "__tablename__": "parts", "_id": db.Column(db.Text, primary_key=True),
+        "code": db.Column(sa.String(3), nullable=False), "tags": db.Column(pg.ARRAY(sa.String(4)), nullable=False),
+        "count": db.Column(sa.SmallInteger, nullable=False), "price": db.Column(sa.Numeric(6, 2), nullable=False),
+        "_created": db.Column(db.DateTime(timezone=True)), "_updated": db.Column(db.DateTime(timezone=True)),
+        "_etag": db.Column(db.Text)})
+
+
+@pytest.mark.parametrize("values, told", [
+    ({"code": "abcd"}, "code is longer than 3 signs: 'abcd'"),
+    ({"code": "x" * 100}, f"code is longer than 3 signs: '{'x' * 59}…"),
+    ({"tags": ["abcd", "abcde"]}, "tags is longer than 4 signs: 'abcde'"),
+    ({"count": 2**15}, "count is out of the range of smallint: 32768"),
+    ({"price": Decimal("9999.995")}, r"price is of more than 4 digits before the point: Decimal\('9999.995'\)")])
+async def test_what_does_not_fit(dsn: str, values: dict[str, Any], told: str) -> None:
+    """One new item, many, and changes of one and of many: what does not fit is named, and nothing is written."""
+    async with Session(desk(Part, models={Part: parts()}), dsn=dsn) as session:
+        fitting = {"code": "abc", "count": -2**15, "price": Decimal("9999.99")}
+        await edit(session, *(Insert(at(Part, key), **fitting) for key in "abc"))
+        await session.commit()
+        for key, *mutations in (("n", Insert(at(Part, "n"), **values)),
+                                ("n", Insert(at(Part, "m")), Insert(at(Part, "n"), **values)),
+                                ("a", Update(at(Part, "a"), **values)),
+                                ("b", Update(at(Part, "a"), code="y"), Update(at(Part, "b"), **values)),
+                                ("a", Update(at(Part, "a"), **values), Update(at(Part, "b"), **values))):
+            await edit(session, *mutations)
+            with pytest.raises(DatabaseError, match=f"desk:part/{key}: {told}"):
+                await session.commit()
+            session.undo()
+        assert len(await session.find(Part)) == 3
