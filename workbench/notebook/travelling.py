@@ -100,5 +100,7 @@ class Travelling(Opened):
         return ShownSource(self._at_work().script(module=module))
 
     def as_test(self, name: str = "session", *, module: str | None = None) -> ShownSource:
-        """The session as a pytest module, given / when / then, that passes when it is run; ``.save`` writes it."""
+        """The session as a pytest module, given / when / then, that passes when it is run; ``.save`` writes it.
+
+        ``name`` is the end of its function's name. Raises Invalid where that cannot be."""
         return ShownSource(self._at_work().as_test(name, module=module))
