@@ -159,6 +159,11 @@ class Opened:
         finally:
             self._watchers.tell()
 
+    @property
+    def _called(self) -> Called:
+        """Tells what items are called here."""
+        return Called(self.session.manager)
+
     def _shown(self, plan: Plan) -> ShownPlan:
         def check(plan: Plan, **how: Any) -> Checked:
             return self._wait_for(self._at_work().check(plan, **how))
@@ -166,7 +171,7 @@ class Opened:
         def explain(plan: Plan) -> list[Explained]:
             return self._wait_for(self._at_work().explain(plan))
 
-        return ShownPlan(plan, check=check, explain=explain, called=Called(self.session.manager))
+        return ShownPlan(plan, check=check, explain=explain, called=self._called)
 
 
 def _close(session: Session, bridge: Bridge) -> None:

@@ -43,7 +43,7 @@ def plan_html(
     rows = []
     for resource, changes in groups.items():
         rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(resource)}</th></tr>')
-        rows += [_change_row(change, blamed.pop(change.target, []), told, called) for change in changes]
+        rows += [change_row(change, blamed.pop(change.target, []), told, called) for change in changes]
     if rows:    # one table, so that what is told of each resource begins at one place
         parts.append(f"<table>{''.join(rows)}</table>")
     parts[1:1] = [_violation(violation) for violations in blamed.values() for violation in violations[:LIMIT]]
@@ -80,9 +80,11 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _change_row(
-    change: Change, violations: Sequence[Violation], why: Callable[[Change], str] | None, called: Called | None,
+def change_row(
+    change: Change, violations: Sequence[Violation] = (), why: Callable[[Change], str] | None = None,
+    called: Called | None = None,
 ) -> str:
+    """A change as a row of a table, not yet in a ``box``."""
     old, new, target = change.old, change.new, change.target
 
     def value_html(name: str, value: Any) -> str:
