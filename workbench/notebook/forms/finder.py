@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, identify, label_of
+from workbench.domain.resource import Resource, Target, identify, label_of
 from workbench.errors import Invalid
-from workbench.notebook.labels import in_line, present, text_of
+from workbench.notebook.labels import in_line, present, shortened, text_of
 from workbench.postgres.labels import labelled
 
 OFFERED = 20        # items to choose from; to type more finds any other
-SHORT = 8           # characters of a UUID that are shown
 _HEX = re.compile(r"[0-9a-f-]*")
 
 
@@ -115,7 +114,3 @@ def _fits(text: str, name: str | None, resource: type[Resource]) -> Callable[[Ta
 
     return fits
 
-
-def shortened(identifier: Identifier) -> str:
-    """An identifier as it is told beside a label: the beginning of a UUID, anything else whole."""
-    return str(identifier)[:SHORT] if isinstance(identifier, UUID) else str(identifier)
