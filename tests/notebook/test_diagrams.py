@@ -249,8 +249,9 @@ def test_a_note_tells_the_key_the_docstring_and_the_handler() -> None:
 
 
 async def test_a_step_is_drawn_in_its_order() -> None:
-    """The numbers tell it: the command, its event, the mutation, the policy, what came of it, the answers. Items are known
-    by the beginning of their identifier, as everywhere."""
+    """The numbers tell it: the command, its event, the mutation, the policy, what came of it, the answers.
+
+    Items are known by the beginning of their identifier, as everywhere."""
     _, steps = await payment()
     diagram = step_diagram(steps[-1])
     ada, bob = (str(step.target.identifier)[:8] for step in steps[:2])

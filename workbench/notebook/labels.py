@@ -25,10 +25,10 @@ def text_of(item: Resource, label: str | None) -> str | None:
     return None if value is None else str(value)
 
 
-def label_in(item: Resource | None) -> str | None:
-    """What one item is called; None where it has no name, or there is no item."""
+def label_in(item: Resource) -> str | None:
+    """What an item is called by its own fields; None where it has no name."""
     try:
-        return None if item is None else text_of(item, label_of(type(item)))
+        return text_of(item, label_of(type(item)))
     except UnknownName:     # its _label names no field, which the pickers say
         return None
 

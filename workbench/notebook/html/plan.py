@@ -100,7 +100,9 @@ def change_row(
     if why is not None:
         steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
     item = change.before if change.after is None else change.after
-    label = label_in(item) if isinstance(item, Resource) else None      # of a saved plan there are mappings
+    label = None
+    if isinstance(item, Resource):      # of a saved plan there are mappings
+        label = label_in(item) if called is None else called.label_of(target, item)
     return (f'<tr><td class="who {change.kind}">{change.sign} {named_html(target.identifier, label)}</td>'
             f'<td class="told">{"".join(told)}<div class="dim">{steps}</div></td></tr>')
 
