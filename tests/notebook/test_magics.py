@@ -154,6 +154,26 @@ def test_tab_offers_more_places(shell: Any, wb: Workbench) -> None:
     assert offered(shell, "%workbench w") == ["%workbench wb"]
 
 
+def test_tab_offers_branches_and_checkpoints(shell: Any, wb: Workbench) -> None:
+    """By name, in the strings of the verbs that take them."""
+    wb.branch("what if")
+    wb.checkpoint("noon")
+    for verb in ("switch", "merge", "pick", "drop"):
+        assert offered(shell, f"wb.{verb}('") == [f"wb.{verb}('main", f"wb.{verb}('what if"]
+    assert offered(shell, 'wb.compare("') == [f'wb.compare("{name}' for name in ("main", "noon", "what if")]
+    assert offered(shell, "wb.switch('what i") == ["wb.switch('what if"]
+    assert offered(shell, "wb.restore('") == ["wb.restore('noon"]
+
+
+def test_tab_offers_the_fields_of_a_class(shell: Any, wb: Workbench) -> None:
+    """Where a command or any other record is built, its fields are offered, and nothing that is ours alone."""
+    shell.run_cell("from workbench.examples.bank import Pay")
+    assert offered(shell, "Pay(") == ["Pay(amount=", "Pay(to="]
+    assert offered(shell, "wb.issue(Pay(amount=(1, 2)[0],\n  t") == ["wb.issue(Pay(amount=(1, 2)[0],\n  to="]
+    for text in ("Pay(amount=1).", "Pay(amount=t", "wb.issue(Pay(), o", "len(", "(t", ")"):
+        assert offered(shell, text) == []
+
+
 def test_tab_tells_what_an_identifier_is(shell: Any, wb: Workbench) -> None:
     """An identifier is offered with what its item is called; one that is begun is found among however many."""
     first = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier

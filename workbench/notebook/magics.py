@@ -30,7 +30,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(magics)
     others = [matcher for matcher in shell.Completer.custom_matchers
               if getattr(matcher, "matcher_identifier", None) != "workbench"]
-    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find, magics.there).match]
+    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find, magics.there, shell.user_ns.get).match]
 
 
 @magics_class       # type: ignore[untyped-decorator,unused-ignore]

@@ -69,6 +69,13 @@ def addresses(wb: Workbench, typed: str) -> list[Offer]:
     return [Offer(f"{head}/{key if domain == home.key else f'{domain}:{key}'}/", "resource")]
 
 
+def lines(wb: Workbench, *, branches: bool, checkpoints: bool) -> list[Offer]:
+    """The names of the branches and of the checkpoints, as asked for."""
+    manager = wb.session.manager
+    return [*(Offer(name, "branch") for name in manager.branches if branches),
+            *(Offer(name, "checkpoint") for name in manager.history.checkpoints if checkpoints)]
+
+
 def names(wb: Workbench, address: str) -> list[Offer]:
     """The fields of the command at an address."""
     return [Offer(name, "field") for name in _fields(wb, address)]
