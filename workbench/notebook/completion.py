@@ -20,7 +20,9 @@ from workbench.notebook.offers import Offer, addresses, lines, names, resources,
 from workbench.notebook.workbench import Workbench
 
 _MAGIC = re.compile(r"^\s*(?:[\w, ]+=\s*)?%{1,2}(\w+)\s+(.*)$")
-_STRING = re.compile(r"""(\w+)(?:\.aio)?\.(issue|form|items|find|refresh|fetch|switch|merge|compare|pick|drop|restore)\(\s*(["'])([^"'\n]*)$""")
+_LINES = ("switch", "merge", "pick", "drop", "compare", "restore")      # verbs that take a branch or checkpoint by name
+_STRING = re.compile(
+    rf"""(\w+)(?:\.aio)?\.(issue|form|items|find|refresh|fetch|{'|'.join(_LINES)})\(\s*(["'])([^"'\n]*)$""")
 _FIELDS = re.compile(r"""(\w+)(?:\.aio)?\.(?:issue|form)\(\s*(["'])([^"'\n]*)\2\s*,(?:.*,)?\s*([^,]*)$""", re.DOTALL)
 _JSON_NAME = re.compile(r'[{,]\s*"(\w*)$')
 _JSON_VALUE = re.compile(r'"(\w+)"\s*:\s*([^,{}]*)$')
@@ -80,7 +82,7 @@ class Completion:
     def _in_string(verb: str, typed: str, wb: Workbench) -> Iterable[Offer]:
         if verb in ("issue", "form"):
             return addresses(wb, typed)
-        if verb in ("switch", "merge", "compare", "pick", "drop", "restore"):
+        if verb in _LINES:
             return lines(wb, branches=verb != "restore", checkpoints=verb in ("restore", "compare"))
         return targets(wb, typed) if verb == "fetch" else resources(wb.session.registry)
 
