@@ -11,7 +11,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 from tests.notebook.kernels import Kernel
-from workbench import Command, Domain, Workbench, field
+from workbench import Command, Datadef, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
 from workbench.notebook.magics import load_ipython_extension
 from workbench.notebook.offers import IDENTIFIERS
@@ -118,6 +118,33 @@ def test_a_list_in_a_line(shell: Any, dsn: str) -> None:
         with pytest.raises(Invalid, match=r"""authors: '\[Ada\]' is not JSON: .*; write authors='\["a", "b"\]', or """
                                           "use %%issue"):
             line(shell, "issue", "add-book authors=[Ada] title=x")
+
+
+def test_a_line_that_is_not_right_is_told_what_would_do(shell: Any, dsn: str) -> None:
+    """For a record the example of JSON is an object with a field of its own; ``on=`` is the end of the address."""
+    people = Domain("people")
+
+    class Contact(Datadef):
+        email = field(str)
+
+    @people.command
+    class Join(Command):
+        contact = field(Contact)
+        facts = field(dict, initial={})
+
+    @people.command_handler(Join)
+    def join(command: Any, context: Any) -> Any:
+        return context.respond()
+
+    with Workbench(people, dsn=dsn) as shell.user_ns["wb"]:
+        with pytest.raises(Invalid, match="""write contact='{"email": "…"}', or use %%issue"""):
+            line(shell, "issue", "people:join contact={email}")
+        with pytest.raises(Invalid, match="""write facts='{"a": "b"}', or use %%issue"""):
+            line(shell, "issue", "people:join facts={a}")
+        with pytest.raises(Invalid, match="on: what it is on is the end of the address: %issue join/member/1"):
+            line(shell, "issue", "join on=member/1")
+        with pytest.raises(UnknownName):
+            line(shell, "issue", "nothing on=member/1")
 
 
 def test_tab_offers_addresses_fields_and_identifiers(shell: Any, wb: Workbench) -> None:
