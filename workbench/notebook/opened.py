@@ -19,7 +19,8 @@ from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
-from workbench.errors import Conflict, WorkbenchError
+from workbench.errors import Conflict, ConstraintViolated, WorkbenchError
+from workbench.notebook.blame import blame
 from workbench.notebook.bridge import Bridge
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
@@ -149,12 +150,17 @@ class Opened:
             self._watchers.tell()
 
     def _decide(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
-        """Runs a verb that may end in a Conflict, which is kept to be looked at."""
+        """Runs a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint, to which is
+        added what the items are called and where they come from."""
         self._conflict = None
         try:
             return self._wait_for(verb, bar)
         except Conflict as conflict:
             self._conflict = conflict
+            raise
+        except ConstraintViolated as broken:
+            for note in blame(broken, self.session.manager.plan(), self._called):
+                broken.add_note(note)
             raise
         finally:
             self._watchers.tell()
