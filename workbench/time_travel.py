@@ -128,6 +128,7 @@ class TimeTravel(Opening):
     def as_test(self, name: str = "session", *, module: str | None = None) -> str:
         """The session as a pytest module: given / when / then with the events, responses, refusals and the plan that it
         came to; it passes when it is run: the commands are issued once more, in memory, and what a test cannot tell is
-        left out, with a comment. For ``module`` see ``script``."""
+        left out, with a comment. For ``module`` see ``script``. Raises Invalid where no function can be called
+        ``test_`` and ``name``."""
         return recorded_test(self.here, self.manager.refusals, [done.plan for done in self.commits],
                              self.manager.cache, self.registry, name=name, module=module)

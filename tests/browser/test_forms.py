@@ -267,6 +267,22 @@ async def test_a_form_follows_its_command(lab: str, open_page: OpenPage, dsn: st
     assert await notebook.errors() == []
 
 
+async def test_what_is_wrong_stands_beneath_its_row(lab: str, open_page: OpenPage, dsn: str) -> None:
+    """The reason beneath a member of a list begins where its input does, as that of a field does."""
+    cell = ("@shop.command\nclass Tag(Command):\n    names = field(list[str], initial=[''])\n    by = field(str)\n"
+            "@shop.command_handler(Tag)\nasync def tag(command, context):\n    yield context.respond()\n"
+            "wb.form(Tag)")
+    notebook = await opened(open_page, lab, dsn, "beneath.ipynb", cell)
+    form = notebook.find(".wb-form")
+    await form.locator(".wb-issue").click()
+    await expect(form.get_by_text("✗ is required")).to_have_count(2)
+    left = "e => e.getBoundingClientRect().left"
+    for name in ("names", "by"):
+        problem = form.locator(f".wb-field-{name} .wb-problem").first
+        distance = await problem.evaluate(left) - await field(form, name).evaluate(left)
+        assert abs(distance) <= 3
+
+
 async def test_a_command_that_takes_long(lab: str, open_page: OpenPage, dsn: str) -> None:
     """While a command is at work its form cannot be issued again, and shows a bar that cancels it; what its handler
     prints stands in the form."""

@@ -200,8 +200,8 @@ async def test_by_keyboard(lab: str, open_page: OpenPage, dsn: str, admin: async
 
 
 async def test_its_looks(lab: str, open_page: OpenPage, dsn: str) -> None:
-    """In both themes, wide and narrow, nothing is wider than its place; each tab and both conflicts show without a
-    serious fault for axe-core."""
+    """In both themes, wide and narrow, nothing is wider than its place, and the map is as large as it was drawn; each
+    tab and both conflicts show without a serious fault for axe-core."""
     notebook = await opened(
         open_page, lab, dsn, "looks.ipynb", "panel = wb.panel(); panel",
         "names = ['Ada', 'a long name, ' * 20, '<b>Eve</b>', *map(str, range(25))]\n"
@@ -223,6 +223,9 @@ async def test_its_looks(lab: str, open_page: OpenPage, dsn: str) -> None:
                 await expect(panel.locator(".lm-TabBar-tab.lm-mod-current")).to_have_text(tab)
                 await notebook.keep(f"panel-{width}-{name[-5:].strip()}-{tab}")
                 assert await panel.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+                if tab == "Map":
+                    small = "e => e.viewBox.baseVal.width - e.getBoundingClientRect().width"
+                    assert await panel.locator(".wb-map svg").evaluate(small) <= 1
                 if width == 1280:
                     assert await notebook.faults(".wb-panel") == []
     for conflict in ("merge", "rival"):

@@ -7,7 +7,7 @@ from re import sub
 from uuid import UUID
 
 from tests.notebook.test_display import words
-from workbench import Target
+from workbench import Domain, Resource, Target, field
 from workbench.domain.registry import Registry
 from workbench.examples.bank import OpenAccount, bank
 from workbench.notebook.html.called import Called, named_html, target_html
@@ -42,6 +42,44 @@ async def test_items_are_named_where_they_are_at_hand() -> None:
     assert f"bank:open-account/account Ada · {identifier}" in words(step_html(step, called))
     assert f"bank:open-account/account/ {identifier}" in words(step_html(step))
     assert words(target_html(Target("bank", "account", ID), called)) == f"bank:account/ {ID}"
+
+
+class Author(Resource):
+    name = field(str)
+
+
+class Book(Resource):
+    _label = "author"
+    author = field(UUID | None, references="author")
+
+
+class Copy(Resource):
+    _label = "book"
+    book = field(UUID | None, references=Book)
+    twin = field(UUID | None, references="self")
+
+
+def test_a_label_that_is_a_reference() -> None:
+    """An item is called as the one is to which its label leads, over several; where that one is not at hand, by the
+    beginning of its identifier, and rings end."""
+    library = Domain("library")
+    for resource in (Author, Book, Copy):
+        library.resource(resource)
+    manager = StateManager(Registry([library]), MemoryReader())
+    called = Called(manager)
+    eve, book, copy = Author(_id=UUID(int=1), name="Eve"), Book(_id=UUID(int=2), author=UUID(int=1)), Copy(
+        _id=ID, book=UUID(int=2))
+    target = Target("library", "copy", ID)
+    assert called.label_of(target, copy) == "00000000"
+    for key, item in (("book", book), ("author", eve), ("copy", copy)):
+        manager.cache.take(Target("library", key, item._id), item)
+    assert called.label(target) == "Eve"
+    assert called.label_of(target, copy.set(book=None)) is None
+    manager.cache.take(Target("library", "author", UUID(int=1)), None)
+    assert called.label(target) == "00000000"
+    Copy._label = "twin"
+    assert called.label_of(target, copy.set(twin=ID)) == "cbe0f4de"
+    Copy._label = "book"
 
 
 def test_a_caveat_has_no_tick() -> None:

@@ -113,6 +113,14 @@ def test_an_initial_value_stands_there() -> None:
     assert control(UUID, initial=lambda: UUID(int=1)).input.placeholder == "made anew if left empty"
 
 
+def test_an_example_is_one_that_is_admitted() -> None:
+    """The value that an empty input shows as an example is within the limits of its field."""
+    assert control(float, most=2).input.placeholder == "1.5"
+    assert control(float, least=0, most=1).input.placeholder == "1.0"
+    assert control(Decimal | None, least=20).input.placeholder == "20"
+    assert control(int, least=1, most=3).input.placeholder == "3"
+
+
 def test_no_text_and_an_empty_one_are_told_apart() -> None:
     """A tick says that there is none: to type is to untick it, to tick it empties the text."""
     heard = Heard()

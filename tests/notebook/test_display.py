@@ -9,20 +9,22 @@ from enum import Enum
 from html import unescape
 from html.parser import HTMLParser
 from re import findall, sub
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
-from workbench import Datadef, Delete, Insert, Rejected, Target, Update, field
+from workbench import Datadef, Delete, Insert, Rejected, Resource, Target, Update, field
+from workbench.domain.datadef import values_of
 from workbench.errors import Invalid, WorkbenchError
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.box import LIMIT, STYLE, WHOLE, box, value_html
 from workbench.notebook.html.box import safely as shown_safely
 from workbench.notebook.html.commit import commit_html
 from workbench.notebook.html.conflict import conflict_html
-from workbench.notebook.html.plan import CAUSES, TOLD, plan_html
+from workbench.notebook.html.plan import CAUSES, FIRST, TOLD, change_row, plan_html
 from workbench.notebook.html.sql import sql_html
 from workbench.notebook.html.step import step_html
 from workbench.notebook.shown.plan import ShownPlan
@@ -30,6 +32,7 @@ from workbench.postgres.trial.violation import Checked, Violation
 from workbench.postgres.writing.commit import Commit
 from workbench.state.clash import Clash
 from workbench.state.manager import StateManager
+from workbench.state.planning.change import SIGNS
 from workbench.state.reader import MemoryReader
 
 EVIL = "</div><script>alert('&')</script>\"'"
@@ -165,6 +168,38 @@ async def test_what_a_plan_does_not_write_is_told() -> None:
     shown = plan_html(many.plan(), [])
     assert shown.count('<td class="who insert">') == LIMIT
     assert "… and 2 more; plan.frame() has them all" in text(shown)
+    first, _, rest = shown.partition(f"<details><summary>{LIMIT - FIRST} more</summary>")
+    assert (first.count('class="who insert"'), rest.count('class="who insert"')) == (FIRST, LIMIT - FIRST)
+    blamed = Checked((Violation("check", "c", many.plan().changes[FIRST].target, (), {}, ""),), 1, START, 0.1, "")
+    assert f"<details open><summary>{LIMIT - FIRST} more</summary>" in plan_html(many.plan(), [], checked=blamed)
+
+
+async def test_values_that_say_little_fold_out() -> None:
+    """Of an item that is added or deleted, fields that are empty or as they are at first are counted where there are
+    many, and fold out; what is changed is always listed."""
+    class Wide(Resource):
+        title = field(str)
+        note = field(str | None)
+        tags = field(list[str], initial=[])
+        facts = field(dict, initial={})
+        size = field(int, initial=3)
+
+    def row(before: Any, after: Any) -> str:
+        old, new = (values_of(item) if item is not None else {} for item in (before, after))
+        kind = "insert" if not old else "update" if new else "delete"
+        if kind == "update":
+            new = {name: value for name, value in new.items() if value != old[name]}
+        change: Any = SimpleNamespace(kind=kind, sign=SIGNS[kind], target=Target("wide", "wide", "a"), before=before,
+                                      after=after, old=old, new=new, steps=())
+        return words(change_row(change))
+
+    wide = Wide(_id=UUID(int=1), title="x")
+    assert row(None, wide) == (
+        "+ x · a title: 'x' 4 more are empty or as they are at first note: None tags: [] facts: {} size: 3 steps")
+    assert row(wide, None).startswith("- x · a title: 'x' 4 more are")
+    assert "more" not in row(None, wide.set(size=4).set(note="y"))
+    assert row(Wide(_id=UUID(int=1), title="x", note="y", tags=["z"], size=1), wide) == (
+        "~ x · a note: 'y' → None tags: ['z'] → [] size: 1 → 3 steps")
 
 
 @pytest.mark.parametrize("value, expected", [

@@ -14,11 +14,11 @@ import pytest
 from tests.notebook.kernels import Kernel
 from tests.notebook.test_display import EVIL, Tags
 from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource, Workbench, field, invariant
-from workbench.errors import Invalid, UnknownName
+from workbench.errors import Invalid, NotFound, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount
 from workbench.notebook.forms import form as form_module
 from workbench.notebook.forms.finder import Finder
-from workbench.notebook.forms.form import Form, code_of
+from workbench.notebook.forms.form import Form, code_of, has_star
 from workbench.notebook.forms.rows import Rows
 
 
@@ -125,6 +125,39 @@ def test_what_it_is_issued_on(wb: Workbench) -> None:
     assert "Ada still has 1 EUR" in str(filled.last_error)
     assert "Ada still has 1 EUR" in filled.outcome.value
     assert filled.on == str(ada.target)
+
+
+def test_an_item_that_must_be_there(wb: Workbench) -> None:
+    """A command whose code makes no item asks for one that is there; issued on none, the form says to choose one. One
+    that makes an item offers a new one."""
+    assert wb.form(OpenAccount).aim.input.placeholder == "a new account"
+    filled = wb.form(Deposit, amount=1)
+    assert filled.aim.input.placeholder == "the account: a part of its owner"
+    filled.button.click()
+    assert isinstance(filled.last_error, NotFound)
+    assert filled.aim.problem == "choose the account: this command is issued on one that is there"
+    filled.aim.input.value = str(wb.issue(OpenAccount(owner="Ada")).target.identifier)
+    filled.button.click()
+    assert (filled.last_error, filled.aim.problem) == (None, "")
+
+
+def test_the_star_is_explained_where_there_is_one(wb: Workbench) -> None:
+    """A form without a field that must be filled in says nothing of stars; what may be added counts."""
+    class Item(Datadef):
+        name = field(str)
+
+    class Plain(Datadef):
+        name = field(str | None)
+
+    class Loose(Datadef):
+        items = field(list[Plain], initial=[])
+
+    class Starred(Datadef):
+        items = field(list[list[Item]], initial=[])
+
+    assert (has_star(Loose), has_star(Starred), has_star(Item)) == (False, True, True)
+    assert wb.form(CloseAccount).star.layout.display == "none"
+    assert wb.form(Deposit).star.layout.display == ""
 
 
 def test_two_are_live_at_once_and_a_closed_workbench_says_so(wb: Workbench) -> None:

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 from tests.notebook.kernels import Kernel
-from workbench import Command, Domain, Workbench, field
+from workbench import Command, Datadef, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
 from workbench.notebook.magics import load_ipython_extension
 from workbench.notebook.offers import IDENTIFIERS
@@ -120,6 +120,33 @@ def test_a_list_in_a_line(shell: Any, dsn: str) -> None:
             line(shell, "issue", "add-book authors=[Ada] title=x")
 
 
+def test_a_line_that_is_not_right_is_told_what_would_do(shell: Any, dsn: str) -> None:
+    """For a record the example of JSON is an object with a field of its own; ``on=`` is the end of the address."""
+    people = Domain("people")
+
+    class Contact(Datadef):
+        email = field(str)
+
+    @people.command
+    class Join(Command):
+        contact = field(Contact)
+        facts = field(dict, initial={})
+
+    @people.command_handler(Join)
+    def join(command: Any, context: Any) -> Any:
+        return context.respond()
+
+    with Workbench(people, dsn=dsn) as shell.user_ns["wb"]:
+        with pytest.raises(Invalid, match="""write contact='{"email": "…"}', or use %%issue"""):
+            line(shell, "issue", "people:join contact={email}")
+        with pytest.raises(Invalid, match="""write facts='{"a": "b"}', or use %%issue"""):
+            line(shell, "issue", "people:join facts={a}")
+        with pytest.raises(Invalid, match="on: what it is on is the end of the address: %issue join/member/1"):
+            line(shell, "issue", "join on=member/1")
+        with pytest.raises(UnknownName):
+            line(shell, "issue", "nothing on=member/1")
+
+
 def test_tab_offers_addresses_fields_and_identifiers(shell: Any, wb: Workbench) -> None:
     """In a magic, in its body and in a string of wb.issue: commands, resources, identifiers, fields, references."""
     ada = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier
@@ -152,6 +179,26 @@ def test_tab_offers_more_places(shell: Any, wb: Workbench) -> None:
     assert offered(shell, "wb.fetch('a") == ["wb.fetch('account/"]
     assert offered(shell, "wb.fetch('account/") == [f"wb.fetch('account/{ada}"]
     assert offered(shell, "%workbench w") == ["%workbench wb"]
+
+
+def test_tab_offers_branches_and_checkpoints(shell: Any, wb: Workbench) -> None:
+    """By name, in the strings of the verbs that take them."""
+    wb.branch("what if")
+    wb.checkpoint("noon")
+    for verb in ("switch", "merge", "pick", "drop"):
+        assert offered(shell, f"wb.{verb}('") == [f"wb.{verb}('main", f"wb.{verb}('what if"]
+    assert offered(shell, 'wb.compare("') == [f'wb.compare("{name}' for name in ("main", "noon", "what if")]
+    assert offered(shell, "wb.switch('what i") == ["wb.switch('what if"]
+    assert offered(shell, "wb.restore('") == ["wb.restore('noon"]
+
+
+def test_tab_offers_the_fields_of_a_class(shell: Any, wb: Workbench) -> None:
+    """Where a command or any other record is built, its fields are offered, and nothing that is ours alone."""
+    shell.run_cell("from workbench.examples.bank import Pay")
+    assert offered(shell, "Pay(") == ["Pay(amount=", "Pay(to="]
+    assert offered(shell, "wb.issue(Pay(amount=(1, 2)[0],\n  t") == ["wb.issue(Pay(amount=(1, 2)[0],\n  to="]
+    for text in ("Pay(amount=1).", "Pay(amount=t", "wb.issue(Pay(), o", "len(", "(t", ")"):
+        assert offered(shell, text) == []
 
 
 def test_tab_tells_what_an_identifier_is(shell: Any, wb: Workbench) -> None:

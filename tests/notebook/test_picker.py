@@ -47,6 +47,69 @@ async def test_cached_and_stored_ones(wb: Workbench, dsn: str) -> None:
     assert len(wb.items("account")) == 2
 
 
+def test_found_by_what_a_reference_leads_to(dsn: str) -> None:
+    """Where the label is a reference, an item is found and offered by what that other item is called; one that is in
+    the database alone is offered so where the other is at hand."""
+    shop = Domain("shop")
+
+    @shop.resource
+    class Article(Resource):
+        name = field(str)
+
+    @shop.resource
+    class Order(Resource):
+        _label = "article"
+        article = field(UUID, references=Article)
+
+    @shop.command(on=Article)
+    class Add(Command):
+        name = field(str)
+
+    @shop.command(on=Order)
+    class Buy(Command):
+        article = field(UUID, references=Article)
+
+    @shop.event
+    class Added(Event):
+        name = field(str)
+
+    @shop.event
+    class Bought(Event):
+        article = field(UUID)
+
+    @shop.command_handler(Add)
+    async def add(command: Any, context: Any) -> Any:
+        yield Added(name=command.name).on(context.target)
+
+    @shop.command_handler(Buy)
+    async def buy(command: Any, context: Any) -> Any:
+        yield Bought(article=command.article).on(context.target)
+
+    @shop.event_handler(Added)
+    async def added(event: Any, context: Any) -> Any:
+        yield Insert(event.target, name=event.name)
+
+    @shop.event_handler(Bought)
+    async def bought(event: Any, context: Any) -> Any:
+        yield Insert(event.target, article=event.article)
+
+    kindred = ("shop", "order")
+    with Workbench(shop, dsn=dsn) as wb:
+        lamp = wb.issue(Add(name="Lamp"))
+        wb.issue(Add(name="Chair"))
+        order = wb.issue(Buy(article=lamp))
+        assert [(one.target, one.label) for one in Finder(wb).find(kindred, "lam").items] == [(order.target, "Lamp")]
+        assert Finder(wb).find(kindred, "chair").items == []
+        wb.commit()
+        with Workbench(shop, dsn=dsn) as later:
+            begun = str(lamp.target.identifier)[:8]
+            [found] = Finder(later).find(kindred, "").items
+            assert found == Found(order.target, begun)
+            later.fetch(lamp.target)
+            [found] = Finder(later).find(kindred, "").items
+            assert found.text == f"Lamp · {str(order.target.identifier)[:8]}"
+
+
 async def test_no_more_than_can_be_looked_through(wb: Workbench, dsn: str) -> None:
     """Only so many are offered, and that there are more is known, whether they are cached or stored."""
     await stored(dsn, *(f"a{number}" for number in range(OFFERED + 5)))

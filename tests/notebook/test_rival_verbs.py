@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.notebook.test_display import words
 from workbench import Command, Conflict, Domain, Event, Resource, Workbench, WorkbenchError, field
 from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank
 
@@ -52,6 +53,11 @@ def test_a_rebase_reports_what_is_refused_now(pair: tuple[Workbench, Workbench, 
     theirs.commit()
     rebased = mine.rebase()
     assert [str(refusal.error) for refusal in rebased.refused] == ["Ada has 2 EUR, less than 5"]
+    shown = words(rebased._repr_mimebundle_()["text/html"])
+    assert shown.startswith("! rebased: 0 to add, 1 to change, 0 to delete (before: ")
+    assert "✗ refused step 3, bank:withdraw/account Ada · " in shown
+    assert "Rejected: Ada has 2 EUR, less than 5 now ~ Ada · " in shown
+    assert "balance: 2 → 3" in shown
     assert mine.fetch(account).balance == 3
     assert repr(mine.commit()).startswith("committed: 0 added, 1 changed")
 

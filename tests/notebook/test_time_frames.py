@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.notebook.test_display import words
 from tests.state.domains import manage
 from workbench import Rejected, Workbench
 from workbench.examples.bank import Deposit, OpenAccount, Pay, Withdraw, bank
@@ -40,6 +41,25 @@ def test_empty_frames() -> None:
     assert dtypes(events_frame([])) == EVENTS
     assert dtypes(branches_frame([], manager.here)) == BRANCHES
     assert dtypes(comparison_frame(manager.compare("main"))) == DIFFERENCES
+
+
+def test_undone_and_redone_steps_are_shown(wb: Workbench) -> None:
+    """They are a list that says in words what was done with its steps, and shows what came of each, one opened."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    steps = [wb.issue(Deposit(amount=amount), on=ada) for amount in (1, 2)]
+    where = f"account/{ada.target.identifier}"
+    undone = wb.undo(2)
+    assert undone == steps[::-1]
+    assert repr(undone) == f"undone: 2 steps\n  step 3: bank:deposit/{where}\n  step 2: bank:deposit/{where}"
+    html = undone._repr_mimebundle_()["text/html"]
+    called = f"Ada · {ada.target.identifier}"
+    assert words(html).startswith(f"↶ undone: 2 steps step 3 bank:deposit/account {called} Deposit")
+    assert "<details open>" not in html
+    redone = wb.redo()._repr_mimebundle_()["text/html"]
+    assert words(redone).startswith("↷ redone: 1 step step 2 bank:deposit/account Ada · ")
+    assert "<details open>" in redone
+    assert words(redone).endswith("balance= 1")
 
 
 def test_the_steps_of_a_session(wb: Workbench) -> None:

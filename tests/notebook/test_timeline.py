@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from workbench.domain.registry import Registry
 from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank
-from workbench.notebook.pictures.diagram import LIMIT, Diagram
-from workbench.notebook.pictures.timeline import timeline_of
+from workbench.notebook.pictures.diagram import Diagram
+from workbench.notebook.pictures.timeline import DRAWN, timeline_of
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
@@ -42,12 +42,12 @@ async def test_branches_share_what_they_share() -> None:
 async def test_of_a_long_session_the_newest_steps_are_drawn() -> None:
     """The others are told in words."""
     manager = StateManager(Registry([bank]), MemoryReader())
-    for _ in range(LIMIT + 5):
+    for _ in range(DRAWN + 5):
         await manager.issue(OpenAccount(owner="Ada"))
     diagram = timeline_of(manager.branches.values(), manager.here)
-    assert len(diagram.nodes) == LIMIT
-    assert diagram.nodes[0].label == "7 OpenAccount"
-    assert diagram.remarks == ("the oldest 6 of 305 steps are not drawn; wb.steps has them",)
+    assert len(diagram.nodes) == DRAWN + 1
+    assert diagram.nodes[0].label == "6 OpenAccount"
+    assert diagram.remarks == ("the oldest 5 of 65 steps are not drawn; wb.steps has them",)
 
 
 def test_a_session_in_which_nothing_happened_yet() -> None:

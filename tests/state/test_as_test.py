@@ -12,7 +12,7 @@ import pytest
 
 from tests.state.domains import held, manage
 from workbench import Command, Context, Domain, Event, Insert, Resource, Target, Update, field
-from workbench.errors import Conflict, WorkbenchError
+from workbench.errors import Conflict, Invalid, WorkbenchError
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.manager import StateManager
 from workbench.state.planning.plan import Plan
@@ -284,6 +284,18 @@ async def test_users_and_moments() -> None:
     manager = manage(bank)
     await opened(manager)
     assert ("user=" in told(manager), " at=" in told(manager)) == (False, False)
+
+
+@pytest.mark.parametrize("name", ["test_lib.py", "a day", "a-day", 7])
+def test_a_name_that_no_function_can_have(name: Any) -> None:
+    """It is refused, with a name that would do; the file's name is for ``save``."""
+    manager = manage(bank)
+    with pytest.raises(Invalid) as refused:
+        recorded_test(manager.here, [], [], manager.cache, manager.registry, name=name)
+    bare = {"test_lib.py": "lib", 7: "7"}.get(name, "a_day")
+    assert f'as_test("{bare}"), and a file is written by .save("test_{bare}.py")' in str(refused.value)
+    assert f"def test_{bare}()" in recorded_test(
+        manager.here, [], [], manager.cache, manager.registry, name=bare)
 
 
 async def test_an_error_that_is_no_refusal() -> None:

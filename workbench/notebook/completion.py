@@ -10,16 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from shlex import quote
-from typing import Any
+from typing import Any, TypeGuard
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
+from workbench.domain.datadef import Datadef
 from workbench.errors import WorkbenchError
-from workbench.notebook.offers import Offer, addresses, names, resources, targets, values
+from workbench.notebook.offers import Offer, addresses, lines, names, resources, targets, values
 from workbench.notebook.workbench import Workbench
 
 _MAGIC = re.compile(r"^\s*(?:[\w, ]+=\s*)?%{1,2}(\w+)\s+(.*)$")
-_STRING = re.compile(r"""(\w+)(?:\.aio)?\.(issue|form|items|find|refresh|fetch)\(\s*(["'])([^"'\n]*)$""")
+_LINES = ("switch", "merge", "pick", "drop", "compare", "restore")      # verbs that take a branch or checkpoint by name
+_STRING = re.compile(
+    rf"""(\w+)(?:\.aio)?\.(issue|form|items|find|refresh|fetch|{'|'.join(_LINES)})\(\s*(["'])([^"'\n]*)$""")
 _FIELDS = re.compile(r"""(\w+)(?:\.aio)?\.(?:issue|form)\(\s*(["'])([^"'\n]*)\2\s*,(?:.*,)?\s*([^,]*)$""", re.DOTALL)
 _JSON_NAME = re.compile(r'[{,]\s*"(\w*)$')
 _JSON_VALUE = re.compile(r'"(\w+)"\s*:\s*([^,{}]*)$')
@@ -29,10 +32,13 @@ Offered = tuple[str, Iterable[Offer]]       # the text before the cursor that is
 
 
 class Completion:
-    """Offers what may come next; ``find`` gives the workbench that is meant, ``there`` the names of the open ones."""
+    """Offers what may come next; ``find`` gives the workbench that is meant, ``there`` the names of the open ones, and
+    ``named`` what a name of the notebook stands for."""
 
-    def __init__(self, find: Find, there: Callable[[], Iterable[str]]) -> None:
-        self._find, self._there = find, there
+    def __init__(
+        self, find: Find, there: Callable[[], Iterable[str]], named: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self._find, self._there, self._named = find, there, named
 
     @context_matcher(identifier="workbench", priority=200)    # type: ignore[untyped-decorator,unused-ignore]
     def match(self, context: Any) -> dict[str, Any]:
@@ -53,6 +59,8 @@ class Completion:
         if string := _STRING.search(line):
             name, verb, _, typed = string.groups()
             return (typed, self._in_string(verb, typed, wb)) if (wb := self._find(name)) else ("", [])
+        if (built := _call(text)) and _is_record(cls := self._named(built[0])):
+            return built[1], [Offer(f"{name}=", "field") for name in cls._fields if not name.startswith("_")]
         if call := _FIELDS.search(text):
             return _field(wb, call[3], call[4], repr) if (wb := self._find(call[1])) else ("", [])
         head = re.match(r"\s*%%issue\s+(\S+)[^\n]*\n(.*)$", text, re.DOTALL)
@@ -74,7 +82,23 @@ class Completion:
     def _in_string(verb: str, typed: str, wb: Workbench) -> Iterable[Offer]:
         if verb in ("issue", "form"):
             return addresses(wb, typed)
+        if verb in _LINES:
+            return lines(wb, branches=verb != "restore", checkpoints=verb in ("restore", "compare"))
         return targets(wb, typed) if verb == "fetch" else resources(wb.session.registry)
+
+
+def _call(text: str) -> tuple[str, str] | None:
+    """The name of what is being called at the end of a text, and the name of an argument that is begun there."""
+    depth, place = 0, len(text) - 1
+    while place >= 0 and (depth or text[place] != "("):
+        depth += (text[place] in ")]}") - (text[place] in "([{")
+        place -= 1
+    name, begun = re.search(r"(\w+)$", text[:max(place, 0)]), re.search(r"[(,]\s*(\w*)$", text)
+    return (name[1], begun[1]) if name and begun else None
+
+
+def _is_record(it: object) -> TypeGuard[type[Datadef]]:
+    return isinstance(it, type) and issubclass(it, Datadef)
 
 
 def _field(wb: Workbench, address: str, typed: str, written: Callable[[str], str]) -> Offered:

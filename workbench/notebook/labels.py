@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import nlargest
 from operator import itemgetter
+from uuid import UUID
 
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Resource, Target, is_deleted, label_of
+from workbench.domain.resource import Identifier, Resource, Target, is_deleted, label_of
 from workbench.errors import UnknownName
 from workbench.state.manager import StateManager
+
+SHORT = 8       # characters of a UUID that are shown
 
 
 def text_of(item: Resource, label: str | None) -> str | None:
@@ -22,12 +25,17 @@ def text_of(item: Resource, label: str | None) -> str | None:
     return None if value is None else str(value)
 
 
-def label_in(item: Resource | None) -> str | None:
-    """What one item is called; None where it has no name, or there is no item."""
+def label_in(item: Resource) -> str | None:
+    """What an item is called by its own fields; None where it has no name."""
     try:
-        return None if item is None else text_of(item, label_of(type(item)))
+        return text_of(item, label_of(type(item)))
     except UnknownName:     # its _label names no field, which the pickers say
         return None
+
+
+def shortened(identifier: Identifier) -> str:
+    """An identifier as it is told beside a label: the beginning of a UUID, anything else whole."""
+    return str(identifier)[:SHORT] if isinstance(identifier, UUID) else str(identifier)
 
 
 def in_line(text: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
@@ -30,7 +31,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(magics)
     others = [matcher for matcher in shell.Completer.custom_matchers
               if getattr(matcher, "matcher_identifier", None) != "workbench"]
-    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find, magics.there).match]
+    shell.Completer.custom_matchers[:] = [*others, Completion(magics.find, magics.there, shell.user_ns.get).match]
 
 
 @magics_class       # type: ignore[untyped-decorator,unused-ignore]
@@ -83,7 +84,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
                 raise Invalid("%%issue", twice)
             fields |= beneath
         wb = self._used
-        return wb.issue(address, data=_with_json(fields, address, wb))
+        return wb.issue(address, data=_with_json(_without_on(fields, address, wb), address, wb))
 
     @line_magic     # type: ignore[untyped-decorator,unused-ignore]
     def items(self, line: str) -> Any:
@@ -140,6 +141,19 @@ def told(line: str) -> tuple[str, dict[str, Any]]:
     return address, fields
 
 
+def _without_on(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str, Any]:
+    """The fields; raises Invalid where ``on=`` is given as one, which the address has."""
+    if "on" in fields and "/" not in address:
+        registry = wb.session.registry
+        registry.refresh()
+        with suppress(UnknownName):     # which issue tells
+            if "on" not in registry.command_named(address)[1].cls._fields:
+                where = f"{address}/{fields['on']}"
+                raise Invalid("%issue", [Problem("on", fields["on"], (
+                    f"what it is on is the end of the address: %issue {where}"))])
+    return fields
+
+
 def _with_json(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str, Any]:
     """The fields of a line, those read as JSON that hold a list, an object or a record, as in ``authors='["Ada"]'``."""
     registry = wb.session.registry
@@ -157,8 +171,11 @@ def _with_json(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str,
                 try:
                     read[name] = json.loads(text)
                 except ValueError as error:
+                    example = '["a", "b"]' if isinstance(inner, ListKind) else '{"a": "b"}'
+                    if isinstance(inner, RecordKind):
+                        example = f'{{"{next(iter(inner.annotation._public), "a")}": "…"}}'
                     raise Invalid("%issue", [Problem(name, text, (
-                        f"{text!r} is not JSON: {error}; write {name}='[\"a\", \"b\"]', or use %%issue"))]) from error
+                        f"{text!r} is not JSON: {error}; write {name}='{example}', or use %%issue"))]) from error
     return read
 
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from workbench.domain.kinds import EnumKind
 from workbench.domain.registry import Registry
-from workbench.domain.resource import label_of
-from workbench.notebook.labels import present, text_of
+from workbench.notebook.html.called import Called
+from workbench.notebook.labels import present
 from workbench.notebook.workbench import Workbench
 
 IDENTIFIERS = 50        # at most, of one resource
@@ -34,12 +34,11 @@ def resources(registry: Registry, home: str | None = None) -> list[Offer]:
 
 def identifiers(wb: Workbench, resource: Any, typed: str = "") -> list[Offer]:
     """The identifiers of cached items that begin with ``typed``, the last made first."""
-    registry = wb.session.registry
-    kindred = registry.kindred(resource)
-    label = label_of(registry.resource(kindred))
+    kindred = wb.session.registry.kindred(resource)
     fitting = present(wb.session.manager, kindred, lambda target, _: str(target.identifier).startswith(typed),
                       IDENTIFIERS)
-    called = ((target, text_of(item, label) or kindred[1]) for target, item in fitting)
+    named = Called(wb.session.manager)
+    called = ((target, named.label_of(target, item) or kindred[1]) for target, item in fitting)
     # Front ends give it one line, and break it at its spaces.
     return [Offer(str(target.identifier), text[:CALLED].replace(" ", "\N{NO-BREAK SPACE}")) for target, text in called]
 
@@ -68,6 +67,13 @@ def addresses(wb: Workbench, typed: str) -> list[Offer]:
         return [Offer(f"{head}/{one.text}", one.kind) for one in targets(wb, rest, home.key)]
     domain, key = registry.kindred(command.on)
     return [Offer(f"{head}/{key if domain == home.key else f'{domain}:{key}'}/", "resource")]
+
+
+def lines(wb: Workbench, *, branches: bool, checkpoints: bool) -> list[Offer]:
+    """The names of the branches and of the checkpoints, as asked for."""
+    manager = wb.session.manager
+    return [*(Offer(name, "branch") for name in manager.branches if branches),
+            *(Offer(name, "checkpoint") for name in manager.history.checkpoints if checkpoints)]
 
 
 def names(wb: Workbench, address: str) -> list[Offer]:

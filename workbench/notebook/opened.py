@@ -19,7 +19,8 @@ from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
-from workbench.errors import Conflict, WorkbenchError
+from workbench.errors import Conflict, ConstraintViolated, WorkbenchError
+from workbench.notebook.blame import blame
 from workbench.notebook.bridge import Bridge
 from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
@@ -149,15 +150,25 @@ class Opened:
             self._watchers.tell()
 
     def _decide(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
-        """Runs a verb that may end in a Conflict, which is kept to be looked at."""
+        """Runs a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint, to which is
+        added what the items are called and where they come from."""
         self._conflict = None
         try:
             return self._wait_for(verb, bar)
         except Conflict as conflict:
             self._conflict = conflict
             raise
+        except ConstraintViolated as broken:
+            for note in blame(broken, self.session.manager.plan(), self._called):
+                broken.add_note(note)
+            raise
         finally:
             self._watchers.tell()
+
+    @property
+    def _called(self) -> Called:
+        """Tells what items are called here."""
+        return Called(self.session.manager)
 
     def _shown(self, plan: Plan) -> ShownPlan:
         def check(plan: Plan, **how: Any) -> Checked:
@@ -166,7 +177,7 @@ class Opened:
         def explain(plan: Plan) -> list[Explained]:
             return self._wait_for(self._at_work().explain(plan))
 
-        return ShownPlan(plan, check=check, explain=explain, called=Called(self.session.manager))
+        return ShownPlan(plan, check=check, explain=explain, called=self._called)
 
 
 def _close(session: Session, bridge: Bridge) -> None:

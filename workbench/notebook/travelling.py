@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from workbench.notebook.frames.time import branches_frame
 from workbench.notebook.opened import Opened
 from workbench.notebook.shown.comparison import ShownComparison
+from workbench.notebook.shown.rebased import ShownRebased
 from workbench.notebook.shown.source import ShownSource
+from workbench.notebook.shown.steps import ShownSteps
 from workbench.state.history.branch import Branch
-from workbench.state.replay import Rebased
 from workbench.state.retelling.command_log import CommandLog, LoggedCommand
 from workbench.state.step import Step
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 class Travelling(Opened):
     """Session's verbs of time, without ``await``."""
 
-    def undo(self, n: int = 1) -> list[Step]:
+    def undo(self, n: int = 1) -> ShownSteps:
         """Undoes the last ``n`` pending steps; returns them. Raises NothingTo."""
-        return self._at_work().undo(n)
+        return ShownSteps(self._at_work().undo(n), "undone", self._called)
 
-    def redo(self, n: int = 1) -> list[Step]:
+    def redo(self, n: int = 1) -> ShownSteps:
         """Redoes the next ``n`` undone steps, as they were; returns them. Raises NothingTo."""
-        return self._at_work().redo(n)
+        return ShownSteps(self._at_work().redo(n), "redone", self._called)
 
     def goto(self, step: Step | int) -> Step | None:
         """Undoes or redoes until a step, or the one of that number in ``wb.steps``, is the last one; 0 is before all
@@ -75,23 +76,25 @@ class Travelling(Opened):
         are and it. Raises UnknownName."""
         return ShownComparison(self._at_work().compare(left, right))
 
-    def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:
+    def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> ShownRebased:
         """Issues steps of another branch here as well: all of its own that are not here already, or those chosen by
         number.
 
         A command that is refused here is reported, and the rest goes on. Raises UnknownName, NothingTo, Invalid."""
-        return self._run(self._at_work().pick(branch, steps))
+        return ShownRebased(self._run(self._at_work().pick(branch, steps)), self._called)
 
     @property
     def log(self) -> CommandLog:
         """The commands of the present branch, to keep: ``wb.log.save("session.jsonl")``, ``wb.log.load(path)``."""
         return self._at_work().log
 
-    def replay(self, log: Iterable[Step | LoggedCommand] | str | Path, *, on: Branch | str | None = None) -> Rebased:
+    def replay(
+        self, log: Iterable[Step | LoggedCommand] | str | Path, *, on: Branch | str | None = None,
+    ) -> ShownRebased:
         """Issues commands again, here or on another branch: steps of any session, a log, or the file of a saved one.
 
         A command that is refused is reported, and the rest goes on. Raises LogError, UnknownName."""
-        return self._run(self._at_work().replay(log, on=on))
+        return ShownRebased(self._run(self._at_work().replay(log, on=on)), self._called)
 
     def script(self, *, module: str | None = None) -> ShownSource:
         """The session as Python cells that reproduce it; ``.save(path)`` writes them to a file.
@@ -100,5 +103,7 @@ class Travelling(Opened):
         return ShownSource(self._at_work().script(module=module))
 
     def as_test(self, name: str = "session", *, module: str | None = None) -> ShownSource:
-        """The session as a pytest module, given / when / then, that passes when it is run; ``.save`` writes it."""
+        """The session as a pytest module, given / when / then, that passes when it is run; ``.save`` writes it.
+
+        ``name`` is the end of its function's name. Raises Invalid where that cannot be."""
         return ShownSource(self._at_work().as_test(name, module=module))

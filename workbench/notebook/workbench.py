@@ -27,6 +27,7 @@ from workbench.notebook.pictures.timeline import timeline_of
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.batch import ShownBatch
 from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.shown.rebased import ShownRebased
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.shown.tables import ShownTables
 from workbench.notebook.streams import kept
@@ -35,7 +36,6 @@ from workbench.postgres.writing.attempt import WAIT
 from workbench.postgres.writing.commit import Commit
 from workbench.state.history.branch import Branch
 from workbench.state.planning.plan import Plan
-from workbench.state.replay import Rebased
 from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import differences
@@ -171,11 +171,11 @@ class Workbench(Travelling):
         See ``frames.rivals.drift_frame`` for its columns, ``frames.columns`` for their dtypes."""
         return drift_frame(self._run(self._at_work().drift()))
 
-    def rebase(self) -> Rebased:
+    def rebase(self) -> ShownRebased:
         """Fetches what changed in the database and issues the pending commands again; says what became of the plan.
 
         A command that is refused now is reported; the others are pending. Nothing is written."""
-        return self._run(self._at_work().rebase())
+        return ShownRebased(self._run(self._at_work().rebase()), self._called)
 
     def resolve(self, item: Any, way: Way) -> ShownPlan:
         """Decides a conflict on one item: "mine", "theirs", "merge", or values such as ``{"balance": 10}``.

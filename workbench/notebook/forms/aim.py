@@ -8,20 +8,22 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Identifier
+from workbench.domain.resource import Identifier, label_of
 from workbench.errors import UnknownName
 from workbench.notebook.forms.desk import Desk
 from workbench.notebook.forms.picker import Picker, offered_as
 
 
 class Aim(Picker):
-    """What a command is issued on; with ``new`` it is a new item where nothing is chosen.
+    """What a command is issued on; with ``new`` it is a new item where nothing is chosen, unless it ``makes`` none.
 
     A text such as ``account/<id>`` is taken as it is, and ``account`` for a new one."""
 
-    def __init__(self, kindreds: Sequence[Kindred], desk: Desk, *, new: bool) -> None:
+    def __init__(self, kindreds: Sequence[Kindred], desk: Desk, *, new: bool, makes: bool = True) -> None:
         names = [kindred[1] for kindred in kindreds]
-        super().__init__(kindreds, desk, "on", [], f"a new {names[0]}" if new else "an item, if it is on one")
+        there = f"the {names[0]}: a part of its {label_of(desk.finder.registry.resource(kindreds[0])) or 'identifier'}"
+        wanted = (f"a new {names[0]}" if makes else there) if new else "an item, if it is on one"
+        super().__init__(kindreds, desk, "on", [], wanted)
         self.input.tooltip = f"the {' or '.join(names)} that it is issued on"
         self.widget.add_class("wb-on")
         self._new = new
@@ -48,6 +50,12 @@ class Aim(Picker):
             self.input.value = str(on)
         else:
             self.show(registry.target(on, home=home))
+
+    def ask(self) -> None:
+        """Says that an item must be chosen: the command was issued on a new one, and there was none."""
+        self.problem = f"choose the {self.kindreds[0][1]}: this command is issued on one that is there"
+        self.beneath.tell(self.problem)
+        self.focus()
 
     def _unseen(self, identifier: Identifier) -> bool:
         return self._new or super()._unseen(identifier)

@@ -23,6 +23,7 @@ from workbench.domain.datadef import Field
 from workbench.notebook.forms.finder import Finder
 
 NAMES = "9em"       # the width of the names before the controls; what stands beneath begins where they do
+NUMBERS = "2em"     # the width of the number before a row of a list
 
 
 class ControlDraft(NamedTuple):

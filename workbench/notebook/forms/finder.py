@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Resource, Target, identify, label_of
+from workbench.domain.resource import Resource, Target, identify, label_of
 from workbench.errors import Invalid
-from workbench.notebook.labels import in_line, present, text_of
+from workbench.notebook.html.called import Called
+from workbench.notebook.labels import in_line, present, shortened, text_of
 from workbench.postgres.labels import labelled
 
 OFFERED = 20        # items to choose from; to type more finds any other
-SHORT = 8           # characters of a UUID that are shown
+Label = Callable[[Target, Resource], str | None]
 _HEX = re.compile(r"[0-9a-f-]*")
 
 
@@ -54,12 +55,12 @@ class Finder:
         """The cached items whose label contains a text or whose identifier begins with it: first the one whose
         identifier it is, then the last made."""
         resource, manager = self.registry.resource(kindred), self._wb._at_work().manager
-        name, wanted = label_of(resource), text.casefold()
-        found = present(manager, kindred, _fits(text, name, resource), OFFERED + 1)
+        wanted, label = text.casefold(), self._label(resource)
+        found = present(manager, kindred, _fits(text, label, resource), OFFERED + 1)
         if len(found) > OFFERED and self._may_identify(kindred, text):      # it may be the one that is left out
             whole = present(manager, kindred, lambda target, _: str(target[2]).casefold() == wanted, OFFERED)
             found = list(dict([*whole, *found]).items())
-        return _finds([Found(target, text_of(item, name)) for target, item in found], text, len(found) > OFFERED)
+        return _finds([Found(target, label(target, item)) for target, item in found], text, len(found) > OFFERED)
 
     def find(self, kindred: Kindred, text: str) -> Finds:
         """As ``cached``, and then those of the database, by label.
@@ -74,13 +75,29 @@ class Finder:
         if enough or table is None:     # no table: the resource was defined after the last verb
             return here
         known = {found.target for found in here.items}
-        rows = self._wb._bridge.run(labelled(
-            session.engine, table, label_of(self.registry.resource(kindred)), text, limit=OFFERED + 1))
-        stored = [Found(target, label) for identifier, label in rows
+        name = label_of(self.registry.resource(kindred))
+        rows = self._wb._bridge.run(labelled(session.engine, table, name, text, limit=OFFERED + 1))
+        stored = [Found(target, self._stored_label(target, name, label)) for identifier, label in rows
                   for target in [Target(*kindred, identifier)]
                   if target not in known and target not in session.manager.state.changed]
         found = [*here.items, *stored]
         return _finds(found, text, here.more or len(rows) > OFFERED or len(found) > OFFERED)
+
+    def _label(self, resource: type[Resource]) -> Label:
+        """What tells the label of an item of a resource."""
+        name = label_of(resource)
+        if name is None or resource._fields[name].references is None:
+            return lambda _, item: text_of(item, name)      # faster: 100,000 may be looked through at each key
+        return Called(self._wb._at_work().manager).label_of
+
+    def _stored_label(self, target: Target, name: str | None, label: str | None) -> str | None:
+        """The label of an item that is in the database alone, of the text in the column of its label."""
+        field = None if name is None else self.registry.resource(target[:2])._fields[name]
+        if field is None or field.references is None or label is None:
+            return label
+        called = Called(self._wb._at_work().manager)
+        leads = called.leads(target, field.name, field.accept(label))
+        return label if leads is None else called.label(leads) or shortened(leads.identifier)
 
     def _may_identify(self, kindred: Kindred, text: str) -> bool:
         """Whether a text can be a whole identifier of a resource."""
@@ -101,7 +118,7 @@ def _finds(found: list[Found], text: str, more: bool) -> Finds:
     return Finds(sorted(found, key=lambda one: not is_called(one, text))[:OFFERED], more)
 
 
-def _fits(text: str, name: str | None, resource: type[Resource]) -> Callable[[Target, Resource], bool]:
+def _fits(text: str, label: Label, resource: type[Resource]) -> Callable[[Target, Resource], bool]:
     """Whether a text, in any case, is within the label of an item or begins its identifier."""
     wanted, part = text.casefold(), in_line(text).casefold()
     by_uuid = resource._fields["_id"].kind.annotation is UUID
@@ -109,13 +126,9 @@ def _fits(text: str, name: str | None, resource: type[Resource]) -> Callable[[Ta
     by_key = not by_uuid or _HEX.fullmatch(wanted) is not None
 
     def fits(target: Target, item: Resource) -> bool:
-        label = text_of(item, name)
-        return ((label is not None and part in in_line(label).casefold())
+        called = label(target, item)
+        return ((called is not None and part in in_line(called).casefold())
                 or (by_key and str(target[2]).casefold().startswith(wanted)))
 
     return fits
 
-
-def shortened(identifier: Identifier) -> str:
-    """An identifier as it is told beside a label: the beginning of a UUID, anything else whole."""
-    return str(identifier)[:SHORT] if isinstance(identifier, UUID) else str(identifier)

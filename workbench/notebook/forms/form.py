@@ -18,10 +18,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench.domain.convert import Refused
+from workbench.domain.datadef import Datadef
 from workbench.domain.entity import Command
-from workbench.domain.kinds import within
+from workbench.domain.kinds import ListKind, RecordKind, within
 from workbench.domain.registry import Kindred, Registry
-from workbench.errors import Invalid, Problem, UnknownName
+from workbench.errors import Invalid, NotFound, Problem, UnknownName
 from workbench.notebook.arrival import Arrival
 from workbench.notebook.closing import close, show
 from workbench.notebook.display import after_cells, called
@@ -30,6 +31,7 @@ from workbench.notebook.forms.controls import control_of
 from workbench.notebook.forms.desk import Desk
 from workbench.notebook.forms.finder import Finder
 from workbench.notebook.forms.group import Group
+from workbench.notebook.forms.making import may_make
 from workbench.notebook.forms.style import STYLE
 from workbench.notebook.html.box import box
 from workbench.notebook.html.called import Called
@@ -57,7 +59,8 @@ class Form:
         self.output, self.outcome, self.code = widgets.Output(), widgets.HTML(), widgets.HTML()
         self._arrival = Arrival()
         self.button.on_click(lambda _: self._run(self._entered))
-        issuing = widgets.HBox([self.button, widgets.HTML('<span class="wb-hint">* must be filled in</span>')])
+        self.star = widgets.HTML('<span class="wb-hint">* must be filled in</span>')
+        issuing = widgets.HBox([self.button, self.star])
         self.widget = widgets.VBox([self.title, self.fields, issuing, self.output, self.outcome, self.code,
                                     self._arrival.widget])
         for widget, css in ((self.widget, "wb-form"), (self.button, "wb-issue"), (self.outcome, "wb-outcome"),
@@ -128,10 +131,12 @@ class Form:
         definition = self._registry.known(self._cls).definition
         kindreds = ([self._registry.kindred(definition.on)] if definition.on is not None
                     else touchable(self._registry, domain))
-        self.aim = Aim(kindreds, desk, new=definition.on is not None) if kindreds else None
+        self.aim = Aim(kindreds, desk, new=definition.on is not None,
+                       makes=may_make(self._registry, self.address)) if kindreds else None
         self.group = Group(self._cls, desk)
         head = escape(self._cls.__doc__.splitlines()[0]) if self._cls.__dict__.get("__doc__") else ""
         self.title.value = f'{STYLE}<b>{escape(self.address)}</b> <span class="wb-hint">{head}</span>'
+        self.star.layout.display = "" if has_star(self._cls) else "none"
         show(self.fields, [*([self.aim.widget] if self.aim else []), self.group.widget])
 
     def _fill(self, initial: Mapping[str, Any]) -> None:
@@ -181,7 +186,14 @@ class Form:
         data = {name: self._cls._fields[name].kind.dump(getattr(command, name)) for name in self.group.value}
         code = escape(code_of(called(self._wb) or "wb", self.address, on, data))
         self.code.value = f'<div class="wb-hint">as code:</div><pre>{code}</pre>'
-        step: Step = self._wb.issue(self.address, on=on, data=data)
+        try:
+            step: Step = self._wb.issue(self.address, on=on, data=data)
+        except NotFound as error:
+            named = [str(value) for value in data.values()]
+            if (self.aim is not None and on is None and error.target[:2] in self.aim.kindreds
+                    and str(error.target.identifier) not in named):     # then it was made up
+                self.aim.ask()
+            raise
         made.append(step)
         self._last = monotonic(), self._typed_here()
         try:
@@ -245,6 +257,26 @@ def code_of(wb: str, address: str, on: str | None, data: dict[str, Any]) -> str:
         arguments.append(f"data={data!r}")
     line = f"{wb}.issue({', '.join(arguments)})"
     return line if len(line) <= WIDE else "\n".join([f"{wb}.issue(", *(f"    {one}," for one in arguments), ")"])
+
+
+def has_star(record: type[Datadef]) -> bool:
+    """Whether a field is shown with a star: one that must be filled in, at once or in what may be added."""
+    waiting: list[Any] = [record]
+    seen: set[Any] = set()
+    while waiting:
+        one = waiting.pop()
+        seen.add(one)
+        for field in one._fields.values():
+            if field.name.startswith("_") or field.hidden:
+                continue
+            kind = field.kind.bare
+            while isinstance(kind, ListKind):
+                kind = kind.inner.bare
+            if field.required and not isinstance(kind, RecordKind):
+                return True
+            if isinstance(kind, RecordKind) and kind.annotation not in seen:
+                waiting.append(kind.annotation)
+    return False
 
 
 def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:

@@ -129,7 +129,7 @@ def _input(field: Field, empty: bool, lines: bool) -> Input:
 
 def _text(field: Field, kind: Kind, empty: bool, line: Any) -> Input:
     """A text in one line or in several; an empty one is nothing filled in, unless ``empty``."""
-    line.placeholder = "made anew if left empty" if field.generates else _EXAMPLES.get(kind.annotation, "")
+    line.placeholder = "made anew if left empty" if field.generates else _example(field, kind)
 
     def read() -> Any:
         return line.value if line.value or empty else MISSING
@@ -138,6 +138,19 @@ def _text(field: Field, kind: Kind, empty: bool, line: Any) -> Input:
         line.value = "" if value is None else str(kind.dump(value))
 
     return Input(line, read, write, (Held(line, str),))
+
+
+def _example(field: Field, kind: Kind) -> str:
+    """A value as one types it, within the limits of the field; a text needs none."""
+    example, limits = _EXAMPLES.get(kind.annotation, ""), field.limits
+    if limits is None or not example:
+        return example
+    value = kind.convert(example)
+    for limit, beyond in ((limits.least, limits.least is not None and value < limits.least),
+                          (limits.most, limits.most is not None and value > limits.most)):
+        if beyond:
+            return str(kind.dump(limit))
+    return example
 
 
 def _tick(field: Field) -> Input:

@@ -16,9 +16,7 @@ from workbench.domain.datadef import MISSING, Field
 from workbench.domain.kinds import Kind
 from workbench.errors import Invalid
 from workbench.notebook.closing import show
-from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, hint_of, name_of
-
-NUMBERS = "2em"     # the width of the number before a row
+from workbench.notebook.forms.desk import NUMBERS, Beneath, Control, ControlDraft, Desk, hint_of, name_of
 
 
 class Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from workbench.notebook.forms.desk import NAMES
+from workbench.notebook.forms.desk import NAMES, NUMBERS
 
 # Of selects; JupyterLab's own is black, in the dark theme too.
 ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
@@ -21,6 +21,7 @@ STYLE: Final = f"""<style>
 .wb-form .wb-row > .wb-member > .wb-line > .wb-tick {{margin-left: 2px}}
 .wb-form .wb-beneath > .widget-html-content > div {{margin-left: calc({NAMES} + 8px); line-height: 1.4;
     overflow-wrap: anywhere}}
+.wb-form .wb-row > .wb-member > .wb-beneath > .widget-html-content > div {{margin-left: calc({NUMBERS} + 8px)}}
 .wb-form .wb-nested {{border-left: 2px solid var(--jp-border-color1, #9e9e9e); margin: 0 0 .4em .5em;
     padding-left: .6em}}
 .wb-form .wb-nested > .wb-beneath > .widget-html-content > div {{margin-left: 2px}}

@@ -10,10 +10,11 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from workbench.domain.resource import Identifier, Target
+from workbench.domain.resource import Identifier, Resource, Target
+from workbench.domain.resource import label_of as label_field
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
-from workbench.notebook.labels import label_in
+from workbench.notebook.labels import shortened, text_of
 from workbench.state.manager import StateManager
 
 _LONGEST = 40       # letters of a label that are shown
@@ -27,23 +28,52 @@ class Called:
 
     def label(self, target: Target) -> str | None:
         """What an item is called; None where it is neither pending nor cached, or has no name."""
-        entry = self._manager.state.changed.get(target)
-        if entry is None:
-            return label_in(self._manager.cache.items.get(target))
-        return label_in(entry.origin if entry.current is None else entry.current)
+        item = self._at_hand(target)
+        return None if item is None else self.label_of(target, item)
+
+    def label_of(self, target: Target, item: Resource) -> str | None:
+        """What an item that is given is called; where its label is a reference, that is what the item is called to
+        which it leads, or the beginning of that one's identifier."""
+        on_the_way = {target}       # items may be called by each other, in a ring
+        while True:
+            try:
+                name = label_field(type(item))
+            except UnknownName:     # its _label names no field, which the pickers say
+                return None
+            leads = None if name is None else self.leads(target, name, getattr(item, name, None))
+            if leads is None:
+                label = text_of(item, name)
+                return shortened(target.identifier) if label is None and len(on_the_way) > 1 else label
+            there = self._at_hand(leads)
+            if there is None or leads in on_the_way:
+                return shortened(leads.identifier)
+            on_the_way.add(leads)
+            target, item = leads, there
+
+    def leads(self, target: Target, name: str, value: Any) -> Target | None:
+        """The item to which the value of a field of an item leads; None where the field is no reference."""
+        try:
+            field = self._manager.registry.resource(target[:2])._fields.get(name)
+            to = None if field is None else field.references
+            if value is None or to is None:
+                return None
+            return Target(*(target[:2] if to == "self" else self._manager.registry.kindred(to, home=target.domain)),
+                          value)
+        except UnknownName:     # forgotten since
+            return None
 
     def field_html(self, target: Target, name: str, value: Any) -> str:
         """The value of a field of an item; a reference is shown with the name of the item that it leads to."""
-        try:
-            field = self._manager.registry.resource(target[:2])._fields.get(name)
-            leads = None if field is None else field.references
-            if value is None or leads is None:
-                return value_html(value)
-            kindred = target[:2] if leads == "self" else self._manager.registry.kindred(leads, home=target.domain)
-        except UnknownName:     # forgotten since
-            return value_html(value)
-        label = self.label(Target(*kindred, value))
+        leads = self.leads(target, name, value)
+        label = None if leads is None else self.label(leads)
         return value_html(value) if label is None else named_html(value, label)
+
+    def _at_hand(self, target: Target) -> Resource | None:
+        """The item, pending or cached; one that was deleted here, as it was before."""
+        entry = self._manager.state.changed.get(target)
+        if entry is None:
+            return self._manager.cache.items.get(target)
+        return entry.origin if entry.current is None else entry.current
 
 
 def named_html(identifier: Identifier, label: str | None) -> str:

@@ -5,10 +5,11 @@ It is made of a Plan, its statements and the last check of it; a saved plan, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from workbench.domain.datadef import same
 from workbench.domain.resource import Resource, Target
 from workbench.notebook.html.box import LIMIT, box
 from workbench.notebook.html.called import Called, field_html, named_html
@@ -21,6 +22,8 @@ from workbench.state.planning.plan import Plan
 from workbench.wording import counted
 
 CAUSES = 90     # lines of what led to a change that are folded under it: about thirty mutations
+FIRST = 30      # changes of a plan that are seen at once; more of them fold out
+PLAIN = 2       # values of a row that say little and are listed with the others; more of them fold out
 RANGES = 12     # of steps that are named beside a change
 TOLD = 1000     # changes of a plan whose causes are folded under each: finding them takes a look at all, for each
 
@@ -32,20 +35,16 @@ def plan_html(
     """A plan to look at: ``checked`` is what the last check of it found, ``ago`` how many seconds before.
 
     ``why`` tells in words what led to a change; ``called`` what the items are called that others refer to."""
-    groups: dict[str, list[Change]] = {}
-    for change in plan.changes[:LIMIT]:
-        groups.setdefault(f"{change.target.domain}:{change.target.resource}", []).append(change)
     blamed: dict[Target | None, list[Violation]] = {}
     for violation in checked.violations if checked is not None else ():
         blamed.setdefault(violation.target, []).append(violation)
     parts = [f"<div><b>Plan: {escape(plan.summary)}</b>{_facts(statements, checked, ago)}</div>"]
     told = why if len(plan) <= TOLD else None
-    rows = []
-    for resource, changes in groups.items():
-        rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(resource)}</th></tr>')
-        rows += [_change_row(change, blamed.pop(change.target, []), told, called) for change in changes]
-    if rows:    # one table, so that what is told of each resource begins at one place
-        parts.append(f"<table>{''.join(rows)}</table>")
+    first, rest = plan.changes[:FIRST], plan.changes[FIRST:LIMIT]
+    opened = " open" if any(change.target in blamed for change in rest) else ""
+    parts += _table(first, blamed, told, called)
+    parts += [f"<details{opened}><summary>{len(rest)} more</summary>{table}</details>"
+              for table in _table(rest, blamed, told, called)]
     parts[1:1] = [_violation(violation) for violations in blamed.values() for violation in violations[:LIMIT]]
     if len(plan) > LIMIT:
         parts.append(f'<div class="dim">… and {len(plan) - LIMIT} more; plan.frame() has them all</div>')
@@ -65,6 +64,22 @@ def plan_html(
     return box(*parts)
 
 
+def _table(
+    changes: Iterable[Change], blamed: dict[Target | None, list[Violation]], why: Callable[[Change], str] | None,
+    called: Called | None,
+) -> list[str]:
+    """Changes by resource in one table, so that what is told of each resource begins at one place; none of none. What
+    of ``blamed`` is told there is taken out."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(f"{change.target.domain}:{change.target.resource}", []).append(change)
+    rows = []
+    for resource, some in groups.items():
+        rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(resource)}</th></tr>')
+        rows += [change_row(change, blamed.pop(change.target, []), why, called) for change in some]
+    return [f"<table>{''.join(rows)}</table>"] if rows else []
+
+
 def _facts(statements: Sequence[str], checked: Checked | None, ago: float) -> str:
     """``; 2 statements; checked 12 s ago: 1 violation``."""
     count = len(statements)
@@ -81,10 +96,13 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _change_row(
-    change: Change, violations: Sequence[Violation], why: Callable[[Change], str] | None, called: Called | None,
+def change_row(
+    change: Change, violations: Sequence[Violation] = (), why: Callable[[Change], str] | None = None,
+    called: Called | None = None,
 ) -> str:
+    """A change as a row of a table, not yet in a ``box``."""
     old, new, target = change.old, change.new, change.target
+    item = change.before if change.after is None else change.after
 
     def value_html(name: str, value: Any) -> str:
         return field_html(called, target, name, value)
@@ -93,15 +111,31 @@ def _change_row(
         told = [_column(name, f'<span class="dim">{value_html(name, old[name])} →</span> {value_html(name, value)}')
                 for name, value in new.items()]
     else:
-        told = [_column(name, value_html(name, value)) for name, value in (new or old).items()]
+        values = new or old
+        plain = {name for name, value in values.items() if _is_plain(item, name, value)}
+        plain = plain if len(plain) > PLAIN else set()
+        told = [_column(name, value_html(name, value)) for name, value in values.items() if name not in plain]
+        if plain:
+            rest = "".join(_column(name, value_html(name, values[name])) for name in values if name in plain)
+            told.append('<details><summary class="dim">'
+                        f"{len(plain)} more are empty or as they are at first</summary>{rest}</details>")
     told += map(_violation, violations)
     steps = escape(f"step{'' if len(change.steps) == 1 else 's'} {_ranges(change.steps)}")
     if why is not None:
         steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
-    item = change.before if change.after is None else change.after
-    label = label_in(item) if isinstance(item, Resource) else None      # of a saved plan there are mappings
+    label = None
+    if isinstance(item, Resource):      # of a saved plan there are mappings
+        label = label_in(item) if called is None else called.label_of(target, item)
     return (f'<tr><td class="who {change.kind}">{change.sign} {named_html(target.identifier, label)}</td>'
             f'<td class="told">{"".join(told)}<div class="dim">{steps}</div></td></tr>')
+
+
+def _is_plain(item: Any, name: str, value: Any) -> bool:
+    """Whether a value says little: it is empty, or what the field of an item has at first."""
+    if value is None or (isinstance(value, str | Sequence | Mapping) and not value):
+        return True
+    field = item._fields.get(name) if isinstance(item, Resource) else None      # of a saved plan there are mappings
+    return field is not None and field.has_initial and not field.generates and same(value, field.initial)
 
 
 def _column(name: str, value: str) -> str:

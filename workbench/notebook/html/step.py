@@ -16,6 +16,7 @@ from workbench.notebook.html.box import LIMIT, box, values_html
 from workbench.notebook.html.called import Called, field_html, named_html, target_html
 from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
+from workbench.state.replay import Issued
 from workbench.state.step import Handling, Step
 
 
@@ -28,11 +29,15 @@ def step_html(step: Step, called: Called | None = None) -> str:
     facts += [f"cell {step.cell}"] if step.cell is not None else []
     head = (f"<div><b>step {step.number}</b> {address_html(step, called)} "
             f'<span class="dim">{escape(", ".join(facts))}</span></div>')
-    tree = f"<ul><li>{_message(step.command)}</li>{_handling(step.handling, called)}</ul>"
-    return box(head, tree, _reads(step), _output(step))
+    return box(head, tree_html(step, called), _reads(step), _output(step))
 
 
-def address_html(step: Step, called: Called | None = None) -> str:
+def tree_html(step: Step, called: Called | None = None) -> str:
+    """What came of a step as a tree, not yet in a ``box``."""
+    return f"<ul><li>{_message(step.command)}</li>{_handling(step.handling, called)}</ul>"
+
+
+def address_html(step: Issued, called: Called | None = None) -> str:
     """The address of a step, in which the item that it was on is named."""
     on, address = step.on, step.address
     if on is None or not address.endswith(f"/{on.identifier}"):

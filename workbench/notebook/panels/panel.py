@@ -36,7 +36,7 @@ _STYLE = f"""<style>
 .wb-panel .wb-conflict {{border-left: 4px solid var(--jp-error-color1, #c62828); padding-left: .8em;
     margin-bottom: .8em}}
 .wb-panel .widget-html-content {{overflow-x: auto; min-width: 0}}
-.wb-map svg {{max-width: 100%; height: auto}}
+.wb-map svg {{max-width: none}}
 .wb-panel {{{ARROW}}}
 .wb-panel .lm-TabBar-tabLabel {{color: var(--jp-ui-font-color0, inherit)}}
 .wb-panel :focus-visible {{outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px}}

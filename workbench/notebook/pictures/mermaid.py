@@ -6,6 +6,8 @@ can end its quotes, be taken for markup or for a list, or begin a directive.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from workbench.notebook.pictures.diagram import Diagram, Kind, Mark
 from workbench.notebook.pictures.layout import layout
 from workbench.notebook.pictures.paint import FILLS, LINE, MARKED
@@ -16,7 +18,8 @@ _SHAPES: dict[Kind, tuple[str, str]] = {
 
 
 def mermaid(diagram: Diagram) -> str:
-    """A flowchart, from left to right or, when it is deep, down; JupyterLab writes its remarks below it."""
+    """A flowchart, from left to right or, when it is deep, down, with a legend: the kinds of its nodes, if there are
+    several, and its remarks, which JupyterLab tells to readers of the screen alone."""
     names = {node.key: f"n{number}" for number, node in enumerate(diagram.nodes, 1)}
     direction = "TD" if layout(diagram).down else "LR"
     lines = [f"flowchart {direction}", f"  accTitle: {_plain(diagram.title)}"]
@@ -29,11 +32,26 @@ def mermaid(diagram: Diagram) -> str:
         arrow = "-.->" if edge.dashed else "-->"
         told = f'|"{_label(edge.label)}"|' if edge.label else ""
         lines.append(f"  {names[edge.source]} {arrow}{told} {names[edge.target]}")
+    lines += _legend(diagram)
     used: list[Kind | Mark] = sorted({node.mark or node.kind for node in diagram.nodes})
     lines += [f"  classDef {name} {_style(name)}" for name in used]
     if diagram.edges:       # JupyterLab's dark theme would leave them as good as black
         lines.append(f"  linkStyle default stroke:{LINE}")
     return "\n".join([*lines, ""])
+
+
+def _legend(diagram: Diagram) -> list[str]:
+    """A row of outlines, one of each kind, with the remarks at its end: one a rank, so that it takes little room."""
+    kinds = [kind for kind in _SHAPES if any(node.kind == kind for node in diagram.nodes)]
+    row = [f'k{number}{_SHAPES[kind][0]}"{kind}"{_SHAPES[kind][1]}:::legend'
+           for number, kind in enumerate(kinds, 1) if len(kinds) > 1]
+    styles = [f"  style k{number} stroke:{FILLS[kind]}" for number, kind in enumerate(kinds, 1) if row]
+    if diagram.remarks:
+        row.append(f'k0["{_label(". ".join(diagram.remarks))}"]:::remark')
+    links = [f"  {one[:2]} ~~~ {other[:2]}" for one, other in pairwise(row)]
+    looks = [f"  classDef legend fill:none,stroke-width:3px,color:{LINE}",
+             f"  classDef remark fill:none,stroke:none,color:{LINE}"] if row else []
+    return [*(f"  {node}" for node in row), *links, *styles, *looks]
 
 
 def _style(name: Kind | Mark) -> str:

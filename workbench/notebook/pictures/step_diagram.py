@@ -8,11 +8,11 @@ from typing import Any
 from workbench.domain.convert import told
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer
+from workbench.domain.resource import Target
+from workbench.notebook.labels import shortened
 from workbench.notebook.pictures.diagram import Diagram, Edge, Kind, Node
 from workbench.state.planning.change import SIGNS
 from workbench.state.step import Handling, Step
-
-_SHORT = 8      # characters of an identifier's end by which one knows it; the note has it whole
 
 
 def step_diagram(step: Step) -> Diagram:
@@ -35,9 +35,9 @@ class _Drawn:
         for occurrence in handling.occurrences:
             event = self._node("event", type(occurrence.event).__name__, command, "", values_of(occurrence.event))
             for mutation in occurrence.mutations:
-                name, _, identifier = str(mutation.on).partition("/")
-                short = identifier if len(identifier) <= _SHORT else f"…{identifier[-_SHORT:]}"
-                self._node("resource", f"{SIGNS[mutation.verb]} {name.rpartition(':')[2]} {short}", event,
+                target = mutation.on
+                item = f"{target[1]} {shortened(target[2])}" if isinstance(target, Target) else str(target)
+                self._node("resource", f"{SIGNS[mutation.verb]} {item}", event,
                            f"{mutation.verb} {mutation.on}", mutation.values)
             for reaction in occurrence.reactions:
                 self.handling(reaction, self._node("policy", reaction.policy or "", event))

@@ -8,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from workbench.notebook.pictures.diagram import LIMIT, Diagram, Edge, Node
+from workbench.notebook.pictures.diagram import Diagram, Edge, Node
 from workbench.state.history.branch import Branch
 from workbench.state.step import Step
 from workbench.wording import counted
 
+DRAWN = 60      # steps; a picture of more is longer than somebody looks through
+
 
 def timeline_of(branches: Iterable[Branch], here: Branch) -> Diagram:
-    """The steps of all branches, the newest 300 at most with the branches; the branch that is ``here`` says so."""
+    """The steps of all branches, the newest 60 at most; the branch that is ``here`` says so."""
     branches = list(branches)
     present = {branch.name: branch.state.steps() for branch in branches}
     undone = {branch.name: [state.step for state in branch.undone if state.step is not None] for branch in branches}
     gone = {step for steps in undone.values() for step in steps} - {step for line in present.values() for step in line}
     every = dict.fromkeys(step for branch in branches for step in [*present[branch.name], *undone[branch.name]])
     newest = sorted(every, key=lambda step: step.number)
-    left = max(len(newest) - max(LIMIT - len(branches), 0), 0)
+    left = max(len(newest) - DRAWN, 0)
     kept = set(newest[left:])
     names = {step: f"step {number}" for number, step in enumerate(newest)}
     nodes = [Node(names[step], "command", f"{step.number} {type(step.command).__name__}", _note(step, step in gone))

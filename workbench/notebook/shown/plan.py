@@ -16,6 +16,7 @@ from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import outline, plan_html
 from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
+from workbench.notebook.shown.source import ShownSql, ShownText
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked
 from workbench.postgres.writing.script import script
@@ -80,11 +81,12 @@ class ShownPlan:
         """The statements that a commit runs, in their order: SQL with parameters, and the changes they carry."""
         return compiled(self.plan)
 
-    def sql(self) -> str:
+    def sql(self) -> ShownSql:
         """The plan as a script that psql runs as it stands, values and all: ``psql -X -f plan.sql``.
 
-        It is one transaction, and raises when the plan is stale. Raises Invalid for a value that has no literal."""
-        return script(self.plan)
+        It is one transaction, and raises when the plan is stale; ``.save(path)`` writes it. Raises
+        Invalid for a value that has no literal."""
+        return ShownSql(script(self.plan))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ShownSavedPlan:
         """Writes the plan to a file, to be read by others and applied later, once: ``wb.apply(path)``.
@@ -92,9 +94,9 @@ class ShownPlan:
         Raises SavedPlanError where there is a file that holds anything else, unless ``overwrite``."""
         return ShownSavedPlan(self.plan.save(path, overwrite=overwrite).document)
 
-    def why(self, item: Change | Target | Resource) -> str:
+    def why(self, item: Change | Target | Resource) -> ShownText:
         """In words, what led to a change: each mutation, its event, command, step and cell; or why there is none."""
-        return self.plan.why(item)
+        return ShownText(self.plan.why(item))
 
     def __len__(self) -> int:
         return len(self.plan)

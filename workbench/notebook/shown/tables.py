@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.notebook.frames.tables import tables_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.tables import VERB, tables_html
+from workbench.notebook.shown.source import ShownSql
 from workbench.postgres.tables.alteration import Alteration
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, told
 from workbench.wording import listed
@@ -38,9 +39,9 @@ class ShownTables:
         """The changes as a DataFrame, one a row; see ``frames.tables.tables_frame`` for its columns."""
         return tables_frame(self.plan)
 
-    def sql(self, *, all: bool = True) -> str:
+    def sql(self, *, all: bool = True) -> ShownSql:
         """The statements of ``apply`` as a script for psql; see TablesPlan.sql."""
-        return self.plan.sql(all=all)
+        return ShownSql(self.plan.sql(all=all))
 
     def apply(self, *, all: bool = False) -> Altered:
         """Makes the additive changes, with ``all=True`` the others too, in one transaction; what is pending stays.

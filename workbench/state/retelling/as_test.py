@@ -7,12 +7,15 @@ is left out, with a comment that says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from workbench.domain.convert import shown
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Event
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
+from workbench.errors import Invalid, Problem
 from workbench.state.cache import Cache
 from workbench.state.decision import Decision
 from workbench.state.history.branch import Branch
@@ -33,7 +36,12 @@ def recorded_test(
     """The source of a test of all steps of a branch; ``committed`` are the plans that were committed meanwhile.
 
     The test ends before the first decision, which no command can repeat, and names the steps that are left out. To
-    rehearse it, the commands are issued once more, in memory."""
+    rehearse it, the commands are issued once more, in memory. Raises Invalid for a name that no function can have."""
+    if not (isinstance(name, str) and f"test_{name}".isidentifier()):
+        bare = re.sub(r"\W+", "_", str(name).removesuffix(".py").removeprefix("test_")).strip("_") or "session"
+        raise Invalid("as_test", [Problem("name", name, (
+            f"{shown(name)} cannot be the end of a function's name, test_…; give one that can, "
+            f'such as as_test("{bare}"), and a file is written by .save("test_{bare}.py")'))])
     source, steps = Source(module, reserved=["outcome", f"test_{name}"]), branch.state.steps()
     told = steps[:next((place for place, step in enumerate(steps) if isinstance(step.command, Decision)), len(steps))]
     for step in told:

@@ -1,0 +1,32 @@
+"""Blame: the items that broke a constraint at a commit, by what they are called, with the steps behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.errors import ConstraintViolated
+from workbench.notebook.html.called import Called
+from workbench.notebook.labels import shortened
+from workbench.state.planning.plan import Plan
+
+BLAMED = 5      # items that are told; the check tells all
+
+
+def blame(broken: ConstraintViolated, plan: Plan, called: Called) -> Iterator[str]:
+    """A line for each item, ``member Bob · 603dae8a: step 3 Join (cell 2)``, and where more is told; nothing where
+    the items are none of this plan, but of a saved one."""
+    steps = {step.number: step for step in plan.steps}
+    changes = {change.target: change for change in plan.changes}
+    if not changes or (broken.targets and changes.keys().isdisjoint(broken.targets)):
+        return
+    for target in broken.targets[:BLAMED]:
+        if target in changes:
+            behind = []
+            for number in changes[target].steps:
+                if (step := steps.get(number)) is not None:
+                    where = "" if step.cell is None else f" (cell {step.cell})"
+                    behind.append(f"step {number} {type(step.command).__name__}{where}")
+            label = called.label(target)
+            name = f"{label} · {shortened(target.identifier)}" if label else shortened(target.identifier)
+            yield f"{target.resource} {name}: {', '.join(behind[:BLAMED])}{' …' if len(behind) > BLAMED else ''}"
+    yield "wb.plan().check() tells all that is in the way, with the values"

@@ -1,0 +1,27 @@
+"""ShownSteps: the steps that an undo or redo gives, to look at as HTML or text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from workbench.notebook.html.box import safely
+from workbench.notebook.html.called import Called
+from workbench.notebook.html.steps import steps_html
+from workbench.state.step import Step
+from workbench.wording import counted, listed
+
+
+class ShownSteps(list[Step]):
+    """A list that says what was done with its steps: ``verb`` is "undone" or "redone"."""
+
+    def __init__(self, steps: Iterable[Step], verb: str, called: Called | None = None) -> None:
+        super().__init__(steps)
+        self.verb, self._called = verb, called
+
+    def __repr__(self) -> str:
+        return listed(f"{self.verb}: {counted(len(self), 'step')}",
+                      (f"step {step.number}: {step.address}" for step in self))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": safely(steps_html, self, self.verb, self._called)}
