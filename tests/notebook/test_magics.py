@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from enum import Enum
+from gc import collect
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 
 from tests.notebook.kernels import Kernel
+from tests.notebook.test_display import words
 from workbench import Command, Datadef, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
+from workbench.examples.bank import OpenAccount
 from workbench.notebook.magics import load_ipython_extension
 from workbench.notebook.offers import IDENTIFIERS
 
@@ -81,8 +85,8 @@ def test_what_cannot_be_read_is_told_all_at_once(shell: Any, wb: Workbench) -> N
     """Words that are no fields, open quotes, a body in neither form and numbers that are none issue nothing."""
     with pytest.raises(Invalid, match=r"(?s)'ten' is no field.*amount.*stands there twice"):
         line(shell, "issue", "bank:deposit ten amount=1 amount=2")
-    for text, words in (("", "names no command"), ("bank:deposit note='a", "a quote is opened and not closed")):
-        with pytest.raises(Invalid, match=words):
+    for text, reason in (("", "names no command"), ("bank:deposit note='a", "a quote is opened and not closed")):
+        with pytest.raises(Invalid, match=reason):
             line(shell, "issue", text)
     for text, words in (("amount 10", "the body is not TOML"), ("{", "the body is not JSON"), ("[1]", "is a list")):
         with pytest.raises(Invalid, match=words):
@@ -145,6 +149,29 @@ def test_a_line_that_is_not_right_is_told_what_would_do(shell: Any, dsn: str) ->
             line(shell, "issue", "join on=member/1")
         with pytest.raises(UnknownName):
             line(shell, "issue", "nothing on=member/1")
+
+
+def test_a_step_in_a_cell_names_its_items(shell: Any, wb: Workbench) -> None:
+    """It is shown with what its items are called in the workbench that has it, undone and committed too; a workbench
+    is not kept alive by that."""
+    def shown(step: Any) -> str:
+        return words(shell.display_formatter.format(step)[0]["text/html"])
+
+    step = line(shell, "issue", "bank:open-account/account owner=Ada")
+    called = f"bank:account Ada · {step.target.identifier}"
+    assert called in shown(step)
+    wb.commit()
+    assert called in shown(step)
+    deposit = line(shell, "issue", f"bank:deposit/account/{step.target.identifier} amount=1")
+    wb.undo()
+    assert called in shown(deposit)
+    with wb.rival("bob") as rival:
+        assert "bank:account Eve · " in shown(rival.issue(OpenAccount(owner="Eve")))
+        kept = ref(rival.session.manager)
+    del rival
+    wb._rivals.clear()
+    collect()
+    assert kept() is None
 
 
 def test_tab_offers_addresses_fields_and_identifiers(shell: Any, wb: Workbench) -> None:

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 from workbench.domain.findings import Findings
 from workbench.errors import Conflict
 from workbench.notebook.html.box import safely
+from workbench.notebook.html.called import Called
 from workbench.notebook.html.commit import commit_html
 from workbench.notebook.html.conflict import conflict_html
 from workbench.notebook.html.findings import findings_html
@@ -20,16 +22,40 @@ from workbench.notebook.html.step import step_html
 from workbench.notebook.html.tables import altered_html
 from workbench.postgres.tables.ddl_plan import Altered
 from workbench.postgres.writing.commit import Commit
+from workbench.state.manager import StateManager
 from workbench.state.step import Step
 
 
-def register() -> None:
+class _Steps:
+    """Shows steps as HTML, with what their items are called where they were issued; that is asked of the ``managers``,
+    which are kept only as long as somebody uses them."""
+
+    def __init__(self) -> None:
+        self.managers: WeakSet[StateManager] = WeakSet()
+
+    def __call__(self, step: Step) -> str:
+        return safely(step_html, step, next(
+            (Called(manager) for manager in list(self.managers) if self._has(manager, step)), None))
+
+    @staticmethod
+    def _has(manager: StateManager, step: Step) -> bool:
+        """Whether a step is on a branch; after a commit it is another object with the same handling."""
+        undone = [state.step for branch in manager.branches.values() for state in branch.undone]
+        steps = [*undone, *(step for branch in manager.branches.values() for step in branch.state.steps())]
+        return any(one is not None and one.handling is step.handling for one in steps)
+
+
+def register(manager: StateManager | None = None) -> None:
     """Has the running IPython, if there is one, show steps, findings, commits, altered tables and conflicts as HTML;
-    a second time changes nothing."""
+    the steps of a ``manager`` with what it calls their items. A second time changes nothing."""
     shell = _shell()
     if shell is not None:
         html = shell.display_formatter.formatters["text/html"]
-        html.for_type(Step, lambda step: safely(step_html, step))
+        known = html.type_printers.get(Step)
+        steps = known if isinstance(known, _Steps) else _Steps()
+        if manager is not None:
+            steps.managers.add(manager)
+        html.for_type(Step, steps)
         html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
         html.for_type(Altered, lambda altered: safely(altered_html, altered))

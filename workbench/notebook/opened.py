@@ -69,7 +69,7 @@ class Opened:
         # Exit hooks run last in, first out: the pool is closed before the embedded server's own hook stops the server,
         # or asyncpg would log that its connections went.
         self._at_exit = atexit.register(partial(_disconnect, weakref.ref(self), os.getpid()))
-        register()
+        register(self.session.manager)
 
     @property
     def aio(self) -> Awaited:
