@@ -88,8 +88,8 @@ def test_what_cannot_be_read_is_told_all_at_once(shell: Any, wb: Workbench) -> N
     for text, reason in (("", "names no command"), ("bank:deposit note='a", "a quote is opened and not closed")):
         with pytest.raises(Invalid, match=reason):
             line(shell, "issue", text)
-    for text, words in (("amount 10", "the body is not TOML"), ("{", "the body is not JSON"), ("[1]", "is a list")):
-        with pytest.raises(Invalid, match=words):
+    for text, reason in (("amount 10", "the body is not TOML"), ("{", "the body is not JSON"), ("[1]", "is a list")):
+        with pytest.raises(Invalid, match=reason):
             shell.run_cell_magic("issue", "bank:deposit", text)
     with pytest.raises(Invalid, match="stands in the line and beneath it"):
         shell.run_cell_magic("issue", "bank:deposit amount=1", "amount = 2")
