@@ -45,10 +45,12 @@ class _Ageing:
         self._times += 1
         self._objects += gc.get_count()[0]
         gc.freeze()
-        if self._objects > FEW and not self._all:
-            self._all = gc.get_freeze_count()       # it counts them one by one
+        due = self._times >= MOST
+        if self._times >= LEAST and self._objects > FEW:
+            self._all = self._all or gc.get_freeze_count()      # it counts them one by one
+            due = due or self._objects > self._all // 4
         gc.unfreeze()       # to the oldest generation
-        if self._times >= MOST or (self._times >= LEAST and self._objects > max(FEW, self._all // 4)):
+        if due:
             gc.collect()
 
 
