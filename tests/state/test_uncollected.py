@@ -64,7 +64,7 @@ def test_foreign_garbage() -> None:
             for _ in range(1000):
                 Ring()
         [[number] for number in range(1000)]
-        assert rings() < 1000
+        assert rings() < 3000       # how soon is Python's affair, and differs from one to the next
 
 
 def test_little_work() -> None:
