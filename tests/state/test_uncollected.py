@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench.state.uncollected import MOST, uncollected
+from workbench.state.uncollected import MOST, OWN, uncollected
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_much_work() -> None:
     assert gc.isenabled()
     young = {id(one) for generation in (0, 1) for one in gc.get_objects(generation)}
     assert young.isdisjoint(map(id, made))
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() < OWN
 
 
 class Ring:

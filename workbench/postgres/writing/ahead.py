@@ -24,6 +24,7 @@ class Ahead:
         self.made: list[Statement] = []
         self._pieces = in_pieces(plan)
         self._complete = False
+        self._asked = asyncio.Event()       # for the first statement
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[AsyncIterator[Statement]]:
@@ -39,6 +40,7 @@ class Ahead:
 
     async def _each(self, work: asyncio.Task[None] | None) -> AsyncGenerator[Statement, None]:
         place = 0
+        self._asked.set()
         while True:
             while place < len(self.made):
                 place += 1
@@ -50,7 +52,10 @@ class Ahead:
             await asyncio.sleep(0)
 
     async def _make(self) -> None:
-        """Makes all that are left, others having a turn after each piece of a long plan."""
+        """Makes all that are left, others having a turn after each piece of a long plan: that has time until the first
+        one is at work, and would only delay the beginning."""
+        if self.total > SHORT:
+            await self._asked.wait()
         while not self._complete:
             try:
                 piece = next(self._pieces)
