@@ -23,7 +23,7 @@ def uncollected(count: int, *, foreign: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        if not foreign and gc.get_freeze_count() < OWN:     # else whoever has frozen what there was would find it thawed
+        if not foreign and gc.get_freeze_count() < OWN:     # else whoever has frozen it would find it thawed
             _AGEING.age()
         gc.enable()
 
