@@ -18,7 +18,7 @@ from uuid import UUID
 
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target, targets_of
-from workbench.errors import Conflict, Invalid, NothingTo, Problem, StalePlan, WorkbenchError
+from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
 from workbench.postgres.drift import Drift, drifted
 from workbench.postgres.reconcile import reconciled
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, alter, tables_plan
@@ -38,7 +38,7 @@ from workbench.state.history.branch import Branch
 from workbench.state.planning.plan import Plan, moved_since
 from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
-from workbench.state.resolution import WAYS_OUT, WAYS_TO_APPLY, Way
+from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
@@ -187,12 +187,8 @@ class Session(TimeTravel):
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             receipts = [Receipt(nonce, None, manager.clock(), manager.user)
                         for nonce in manager.saved.nonces(plan.state)]
-            try:
-                statements, attempts = await commit(
-                    self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
-            except Conflict as conflict:
-                conflict.lead_out(WAYS_OUT)
-                raise
+            statements, attempts = await commit(
+                self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
             own = manager.saved.nonce(plan.state)
             held.settle(plan)
             return await self._done(Commit(plan, statements, manager.clock(), manager.user, attempts, own))
@@ -212,12 +208,8 @@ class Session(TimeTravel):
             saved = SavedPlan.load(saved)
         manager = await self._renew()
         async with hold(manager, "apply") as held:
-            try:
-                done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
-                                   progress=progress)
-            except Conflict as conflict:
-                conflict.lead_out(WAYS_TO_APPLY)
-                raise
+            done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
+                               progress=progress)
             return await self._done(done)
 
     async def _done(self, done: Commit) -> Commit:

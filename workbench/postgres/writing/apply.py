@@ -11,6 +11,7 @@ from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt, nonce_of, refuse_again
 from workbench.state.held import Held
 from workbench.state.progress import Progress
+from workbench.state.resolution import WAYS_TO_APPLY
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import restored
 
@@ -35,6 +36,6 @@ async def apply(
     manager.saved.check_apart(nonce, state)
     receipt = Receipt(nonce, saved.hash, manager.clock(), manager.user)
     statements, attempts = await commit(
-        engine, reader, plan, How(verify_reads, wait=wait, receipts=[receipt], progress=progress))
+        engine, reader, plan, How(verify_reads, wait=wait, receipts=[receipt], progress=progress, ways=WAYS_TO_APPLY))
     held.applied(plan, nonce)
     return Commit(plan, statements, manager.clock(), manager.user, attempts, nonce)

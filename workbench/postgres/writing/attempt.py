@@ -32,6 +32,7 @@ from workbench.postgres.writing.statements import Statement
 from workbench.state.decision import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
+from workbench.state.resolution import WAYS_OUT
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
 LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
@@ -45,13 +46,15 @@ class How(NamedTuple):
     ``verify_reads``: what was only read must not have moved; ``serializable``: nor may its searches find more;
     ``wait``: for so many seconds other transactions are tried to get past; ``receipts``: of the saved plans that it
     carries out, left with it. ``progress(done, total)`` is called as changes are written, and from 0 again at each
-    further attempt; what it raises ends the commit, as cancelling does: nothing is written then."""
+    further attempt; what it raises ends the commit, as cancelling does: nothing is written then. ``ways`` says in words
+    what leads out of a conflict."""
 
     verify_reads: bool = True
     serializable: bool = False
     wait: float = WAIT
     receipts: Sequence[Receipt] = ()
     progress: Progress | None = None
+    ways: str = WAYS_OUT
 
 
 class Stale(Exception):

@@ -28,7 +28,7 @@ from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.patience import Patience
-from workbench.postgres.writing.receipt import Receipt, leave, prepare_receipts, receipt_of, refuse_again
+from workbench.postgres.writing.receipt import leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
 from workbench.state.planning.change import Change
@@ -105,7 +105,7 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
             if attempt.spent:
                 await _if_spent(engine, plan, attempt)
             elif attempt.moved:
-                await _if_moved(engine, reader, plan, attempt, how.receipts)
+                await _if_moved(engine, reader, plan, attempt, how)
             return Written(0 if attempt.spent or attempt.moved else len(statements.made), attempts)
         except _Again as again:
             pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
@@ -161,18 +161,18 @@ async def _if_spent(engine: Engine, plan: Plan, attempt: Attempt) -> None:
     raise _Again(_CHANGED)
 
 
-async def _if_moved(
-    engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt, receipts: Sequence[Receipt],
-) -> None:
+async def _if_moved(engine: Engine, reader: PostgresReader, plan: Plan, attempt: Attempt, how: How) -> None:
     """What to do where items have moved: nothing but to leave the receipts if it was this plan that moved them.
 
     Raises Conflict."""
     async with engine.acquire(doing="reading what moved") as connection:
         if not await _is_written(connection, plan):
-            raise Conflict(await _clashes(connection, reader, plan, attempt.moved))
-        if receipts:
+            conflict = Conflict(await _clashes(connection, reader, plan, attempt.moved))
+            conflict.lead_out(how.ways)
+            raise conflict
+        if how.receipts:
             async with connection.transaction():
-                await leave(connection, receipts)
+                await leave(connection, how.receipts)
 
 
 def _why(error: Exception) -> str:
