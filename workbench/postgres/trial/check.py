@@ -179,7 +179,7 @@ class _Trial:
 
     async def _read(self) -> None:
         """Compares the items that the steps only read."""
-        for kindred, identifiers in reads_of(self._plan).items():
+        for kindred, (identifiers, etags) in reads_of(self._plan).items():
             stored = await self._savepoints.attempt(
                 etags_of(self._connection, self._plan.tables[kindred], identifiers))
             if isinstance(stored, Exception):
@@ -189,9 +189,8 @@ class _Trial:
                 kind, detail = ("timeout", self._savepoints.waiting()) if late else ("refused", _words(stored))
                 self.violations.append(Violation(kind, "", None, (), {}, detail))
                 continue
-            for identifier in identifiers:
-                target = Target(*kindred, identifier)
-                expected, theirs = self._plan.reads[target], stored.get(identifier)
+            for identifier, expected in zip(identifiers, etags, strict=True):
+                target, theirs = Target(*kindred, identifier), stored.get(identifier)
                 if identifier not in stored:
                     detail = "a step read it, and it was deleted since"
                 elif theirs != expected:

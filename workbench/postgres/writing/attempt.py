@@ -12,12 +12,10 @@ without having read comes before or after as it happens; so a role that may only
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
 from workbench.postgres.driver_errors import DRIVER_ERRORS
@@ -25,7 +23,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.etags import moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
-from workbench.postgres.writing.guards import deferral, hit_twice, lock_order
+from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
@@ -137,12 +135,7 @@ class Attempt:
         # A serializable transaction sees what there was before it had its turn. To lock what was changed since is an
         # error for it, and it is tried again.
         locking = "FOR SHARE" if self._how.serializable else ""
-        rows: dict[Kindred, list[tuple[Any, str | None]]] = defaultdict(list)
-        for (domain, key, identifier), etag in self._plan.reads.items():
-            rows[domain, key].append((identifier, etag))
-        for kindred, read in sorted(rows.items()):
-            order = lock_order([identifier for identifier, _ in read])
-            identifiers, etags = map(list, zip(*map(read.__getitem__, order), strict=True))
+        for kindred, (identifiers, etags) in reads_of(self._plan).items():
             moved = await moved_of(connection, self._plan.tables[kindred], identifiers, etags, locking=locking)
             self.moved |= {Target(*kindred, identifier): "read" for identifier in moved}
 

@@ -6,7 +6,7 @@ All who send a plan keep to them: the commit, the check, the script.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -59,10 +59,14 @@ def _constraint(table: Table, name: str) -> str:
     return f"{quoted(table.schema)}.{quoted(name)}" if table.schema else quoted(name)
 
 
-def reads_of(plan: Plan) -> Mapping[Kindred, list[Any]]:
-    """The identifiers that the steps only read, by resource, in the order in which a commit locks them."""
-    by_kind: dict[Kindred, list[Any]] = {}
-    for target in plan.reads:
-        by_kind.setdefault(target[:2], []).append(target.identifier)
-    return {kindred: [identifiers[place] for place in lock_order(identifiers)]
-            for kindred, identifiers in sorted(by_kind.items())}
+def reads_of(plan: Plan) -> Mapping[Kindred, tuple[list[Any], list[str | None]]]:
+    """What the steps only read, by resource: the identifiers, and the etags expected, in the order of locking."""
+    found: dict[Kindred, tuple[list[Any], list[str | None]]] = {}
+    rows: dict[Kindred, list[tuple[Any, str | None]]] = defaultdict(list)
+    for (domain, key, identifier), etag in plan.reads.items():
+        rows[domain, key].append((identifier, etag))
+    for kindred, read in sorted(rows.items()):
+        order = lock_order([identifier for identifier, _ in read])
+        identifiers, etags = zip(*map(read.__getitem__, order), strict=True)
+        found[kindred] = list(identifiers), list(etags)
+    return found

@@ -13,14 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from workbench.domain.registry import Kindred
-from workbench.domain.resource import Target
 from workbench.postgres.literals import comment, literal, text_literal
 from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
 from workbench.postgres.writing.statements import CHUNK, Statement, aliases, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
-from workbench.state.planning.table import Column, quoted
+from workbench.state.planning.table import Column, Table, quoted
 from workbench.state.step import Step
 
 # What the user's psqlrc may have set otherwise: an error must end it all, a line is no statement, the text is UTF-8.
@@ -42,9 +40,10 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
     if deferring is not None:
         lines.append(f"{deferring};")
     if verify_reads:
-        for kindred, identifiers in reads_of(plan).items():
-            for start in range(0, len(identifiers), CHUNK):
-                lines += _read(plan, kindred, identifiers[start:start + CHUNK])
+        for kindred, read in reads_of(plan).items():
+            rows = list(zip(*read, strict=True))
+            for start in range(0, len(rows), CHUNK):
+                lines += _read(plan.tables[kindred], rows[start:start + CHUNK])
     for statement in compiled(plan):
         for start in range(0, len(statement.changes), CHUNK):
             changes = statement.changes[start:start + CHUNK]
@@ -103,19 +102,17 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
     ], f"_found {key.type}[]", "_missed text")
 
 
-def _read(plan: Plan, kindred: Kindred, identifiers: Sequence[Any]) -> Iterator[str]:
-    """Locks items that were only read, and raises when one has moved."""
-    table = plan.tables[kindred]
-    key, etag = table.column("_id"), table.column("_etag")
-    rows = [(identifier, plan.reads[Target(*kindred, identifier)]) for identifier in identifiers]
-    told = f"stale: read by the steps, and changed or deleted since, of {kindred[0]}:{kindred[1]}: "
+def _read(table: Table, rows: Sequence[tuple[Any, str | None]]) -> Iterator[str]:
+    """Locks items that were only read, by identifier and etag, and raises when one has moved."""
+    key, etag, kind = table.column("_id"), table.column("_etag"), ":".join(table.kindred)
+    told = f"stale: read by the steps, and changed or deleted since, of {kind}: "
     yield ""
-    yield _comment(f"read only: {len(rows)} of {kindred[0]}:{kindred[1]}")
+    yield _comment(f"read only: {len(rows)} of {kind}")
     yield from _block([
         "  SELECT string_agg(wanted._key::text, ', ' ORDER BY wanted._key) INTO _missed",
         f"    FROM (VALUES\n{_values([key, etag], rows, cast=True)}) AS wanted(_key, _expected)",
         f"    LEFT JOIN (SELECT {quoted(key.name)} AS _key, {quoted(etag.name)} AS _etag FROM {table.quoted}",
-        f"               WHERE {quoted(key.name)} = ANY ({literal(list(identifiers), f'{key.type}[]')})",
+        f"               WHERE {quoted(key.name)} = ANY ({literal([row[0] for row in rows], f'{key.type}[]')})",
         f"               ORDER BY {quoted(key.name)} FOR SHARE) AS stored ON stored._key = wanted._key",
         "    WHERE stored._key IS NULL OR stored._etag IS DISTINCT FROM wanted._expected;",
         "  IF _missed IS NOT NULL THEN",
