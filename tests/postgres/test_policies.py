@@ -8,9 +8,11 @@ import asyncpg
 import pytest
 
 from tests.editing import Note, Paper, at, desk, edit
+from tests.postgres.test_script import psql
 from workbench import Conflict, Insert, Session, Update
 from workbench.errors import DatabaseError
 from workbench.postgres.writing.receipt import TABLE
+from workbench.postgres.writing.script import script
 
 ROLE = "workbench_guarded"
 
@@ -46,7 +48,8 @@ async def test_many_new_rows_under_policies(dsn: str, guarded: str) -> None:
 
 
 async def test_a_table_that_may_only_be_read(dsn: str, guarded: str, admin: asyncpg.Connection) -> None:
-    """What was read from a table that the role may only SELECT is verified by check and commit as any other."""
+    """What was read from a table that the role may only SELECT is verified by check, commit and script as any
+    other."""
     async with Session(desk(Note, Paper), dsn=dsn) as owner:
         await edit(owner, Insert(at(Paper, "a")))
         await owner.commit()
@@ -55,6 +58,9 @@ async def test_a_table_that_may_only_be_read(dsn: str, guarded: str, admin: asyn
             await edit(session, Insert(at(Note, "b")), reads=[at(Paper, "a")])
             assert (await session.check()).ok
             await session.commit()
+            await edit(session, Insert(at(Note, "d")), reads=[at(Paper, "a")])
+            assert psql(guarded, script(session.plan())).stderr == ""
+            session.undo()
             await edit(session, Insert(at(Note, "c")), reads=[at(Paper, "a")])
             await edit(owner, Update(at(Paper, "a"), text="moved"))
             await owner.commit()

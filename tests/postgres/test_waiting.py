@@ -13,6 +13,7 @@ import pytest
 from tests.editing import Note, Owner, Paper, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, notes, written
 from workbench import (
+    Conflict,
     Insert,
     Rejected,
     Session,
@@ -20,6 +21,7 @@ from workbench import (
     WorkbenchError,
 )
 from workbench.errors import Busy
+from workbench.postgres.writing.script import script
 
 # ------------------------------------------------------------------------------------------------ one after another
 
@@ -196,6 +198,28 @@ async def test_commits_that_read_what_another_is_writing(session: Session, rival
         assert {type(outcome).__name__ for outcome in outcomes} <= {"Commit", "Conflict"}
         assert type(outcomes[1]).__name__ == "Commit"
         await begun_anew(session, rival)
+
+
+async def test_a_script_that_writes_what_a_commit_has_read(
+    dsn: str, session: Session, rival: Session, admin: asyncpg.Connection,
+) -> None:
+    """A script takes turns with commits, too: of two that each change what the other has read, the second one is stale.
+    """
+    await written(session, Insert(A), Insert(B))
+    await edit(session, Update(A, number=1), reads=[B])
+    await edit(rival, Update(B, number=1), reads=[A])
+    running = await asyncpg.connect(dsn)
+    try:
+        lines = [line for line in script(rival.plan()).splitlines() if not line.startswith("\\")]
+        await running.execute("\n".join(lines).removesuffix("COMMIT;"))
+        committing = asyncio.ensure_future(session.commit())
+        await asyncio.wait([committing], timeout=0.3)
+        await running.execute("COMMIT")
+        with pytest.raises(Conflict, match="here a step read it"):
+            await committing
+    finally:
+        await running.close()
+    assert {key: number for key, (_, number) in (await notes(admin)).items()} == {"a": 0, "b": 1}
 
 
 async def test_a_deadlock_is_tried_again(session: Session, admin: asyncpg.Connection) -> None:

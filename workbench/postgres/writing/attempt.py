@@ -23,7 +23,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.etags import moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
-from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
+from workbench.postgres.writing.guards import VERIFYING, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
@@ -34,7 +34,6 @@ from workbench.state.resolution import WAYS_OUT
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
 LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
-VERIFYING = 0x776F726B76726679      # "workvrfy": the advisory lock of commits that verify what was read
 _NUMBER = "pg_current_xact_id()::text"
 
 

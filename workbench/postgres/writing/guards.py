@@ -1,5 +1,5 @@
-"""Guards: how etags are compared, in which order rows are locked, what was only read, what is hit twice, what is
-checked at the end.
+"""Guards: how etags are compared, in which order rows are locked, what was only read and by which lock those who verify
+that take turns, what is hit twice, what is checked at the end.
 
 All who send a plan keep to them: the commit, the check, the script.
 """
@@ -14,6 +14,8 @@ from uuid import UUID
 from workbench.domain.registry import Kindred
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
+
+VERIFYING = 0x776F726B76726679      # "workvrfy": the advisory lock of commits and scripts that verify what was read
 
 
 def etag_equals(etags: Iterable[str | None]) -> str:

@@ -1,8 +1,9 @@
 """Script: a Plan as SQL text that psql runs as it stands, with nothing of ours installed.
 
-It does what ``commit`` does, in the same order and in one transaction: the items that the steps read are locked and
-compared, then every statement runs and must find the rows that it expects, or insert all of its own. What is stale or
-left out raises, and ON_ERROR_STOP ends psql with status 3 and nothing written.
+It does what ``commit`` does, in the same order and in one transaction: where the steps have read anything, others that
+verify are waited for, and what was read is compared; then every statement runs and must find the rows that it expects,
+or insert all of its own. What is stale or left out raises, and ON_ERROR_STOP ends psql with status 3 and nothing
+written.
 
 Nothing of the plan's data is text to psql: values are literals of one printable line, identifiers are quoted, the
 bodies of DO blocks are quoted by a tag that they do not hold, and comments are cut to printable characters.
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from workbench.postgres.literals import comment, literal, text_literal
-from workbench.postgres.writing.guards import deferral, etag_equals, reads_of
+from workbench.postgres.writing.guards import VERIFYING, deferral, etag_equals, reads_of
 from workbench.postgres.writing.statements import CHUNK, Statement, aliases, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -36,14 +37,16 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
     path = next((table.path for table in plan.tables.values()), None)
     if path is not None:        # whoever runs it may look for tables elsewhere
         lines.append(f"SET LOCAL search_path = {', '.join(map(quoted, path)) or text_literal('')};")
+    reads = reads_of(plan) if verify_reads else {}
+    if reads:       # PERFORM, for what a SELECT gives psql prints
+        lines.append(f"DO $$ BEGIN PERFORM pg_advisory_xact_lock({VERIFYING}); END $$;")
     deferring = deferral(plan)
     if deferring is not None:
         lines.append(f"{deferring};")
-    if verify_reads:
-        for kindred, read in reads_of(plan).items():
-            rows = list(zip(*read, strict=True))
-            for start in range(0, len(rows), CHUNK):
-                lines += _read(plan.tables[kindred], rows[start:start + CHUNK])
+    for kindred, read in reads.items():
+        rows = list(zip(*read, strict=True))
+        for start in range(0, len(rows), CHUNK):
+            lines += _read(plan.tables[kindred], rows[start:start + CHUNK])
     for statement in compiled(plan):
         for start in range(0, len(statement.changes), CHUNK):
             changes = statement.changes[start:start + CHUNK]
@@ -103,7 +106,7 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
 
 
 def _read(table: Table, rows: Sequence[tuple[Any, str | None]]) -> Iterator[str]:
-    """Locks items that were only read, by identifier and etag, and raises when one has moved."""
+    """Raises when an item that was only read, of which the identifier and the etag are given, has moved."""
     key, etag, kind = table.column("_id"), table.column("_etag"), ":".join(table.kindred)
     told = f"stale: read by the steps, and changed or deleted since, of {kind}: "
     yield ""
@@ -111,10 +114,8 @@ def _read(table: Table, rows: Sequence[tuple[Any, str | None]]) -> Iterator[str]
     yield from _block([
         "  SELECT string_agg(wanted._key::text, ', ' ORDER BY wanted._key) INTO _missed",
         f"    FROM (VALUES\n{_values([key, etag], rows, cast=True)}) AS wanted(_key, _expected)",
-        f"    LEFT JOIN (SELECT {quoted(key.name)} AS _key, {quoted(etag.name)} AS _etag FROM {table.quoted}",
-        f"               WHERE {quoted(key.name)} = ANY ({literal([row[0] for row in rows], f'{key.type}[]')})",
-        f"               ORDER BY {quoted(key.name)} FOR SHARE) AS stored ON stored._key = wanted._key",
-        "    WHERE stored._key IS NULL OR stored._etag IS DISTINCT FROM wanted._expected;",
+        f"    LEFT JOIN {table.quoted} AS stored ON stored.{quoted(key.name)} = wanted._key",
+        f"    WHERE stored.{quoted(key.name)} IS NULL OR stored.{quoted(etag.name)} IS DISTINCT FROM wanted._expected;",
         "  IF _missed IS NOT NULL THEN",
         f"    RAISE EXCEPTION USING MESSAGE = {text_literal(told)} || _missed;", "  END IF;",
     ], "_missed text")
