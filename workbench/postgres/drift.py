@@ -47,15 +47,13 @@ async def drifted(
     by_kind: dict[Kindred, list[Target]] = {}
     for target in known:
         by_kind.setdefault(target[:2], []).append(target)
-    found = []
+    moved: list[Target] = []
     async with engine.acquire(doing="comparing with what is stored", tidy=True) as connection:
         for kindred, targets in sorted(by_kind.items()):
             etags = await etags_of(connection, reader.tables[kindred], [target.identifier for target in targets])
-            moved = [target for target in targets if _moved(known[target], target, etags)]
-            stored: dict[Any, Resource] = {item._id: item for item in await reader.load_with(
-                connection, kindred, [target.identifier for target in moved], deleted=True)} if moved else {}
-            found += [Drift(target, known[target], stored.get(target.identifier)) for target in moved]
-    return found
+            moved += [target for target in targets if _moved(known[target], target, etags)]
+        stored = await reader.stored_with(connection, moved)
+    return [Drift(target, known[target], stored[target]) for target in moved]
 
 
 def _moved(item: Resource | None, target: Target, etags: Mapping[Any, str | None]) -> bool:

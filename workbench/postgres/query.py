@@ -78,12 +78,16 @@ class PostgresReader:
 
     async def stored(self, targets: Iterable[Target], *, doing: str) -> dict[Target, Resource | None]:
         """Items as they are stored now, soft-deleted ones too; None for those that are not. ``doing`` is for errors."""
-        found: dict[Target, Resource | None] = dict.fromkeys(targets)
         async with self._engine.acquire(doing=doing, tidy=True) as connection:
-            for kindred in sorted({target[:2] for target in found}):
-                identifiers = [target.identifier for target in found if target[:2] == kindred]
-                for item in await self.load_with(connection, kindred, identifiers, deleted=True):
-                    found[Target(*kindred, item._id)] = item
+            return await self.stored_with(connection, targets)
+
+    async def stored_with(self, connection: Any, targets: Iterable[Target]) -> dict[Target, Resource | None]:
+        """``stored`` on a given connection, within its transaction."""
+        found: dict[Target, Resource | None] = dict.fromkeys(targets)
+        for kindred in sorted({target[:2] for target in found}):
+            identifiers = [target.identifier for target in found if target[:2] == kindred]
+            for item in await self.load_with(connection, kindred, identifiers, deleted=True):
+                found[Target(*kindred, item._id)] = item
         return found
 
     def _query(self, kindred: Kindred, *, deleted: bool = False) -> str:

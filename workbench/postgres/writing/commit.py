@@ -230,20 +230,15 @@ async def _was_done(engine: Engine, plan: Plan, nonces: Sequence[str]) -> bool:
 async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: dict[Target, str]) -> list[Clash]:
     """What is stored now of the items that moved, beside what was fetched and what is pending."""
     changes = {change.target: change for change in plan.changes}
-    clashes = []
-    kindreds: list[Kindred] = sorted({target[:2] for target in moved})
-    for kindred in kindreds:
-        targets = [target for target in moved if target[:2] == kindred]
-        stored: dict[Any, Resource] = {item._id: item for item in await reader.load_with(
-            connection, kindred, [target.identifier for target in targets], deleted=True)}
-        for target in targets:
-            change, theirs = changes.get(target), stored.get(target.identifier)
-            base, mine = (change.before, change.after) if change else (None, None)
-            if moved[target] != "read" and base is not None and theirs is not None and theirs._etag == base._etag:
-                raise DatabaseError(
-                    f"{target} is stored as it was fetched, and still was not written: a trigger or a row policy of "
-                    "the database leaves it out; nothing was written, everything pending is kept")
-            clashes.append(clash_of(target, moved[target], base, mine, theirs))
+    stored, clashes = await reader.stored_with(connection, moved), []
+    for target in sorted(moved, key=lambda target: target[:2]):
+        change, theirs = changes.get(target), stored[target]
+        base, mine = (change.before, change.after) if change else (None, None)
+        if moved[target] != "read" and base is not None and theirs is not None and theirs._etag == base._etag:
+            raise DatabaseError(
+                f"{target} is stored as it was fetched, and still was not written: a trigger or a row policy of "
+                "the database leaves it out; nothing was written, everything pending is kept")
+        clashes.append(clash_of(target, moved[target], base, mine, theirs))
     return clashes
 
 
