@@ -25,7 +25,7 @@ from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
-from workbench.postgres.encoding import encoder
+from workbench.postgres.encoding import encoded
 from workbench.postgres.engine import Engine, connect
 from workbench.postgres.server.embedded import EmbeddedPostgres
 from workbench.postgres.tables.model import Models
@@ -127,10 +127,7 @@ async def test_values_come_back_as_they_were(engine: Engine, everything: Models,
     """Whatever a field can hold is written by parameters of its column's type, and by COPY, and read back equal."""
     item: Any = Everything(**values)
     table = everything.tables["all", "everything"]
-    row = []
-    for column in table.columns:
-        encode, value = encoder(column.kind), getattr(item, column.field)
-        row.append(value if encode is None else encode(value))
+    row = [encoded(column.kind, getattr(item, column.field)) for column in table.columns]
     names = [column.name for column in table.columns]
     places = ", ".join(f"${place}::{column.type}" for place, column in enumerate(table.columns, 1))
     async with engine.acquire() as connection:

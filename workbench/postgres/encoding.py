@@ -18,6 +18,12 @@ def encoder(kind: Kind) -> Callable[[Any], Any] | None:
     return None
 
 
+def encoded(kind: Kind, value: Any) -> Any:
+    """One value of a field as asyncpg takes it."""
+    encode = encoder(kind)
+    return value if encode is None or value is None else encode(value)
+
+
 def is_list(kind: Kind) -> bool:
     """Whether values are lists: asyncpg takes a list of those for an array of more dimensions, jsonb or not."""
     return isinstance(kind.bare, ListKind) or kind.bare.annotation is list

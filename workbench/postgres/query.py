@@ -15,7 +15,7 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Identifier, Resource, Target
 from workbench.errors import DatabaseError, Invalid, TablesDiffer
 from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
-from workbench.postgres.encoding import encoder
+from workbench.postgres.encoding import encoded
 from workbench.postgres.engine import Engine
 from workbench.state.planning.table import Table, quoted
 from workbench.state.progress import Progress
@@ -110,8 +110,7 @@ class PostgresReader:
             if value is None:
                 conditions.append(f"{quoted(column.name)} IS NULL")
             else:
-                encode = encoder(column.kind)
-                values.append(value if encode is None else encode(value))
+                values.append(encoded(column.kind, value))
                 conditions.append(f"{quoted(column.name)} = ${len(values)}::{column.type}")
         where = " AND ".join(conditions) or "TRUE"
         try:

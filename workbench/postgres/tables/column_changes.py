@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.datadef import same
-from workbench.postgres.encoding import encoder
+from workbench.postgres.encoding import encoded
 from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.tables.alteration import Ask, Wish
 from workbench.postgres.tables.catalogue import is_of, type_told
@@ -113,8 +113,7 @@ def initial_sql(fit: Fit, name: str) -> str | None:
             return "CURRENT_TIMESTAMP"
         if not same(value, declared.first()):
             return "gen_random_uuid()" if isinstance(value, UUID) else None
-    encode = encoder(column.kind)
-    return literal(value if encode is None else encode(value), column.type)
+    return literal(encoded(column.kind, value), column.type)
 
 
 def _about_initial(fit: Fit, column: Any, first: str | None) -> Iterator[Ask]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from workbench.postgres.encoding import encoder
+from workbench.postgres.encoding import encoded
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
@@ -106,10 +106,7 @@ async def _of_parents(
                        for item in (change.before, change.after))
         if was is None or was == is_now:
             continue
-        values = []
-        for column, value in zip(keys, was, strict=True):
-            encode = encoder(column.kind)
-            values.append(value if encode is None or value is None else encode(value))
+        values = [encoded(column.kind, value) for column, value in zip(keys, was, strict=True)]
         naming = " AND ".join(f"mine.{quoted(name)} = ${place}::{column.type}"
                               for place, (name, column) in enumerate(zip(columns, keys, strict=True), 1))
         others = ""
