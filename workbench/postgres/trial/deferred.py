@@ -7,7 +7,7 @@ deferrable foreign key and unique constraint of the tables of a plan, those of i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -123,13 +123,9 @@ async def _of_parents(
 
 
 def _broken(kind: str, rule: Any, change: Change, table: Table, columns: Sequence[str], why: str) -> Broken:
-    return Broken(kind, rule["name"], change, tuple(_fields(table, columns)), f"at the end of the transaction {why}")
-
-
-def _fields(table: Table, columns: Sequence[str]) -> Iterator[str]:
     fields = {column.name: column.field for column in table.columns}
-    for column in columns:
-        yield fields.get(column, column)
+    return Broken(kind, rule["name"], change, tuple(fields.get(column, column) for column in columns),
+                  f"at the end of the transaction {why}")
 
 
 def _equal(columns: Sequence[str], others: Sequence[str]) -> str:
