@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -25,12 +24,6 @@ from workbench.postgres.tables.schema import prepare
 class Mood(Enum):
     SAD = "sad"
     FINE = "fine"
-
-
-@pytest.fixture
-async def tables(dsn: str, admin: asyncpg.Connection) -> AsyncIterator[Tables]:
-    async with await connect(dsn) as engine:
-        yield Tables(engine, admin)
 
 
 # ------------------------------------------------------------------------------------------------ rules that would go
