@@ -31,7 +31,7 @@ from workbench.postgres.server.cluster import Cluster
 from workbench.postgres.server.folder_lock import folder_lock
 from workbench.postgres.server.postmaster import Postmaster, fits_socket
 from workbench.postgres.server.processes import born, place_of, works_on
-from workbench.postgres.server.record import Holder, Record
+from workbench.postgres.server.record import Record
 
 
 class EmbeddedPostgres:
@@ -87,9 +87,7 @@ class EmbeddedPostgres:
     @classmethod
     def _start(cls, folder: Path, cluster: Cluster) -> EmbeddedPostgres:
         record, key = Record(folder), uuid.uuid4().hex
-        others = sorted({holder.pid for holder in record.holders.values()})
-        record.holders[key] = Holder(os.getpid(), born(os.getpid()))
-        record.save()       # before the server is there: should we be killed now, the next one finds a dead holder
+        others = record.hold(key)       # before the server is there: of one killed now the next finds a dead holder
         try:
             return cls(folder, cluster, cls._served(record, folder, cluster, others), key)
         except BaseException:     # a KeyboardInterrupt too: the server may have come up all the same
@@ -120,10 +118,7 @@ class EmbeddedPostgres:
         try:
             with folder_lock(self.folder):
                 record = Record(self.folder)
-                others = {holder.pid for key, holder in record.holders.items() if key != self._key}
-                record.holders[self._key] = Holder(os.getpid(), born(os.getpid()))
-                record.save()
-                postmaster = self._served(record, self.folder, self._cluster, others)
+                postmaster = self._served(record, self.folder, self._cluster, record.hold(self._key))
         except OSError as error:
             raise EmbeddedError(self.folder, f"the server has ended and could not be started again: {error}") from error
         self.pid, self._server_born = postmaster.pid, born(postmaster.pid)

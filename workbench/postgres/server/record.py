@@ -5,6 +5,7 @@ It is read and written under the lock of the folder (folder_lock.py).
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -59,6 +60,13 @@ class Record:
         content = msgspec.json.encode(Content(self._place, self.path, self.sockets, self.holders))
         draft.write_bytes(msgspec.json.format(content, indent=1))
         draft.replace(self._file)
+
+    def hold(self, key: str) -> list[int]:
+        """Enter this process as a holder, at once; the processes of the others."""
+        others = sorted({holder.pid for other, holder in self.holders.items() if other != key})
+        self.holders[key] = Holder(os.getpid(), born(os.getpid()))
+        self.save()
+        return others
 
     def let_go(self, key: str, cluster: Cluster) -> None:
         """Strike off one holder; after the last one the server is stopped."""
