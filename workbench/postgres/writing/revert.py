@@ -8,6 +8,7 @@ from typing import Any
 from workbench.errors import Invalid, Problem
 from workbench.postgres.writing.commit import Commit
 from workbench.state.revert import Done
+from workbench.wording import counted
 
 
 def commit_of(commit: Any, commits: Sequence[Commit]) -> Done:
@@ -19,6 +20,6 @@ def commit_of(commit: Any, commits: Sequence[Commit]) -> Done:
             later = {target: place for place, one in enumerate(commits[number:], number + 1)
                      for block in one.plan.blocks for target in block.targets}
             return Done(number, done.plan.changes, done.stored, later)
-    there = f"{len(commits)} commit{'' if len(commits) == 1 else 's'}"
     raise Invalid("revert", [Problem("commit", commit, (
-        f"{commit!r} is no commit of this session, which made {there}; give a number from 1, or the Commit itself"))])
+        f"{commit!r} is no commit of this session, which made {counted(len(commits), 'commit')}; give a number from 1, "
+        "or the Commit itself"))])
