@@ -15,6 +15,7 @@ from tests.postgres.rivals import KINDS, A, B, notes, written
 from workbench import (
     Conflict,
     Insert,
+    Invalid,
     Rejected,
     Session,
     Update,
@@ -106,6 +107,15 @@ async def test_busy(session: Session, admin: asyncpg.Connection) -> None:
         assert len(session.plan()) == 1
     await session.commit(wait=float("inf"))
     assert (await notes(admin))["a"] == ("mine", 0)
+
+
+@pytest.mark.parametrize("after", [None, str(UUID(int=1))])
+async def test_a_time_that_is_none(session: Session, after: str | None) -> None:
+    """NaN, which no clock reaches, is refused: the commit would be tried for ever."""
+    await edit(session, Insert(A))
+    with pytest.raises(Invalid, match="wait: it is no number of seconds; give one such as 10"):
+        await session.commit(after=after, wait=float("nan"))
+    await session.commit()
 
 
 async def test_many_locks_one_after_the_other(dsn: str, session: Session, admin: asyncpg.Connection) -> None:

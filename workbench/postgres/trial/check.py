@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from workbench.domain.resource import Target
-from workbench.errors import AlreadyApplied, ConstraintViolated, Invalid, Problem
+from workbench.errors import AlreadyApplied, ConstraintViolated
 from workbench.postgres.driver_errors import translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
@@ -30,6 +30,7 @@ from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepo
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
+from workbench.postgres.writing.patience import check_seconds
 from workbench.postgres.writing.receipt import missing_right, receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
@@ -46,8 +47,7 @@ async def check(
     ``nonces`` are those of the saved plans that it carries out. Rivals who write the same rows wait for it meanwhile.
     Raises ConnectionLost, and TablesDiffer as a commit does."""
     reader.check_fit()
-    if timeout != timeout:
-        raise Invalid("check", [Problem("timeout", timeout, "it is no number of seconds; give one such as 10")])
+    check_seconds("check", "timeout", timeout)
     timeout = min(timeout, LONGEST)
     with uncollected(len(plan)):
         statements = compiled(plan)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from workbench.errors import Busy, WorkbenchError
 from workbench.postgres.engine import Engine
+from workbench.postgres.writing.patience import check_seconds
 from workbench.postgres.writing.receipt import nonce_of, receipt_of
 from workbench.state.saved.plan import SavedPlan
 
@@ -21,7 +22,9 @@ PAUSE = 0.25        # seconds between two looks for a receipt, at most
 async def wait_for(engine: Engine, after: After, wait: float) -> None:
     """Waits for another commit, as long as that takes, or until a saved plan is applied, for ``wait`` seconds.
 
-    Raises WorkbenchError when that commit fails, Busy when nobody applied the plan, SavedPlanError for what is none."""
+    Raises WorkbenchError when that commit fails, Busy when nobody applied the plan, SavedPlanError for what is none,
+    Invalid for a time that is none."""
+    check_seconds("commit", "wait", wait)
     if isinstance(after, SavedPlan | str):
         await _applied(engine, nonce_of(after), wait)
     else:

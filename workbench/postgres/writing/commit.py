@@ -27,7 +27,7 @@ from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
 from workbench.postgres.writing.misfit import misfit
-from workbench.postgres.writing.patience import Patience
+from workbench.postgres.writing.patience import Patience, check_seconds
 from workbench.postgres.writing.receipt import leave, prepare_receipts, receipt_of, refuse_again
 from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
@@ -82,8 +82,9 @@ async def commit(engine: Engine, reader: PostgresReader, plan: Plan, how: How) -
     """Writes the plan in one transaction.
 
     Raises AlreadyApplied when a saved plan that it carries out was written before, Conflict, ConstraintViolated,
-    CannotOrder, Busy, ConnectionLost (which says whether it was committed) or DatabaseError; whatever is raised,
-    nothing is written unless ConnectionLost says so."""
+    Invalid, CannotOrder, Busy, ConnectionLost (which says whether it was committed) or DatabaseError; whatever is
+    raised, nothing is written unless ConnectionLost says so."""
+    check_seconds("commit", "wait", how.wait)
     if plan.order.tangles:
         raise CannotOrder(plan.order.tangles)
     with uncollected(len(plan)):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from math import inf
+from math import inf, isnan
 
 import asyncpg
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Invalid, Problem, WorkbenchError
 from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 
@@ -22,6 +22,12 @@ LOOK = 0.1      # seconds between two looks
 _CANCEL = """
 SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND wait_event_type = 'Lock'
 """
+
+
+def check_seconds(verb: str, name: str, value: float) -> None:
+    """Raises Invalid where what a verb was given for a time is NaN, which no clock ever reaches."""
+    if isnan(value):
+        raise Invalid(verb, [Problem(name, value, "it is no number of seconds; give one such as 10")])
 
 
 class Patience:
