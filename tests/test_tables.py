@@ -209,7 +209,8 @@ async def test_pending_items_begin_with_what_their_rows_have(dsn: str, admin: as
         await edit(session, Insert(ONE, name="one"))
         await session.commit()
         await edit(session, Update(ONE, name="uno"))
-        session.branch("other")
+        with session.branch("other"):
+            await edit(session, Update(ONE, name="yksi"))
         await edit(session, Update(ONE, name="eins"))
         session.undo()
         domain.resource(define(name=field(str), number=field(int, initial=5)))
@@ -219,10 +220,11 @@ async def test_pending_items_begin_with_what_their_rows_have(dsn: str, admin: as
         session.redo()
         assert (await session.fetch(ONE)).number == 5
         session.switch("other")
+        assert (await session.fetch(ONE)).number == 5
         await edit(session, Update(ONE, number=7))
-        assert repr(session.plan()).endswith("name: 'one' -> 'uno', number: 5 -> 7")
+        assert repr(session.plan()).endswith("name: 'one' -> 'yksi', number: 5 -> 7")
         await session.commit()
-        assert await admin.fetch("SELECT name, number FROM desk_card") == [("uno", 7)]
+        assert await admin.fetch("SELECT name, number FROM desk_card") == [("yksi", 7)]
 
 
 async def test_what_nobody_set_is_not_planned(dsn: str, admin: asyncpg.Connection) -> None:

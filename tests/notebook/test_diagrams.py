@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.state.domains import Note, Write, notes
 from workbench import Command, Delete, Domain, Event, Insert, Invalid, Resource, Update, field
 from workbench.domain.registry import Registry
 from workbench.errors import WorkbenchError
@@ -77,41 +78,19 @@ def test_the_map_of_a_domain_in_which_nothing_happened() -> None:
     assert diagram.remarks == ("solid: happened in this session; dashed: only seen in the handlers' code",)
 
 
-def lending() -> Domain:
-    """A loan, whose event looks at the member who takes it."""
-    domain = Domain("lending")
-
-    @domain.resource
-    class Member(Resource):
-        name = field(str)
-
-    @domain.resource
-    class Loan(Resource):
-        member = field(str)
-
-    @domain.command(on=Loan)
-    class Lend(Command):
-        pass
-
-    @domain.event
-    class Lent(Event):
-        pass
-
-    @domain.command_handler(Lend)
-    async def lend(command: Any, context: Any) -> Any:
-        yield Lent().on(context.target)
-
-    @domain.event_handler(Lent)
-    async def lent(event: Any, context: Any) -> Any:
-        member = await context.get(Member, "ada")
-        yield Insert(event.target, member=member.name)
-
-    return domain
-
-
 def test_what_an_event_changes_is_on_the_map_beside_what_it_names() -> None:
     """A handler that changes its own item and names another resource leads to both."""
-    assert {"Lent -> Loan", "Lent -> Member"} <= arrows(map_of(Registry([lending()]), []), dashed=True)
+    class Author(Resource):
+        name = field(str)
+
+    async def written(event: Any, context: Any) -> Any:
+        author = await context.fetch(Author, "ada")
+        yield Insert(event.target, text=author.name)
+
+    domain = notes(written=written)
+    domain.resource(Author)
+    domain.command(on=Note)(Write)
+    assert {"Written -> Note", "Written -> Author"} <= arrows(map_of(Registry([domain]), []), dashed=True)
 
 
 async def test_two_domains_are_on_one_map() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.notebook.test_display import words
-from workbench import Command, Conflict, Domain, Event, Resource, Workbench, WorkbenchError, field
+from tests.state.domains import Write, notes
+from workbench import Conflict, Workbench, WorkbenchError
 from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank
 
 
@@ -100,30 +101,11 @@ def test_who_awaits_has_all_verbs(pair: tuple[Workbench, Workbench, Any]) -> Non
 
 def test_an_error_in_a_handler_shows_the_handler(dsn: str) -> None:
     """Between the cell and the handler's own line no frame of ours is shown."""
-    domain = Domain("faulty")
-
-    @domain.resource
-    class Thing(Resource):
-        number = field(int)
-
-    @domain.command(on=Thing)
-    class Break(Command):
-        pass
-
-    @domain.event
-    class Broken(Event):
-        pass
-
-    @domain.command_handler(Break)
-    async def broken(command: Any, context: Any) -> Any:
-        yield Broken().on(context.target)
-
-    @domain.event_handler(Broken)
     async def crash(event: Any, context: Any) -> Any:
         yield 1 / 0
 
-    with Workbench(domain, dsn=dsn) as wb, pytest.raises(ZeroDivisionError) as raised:
-        wb.issue(Break())
+    with Workbench(notes(written=crash), dsn=dsn) as wb, pytest.raises(ZeroDivisionError) as raised:
+        wb.issue(Write(), on="note/a")
     shown = [frame.f_code.co_name for frame, _ in walk_tb(raised.value.__traceback__)
              if not frame.f_locals.get("__tracebackhide__")]
     assert shown == ["test_an_error_in_a_handler_shows_the_handler", "crash"]

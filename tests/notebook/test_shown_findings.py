@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.domain.test_findings import shop
 from tests.notebook.test_display import EVIL, Tags, words
-from workbench import Command, Domain, Event, Resource, field
 from workbench.domain.findings import Finding, Findings
 from workbench.notebook.display import register
 from workbench.notebook.html.findings import findings_html
@@ -13,20 +13,7 @@ from workbench.notebook.html.findings import findings_html
 
 def test_a_domain_with_findings(shell: Any) -> None:
     """``bank.check()`` as a cell's last value is a table: sign and weight, where, what, and why one should care."""
-    domain = Domain("shop")
-
-    @domain.resource
-    class Article(Resource):
-        name = field(str)
-
-    @domain.event
-    class Price(Event):
-        amount = field(int)
-
-    @domain.command(on=Article)
-    class SetPrice(Command):
-        amount = field(int)
-
+    domain, _ = shop()
     register()
     bundle, _ = shell.display_formatter.format(domain.check())
     html = bundle["text/html"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.editing import Paper
-from workbench import Target
+from workbench import Resource, Target
+from workbench.domain.registry import Kindred
+from workbench.domain.resource import Identifier
 from workbench.state.cache import Cache
+from workbench.state.progress import Progress
+from workbench.state.reader import MemoryReader
 
 KEYS = "abcd"
 WRITTEN = datetime.fromisoformat("2013-01-01T00:00:00+00:00")
@@ -48,3 +53,20 @@ def test_all_that_was_written_is_taken_as_one_by_one(there: dict[str, str], did:
             keys = [key for key in after if (did[key] != "made") == deleted]
             all_at_once.written(list(map(at, keys)), [after[key] for key in keys], deleted=deleted)
     assert (all_at_once.items, all_at_once.gone, told_at_once) == (one.items, one.gone, told)
+
+
+async def test_what_was_written_while_all_was_fetched_anew() -> None:
+    """An item that a commit writes while a refresh reads stays as it was written; one that is gone leaves the cache."""
+    cache = cached({"a": "clean", "b": "clean", "c": "clean"})
+
+    class Overtaken(MemoryReader):
+        async def load(
+            self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
+        ) -> list[Resource]:
+            found = await super().load(kindred, identifiers)
+            cache.written([at("a")], [paper("a", "after")], deleted=False)
+            return found
+
+    reader = Overtaken({at("a"): paper("a", "before"), at("c"): paper("c", "by others")})
+    assert await cache.refresh(reader, ("desk", "paper"), {at("c")}) == 1
+    assert cache.items == {at("a"): paper("a", "after"), at("c"): paper("c", "before")}

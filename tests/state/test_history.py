@@ -320,10 +320,11 @@ async def test_an_unrelated_branch_is_left_alone_by_a_commit() -> None:
 
 
 async def test_refused_commands_are_remembered() -> None:
-    """A refused command leaves no step, but the log knows who tried what, where, and why it was refused."""
+    """A refused command leaves no step, but the log knows who tried what, where, and why it was refused; it keeps no
+    step alive on which that was."""
     manager, account = await opened(10)
     with pytest.raises(Rejected):
-        await manager.issue(Withdraw(amount=50), on=account, cell=7)
+        await manager.issue(Withdraw(amount=50), on=manager.state.steps()[0], cell=7)
     (refused,) = manager.refusals
     assert (refused.address, refused.on, refused.user, refused.cell, refused.branch, refused.after) == (
         "bank:withdraw", account, "ada", 7, "main", 2)

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.state.domains import START
@@ -146,8 +146,13 @@ def test_no_foreign_key_is_broken_on_the_way(before: Rows, after: Rows, random: 
     assert write(before, order, random) == after
 
 
+STRANGERS: Rows = {     # neither of them names the other
+    Target(*FOLDER, "a"): Folder(_id="a", _created=START), Target(*PAPER, "u"): Paper(_id="u", _created=START)}
+
+
 @settings(max_examples=200, deadline=None)
 @given(offices(), offices(), st.sets(st.sampled_from([FOLDER, PAPER])), st.randoms(use_true_random=False))
+@example(STRANGERS, {}, {PAPER}, Random(0))
 def test_what_is_only_guessed(before: Rows, after: Rows, children: set[Any], random: Any) -> None:
     """Deletions of what may refer to others go first, unless what is known speaks against it."""
     changes = changes_between(before, after)

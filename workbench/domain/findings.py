@@ -7,7 +7,7 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from inspect import get_annotations
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -71,14 +71,17 @@ def check(domain: Domain) -> Findings:
 
 
 def _bare_types(domain: Domain) -> list[Finding]:
-    found = []
+    return [Finding(f'{kind} "{key}"', f"{name}{sign}{text} is no field",
+                    f"nobody can give it a value; {name} = field({text}) was probably meant")
+            for kind, key, cls in _classes(domain) for name, sign, text in _bare(cls)]
+
+
+def _classes(domain: Domain) -> Iterator[tuple[str, str, Any]]:
+    """All classes of a domain, each with its kind and key, in the order in which findings are told."""
     tables = domain.classes()
     for kind in ("command", "event", "response", "resource"):
         for key, known in tables[kind].items():
-            found += [Finding(f'{kind} "{key}"', f"{name}{sign}{text} is no field",
-                              f"nobody can give it a value; {name} = field({text}) was probably meant")
-                      for name, sign, text in _bare(known.cls)]
-    return found
+            yield kind, key, known.cls
 
 
 def _bare(cls: Any) -> list[tuple[str, str, str]]:
@@ -97,19 +100,13 @@ def _references(domain: Domain) -> list[Finding]:
     """Fields that reference a text which is the key of no resource that could be meant."""
     used = [home for one in domain.uses for home in getattr(one, "_homes", {"": one}).values()]
     known = {*domain.resources, *(f"{one.key}:{key}" for one in (domain, *used) for key in one.resources)}
-    bare = {key.rpartition(":")[2] for key in known}
-    tables = domain.classes()
-    found = []
-    for kind in ("command", "event", "response", "resource"):
-        for key, definition in tables[kind].items():
-            for name, field in definition.cls._fields.items():
-                text = field.references
-                if isinstance(text, str) and text != "self" and text not in known | bare:
-                    found.append(Finding(
-                        f'{kind} "{key}"', f'{name} references "{text}", which is no resource of {domain.key} nor of '
-                        f"its uses=; {nearest(text, known)}", "a session opens it only beside a domain that has it"
-                        if kind == "resource" else "a form offers no items for it, and any identifier is taken"))
-    return found
+    meant = {"self", *known, *(key.rpartition(":")[2] for key in known)}
+    return [Finding(f'{kind} "{key}"', f'{name} references "{field.references}", which is no resource of {domain.key} '
+                    f"nor of its uses=; {nearest(field.references, known)}",
+                    "a session opens it only beside a domain that has it" if kind == "resource" else
+                    "a form offers no items for it, and any identifier is taken")
+            for kind, key, cls in _classes(domain) for name, field in cls._fields.items()
+            if isinstance(field.references, str) and field.references not in meant]
 
 
 def _dropped(domain: Domain) -> list[Finding]:

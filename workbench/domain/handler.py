@@ -68,8 +68,9 @@ class Handler:
         return await answer if isinstance(answer, Awaitable) else answer
 
     def explain(self, error: BaseException, results: AsyncGenerator[Any, None]) -> None:
-        """Adds a note to an error that came of what the function gave, as no line of it is in the traceback: where that
-        is; and to one of a function that was not awaited. Of the database's and of noted ones nothing is said."""
+        """Adds to an error what its traceback does not show: that an await is missing, or, where it has no line of the
+        author's, where the function gave what the error came of. Those of the database, and with notes, stay as they
+        are."""
         if not isinstance(error, Exception) or isinstance(error, DatabaseError) or hasattr(error, "__notes__"):
             return
         if isinstance(error, AttributeError) and isinstance(error.obj, CoroutineType):

@@ -31,7 +31,7 @@ class Cache:
 
     def take(self, target: Target, stored: Resource | None) -> None:
         """Takes an item as it is known to be stored now; one that was deleted softly is gone."""
-        self.replaced([target])
+        self._tell_replaced([target])
         self.gone.pop(target, None)
         if stored is not None and not is_deleted(stored):
             self.keep(target, stored)
@@ -42,7 +42,7 @@ class Cache:
 
     def written(self, targets: Sequence[Target], afters: Sequence[Resource | None], *, deleted: bool) -> None:
         """Takes items as a commit has written them: of those that were ``deleted`` the row, where one is left."""
-        self.replaced(targets)
+        self._tell_replaced(targets)
         items: dict[Target, Any] = self.items
         if not deleted:
             items.update(zip(targets, afters, strict=True))
@@ -82,7 +82,7 @@ class Cache:
         finally:
             self._readings = [one for one in self._readings if one is not replaced]
 
-    def replaced(self, targets: Iterable[Target]) -> None:
+    def _tell_replaced(self, targets: Iterable[Target]) -> None:
         """Tells those who read at present that items are no longer what they were, or are gone."""
         for one in self._readings:
             one.update(targets)

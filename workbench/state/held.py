@@ -34,6 +34,7 @@ from workbench.state.turn import Turn
 
 Stored: TypeAlias = Mapping[Target, Resource | None]
 
+
 @asynccontextmanager
 async def hold(manager: StateManager, verb: str) -> AsyncIterator[Held]:
     """Context in which a verb has a manager to itself, one verb after the other. Raises LoopError within a handler of

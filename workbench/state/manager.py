@@ -17,11 +17,7 @@ from workbench.domain.convert import Refused, to_datetime
 from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
-from workbench.errors import (
-    DatabaseError,
-    Invalid,
-    Problem,
-)
+from workbench.errors import DatabaseError, Invalid, Problem
 from workbench.state.cache import Cache
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison, compare

@@ -206,8 +206,8 @@ class Unit(View):
 
 
 async def _close(results: AsyncGenerator[Any, None], error: BaseException, handler: Handler) -> None:
-    """Ends a handler that is left by an error, which tells what that came of; what the handler does or raises then does
-    not hide the error."""
+    """Ends a handler that an error leaves, and notes on the error where it came from; what the handler does or raises
+    as it ends does not hide the error."""
     handler.explain(error, results)
     try:
         await results.aclose()

@@ -20,13 +20,16 @@ from workbench.state.state import Entry, State
 
 
 def pending_of(history: History, kindred: Kindred) -> dict[Target, list[Entry]]:
-    """What is pending or undone of the items of one resource on any line; of each the first entries first."""
+    """What is pending or undone of the items of one resource on any line; of each item all entries, and none before
+    one that led to it."""
     found: dict[Target, dict[Entry, None]] = {}
     for state in _states(history):
         assert state.step is not None
-        for target in {mutation.on for mutation in state.step.mutations}:
-            if isinstance(target, Target) and target[:2] == kindred and (entry := state.changed.get(target)):
-                found.setdefault(target, {}).update(dict.fromkeys(entry.causes()))
+        for target in state.step.touched:
+            if target[:2] == kindred and (entry := state.changed.get(target)):
+                entries = found.setdefault(target, {})
+                if entry not in entries:        # else with all that led to it
+                    entries.update(dict.fromkeys(entry.causes()))
     return {target: list(entries) for target, entries in found.items()}
 
 
@@ -43,18 +46,15 @@ def _states(history: History) -> Iterator[State]:
 def adopt(
     pending: Mapping[Target, list[Entry]], cls: type[Resource], stored: Mapping[Target, Resource | None],
 ) -> None:
-    """Takes rows, as they are ``stored`` now, for what pending entries began with; ``cls`` is their present class.
+    """Takes rows, as they are ``stored`` now, for what the entries that ``pending_of`` found began with; ``cls`` is
+    their present class.
 
     Rows that others changed meanwhile are left to the conflict that they are, and items that do not fit to whoever asks
     for them."""
     for target, entries in pending.items():
-        row, done = stored.get(target), set[Entry]()
         for entry in entries:
-            for one in entry.causes():
-                if one not in done:
-                    done.add(one)
-                    with suppress(Invalid):
-                        _adopt(one, cls, row)
+            with suppress(Invalid):
+                _adopt(entry, cls, stored.get(target))
 
 
 def _adopt(entry: Entry, cls: type[Resource], row: Resource | None) -> None:

@@ -231,8 +231,7 @@ class _Ordering:
             self.edges[node][len(self.nodes) - 1] = [None]
 
     def _column(self, node: int, field: str) -> Column:
-        table = self._tables[self.nodes[node].target[:2]]
-        return next(column for column in table.columns if column.field == field)
+        return self._tables[self.nodes[node].target[:2]].column(field)
 
     def _nullable(self, node: int, fields: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(field for field in fields if self._column(node, field).nullable)

@@ -26,7 +26,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
-from workbench.state.planning.telling import is_called, summary_of, told_mutation, told_step
+from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
 from workbench.state.planning.warnings import warnings_of
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
@@ -132,7 +132,7 @@ class Plan:
     def _is(self, item: Any, target: Target) -> bool:
         """Whether what ``why`` was given (an item, a Target, a text, a Step) means a target."""
         if isinstance(item, str):
-            return is_called(target, item)
+            return is_address_of(target, item)
         if not isinstance(item, Resource):
             return bool(item == target or getattr(item, "target", None) == target)
         entry = self.state.changed.get(target)      # another resource may have an item of the same identifier

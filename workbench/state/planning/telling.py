@@ -62,6 +62,6 @@ def told_values(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={told(value)}" for name, value in values.items())
 
 
-def is_called(target: Target, text: str) -> bool:
-    """Whether a text names an item: ``"bank:account/<id>"`` or ``"account/<id>"``."""
+def is_address_of(target: Target, text: str) -> bool:
+    """Whether a text is the address of an item: ``"bank:account/<id>"`` or ``"account/<id>"``."""
     return text in (str(target), f"{target.resource}/{target.identifier}")

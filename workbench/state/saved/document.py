@@ -19,7 +19,7 @@ from uuid import UUID
 import workbench
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import Datadef
-from workbench.domain.kinds import SIMPLE, EnumKind, Kind, ListKind, OptionalKind, RecordKind
+from workbench.domain.kinds import SIMPLE, EnumKind, Kind, ListKind, OptionalKind, RecordKind, dumped
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid
 from workbench.state.planning.change import Change
@@ -113,8 +113,7 @@ def _command(step: Step) -> dict[str, Any]:
 
 
 def _data(message: Any) -> dict[str, Any]:
-    return {name: as_json(field.kind.dump(getattr(message, name)))
-            for name, field in message._fields.items() if not name.startswith("_")}
+    return {name: as_json(value) for name, value in dumped(message).items()}
 
 
 def as_json(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.domain.resource import Target
 from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
-from workbench.state.planning.telling import is_called, summary_of, told_mutation, told_step
+from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
 from workbench.state.saved.file import VERSION, hash_of, parsed, text_of, write
 
@@ -156,10 +156,10 @@ class SavedPlan:
             return self._told(item)
         changes = self.changes
         for change in changes:
-            if is_called(change.target, str(item)):
+            if is_address_of(change.target, str(item)):
                 return self._told(change)
         for target in self.idle:
-            if is_called(target, str(item)):
+            if is_address_of(target, str(item)):
                 return f"{target}: nothing to do: the values were equal"
         raise UnknownName("change of", str(item), [str(change.target) for change in changes], where="this plan")
 
