@@ -189,9 +189,7 @@ class Form:
         try:
             step: Step = self._wb.issue(self.address, on=on, data=data)
         except NotFound as error:
-            named = [str(value) for value in data.values()]
-            if (self.aim is not None and on is None and error.target[:2] in self.aim.kindreds
-                    and str(error.target.identifier) not in named):     # then it was made up
+            if self.aim is not None and error.made_up:
                 self.aim.ask()
             raise
         made.append(step)
