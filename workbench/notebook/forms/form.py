@@ -264,14 +264,14 @@ def has_star(record: type[Datadef]) -> bool:
     while waiting:
         one = waiting.pop()
         seen.add(one)
-        for field in one._fields.values():
-            if field.name.startswith("_") or field.hidden:
+        for field in one._public.values():
+            if field.hidden:
                 continue
+            if field.required:
+                return True
             kind = field.kind.bare
             while isinstance(kind, ListKind):
                 kind = kind.inner.bare
-            if field.required and not isinstance(kind, RecordKind):
-                return True
             if isinstance(kind, RecordKind) and kind.annotation not in seen:
                 waiting.append(kind.annotation)
     return False
