@@ -67,7 +67,7 @@ class Form:
                             (self.code, "wb-code")):
             widget.add_class(css)
         self._build()
-        unknown = [name for name in initial if name not in self._cls._fields or name.startswith("_")]
+        unknown = [name for name in initial if name not in self._cls._public]
         if unknown:
             raise UnknownName("field", unknown[0], self.controls, where=self.address)
         self._fill(initial)
