@@ -16,7 +16,7 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, identify, label_of
 from workbench.errors import Invalid
 from workbench.notebook.html.called import Called
-from workbench.notebook.labels import in_line, present, shortened, text_of
+from workbench.notebook.labels import in_line, named, present, shortened, text_of
 from workbench.postgres.labels import labelled
 
 OFFERED = 20        # items to choose from; to type more finds any other
@@ -33,8 +33,7 @@ class Found(NamedTuple):
     @property
     def text(self) -> str:
         """What it is offered as, in one line: ``Ada · 12345678``."""
-        label = in_line(self.label or "")
-        return in_line(" · ".join(([label] if label else []) + [shortened(self.target.identifier)]))
+        return named(self.label, self.target.identifier)
 
 
 class Finds(NamedTuple):
@@ -131,4 +130,3 @@ def _fits(text: str, label: Label, resource: type[Resource]) -> Callable[[Target
                 or (by_key and str(target[2]).casefold().startswith(wanted)))
 
     return fits
-
