@@ -6,6 +6,8 @@ from html import unescape
 from re import sub
 from uuid import UUID
 
+import pytest
+
 from tests.notebook.test_display import words
 from workbench import Domain, Resource, Target, field
 from workbench.domain.registry import Registry
@@ -59,7 +61,7 @@ class Copy(Resource):
     twin = field(UUID | None, references="self")
 
 
-def test_a_label_that_is_a_reference() -> None:
+def test_a_label_that_is_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """An item is called as the one is to which its label leads, over several; where that one is not at hand, by the
     beginning of its identifier, and rings end."""
     library = Domain("library")
@@ -77,9 +79,8 @@ def test_a_label_that_is_a_reference() -> None:
     assert called.label_of(target, copy.set(book=None)) is None
     manager.cache.take(Target("library", "author", UUID(int=1)), None)
     assert called.label(target) == "00000000"
-    Copy._label = "twin"
+    monkeypatch.setattr(Copy, "_label", "twin")
     assert called.label_of(target, copy.set(twin=ID)) == "cbe0f4de"
-    Copy._label = "book"
 
 
 def test_a_caveat_has_no_tick() -> None:
