@@ -72,15 +72,15 @@ def test_a_label_that_is_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     eve, book, copy = Author(_id=UUID(int=1), name="Eve"), Book(_id=UUID(int=2), author=UUID(int=1)), Copy(
         _id=ID, book=UUID(int=2))
     target = Target("library", "copy", ID)
-    assert called.label_of(target, copy) == "00000000"
+    assert called.label_from(target, copy) == "00000000"
     for key, item in (("book", book), ("author", eve), ("copy", copy)):
         manager.cache.take(Target("library", key, item._id), item)
     assert called.label(target) == "Eve"
-    assert called.label_of(target, copy.set(book=None)) is None
+    assert called.label_from(target, copy.set(book=None)) is None
     manager.cache.take(Target("library", "author", UUID(int=1)), None)
     assert called.label(target) == "00000000"
     monkeypatch.setattr(Copy, "_label", "twin")
-    assert called.label_of(target, copy.set(twin=ID)) == "cbe0f4de"
+    assert called.label_from(target, copy.set(twin=ID)) == "cbe0f4de"
 
 
 def test_a_caveat_has_no_tick() -> None:

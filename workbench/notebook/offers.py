@@ -40,7 +40,7 @@ def identifiers(wb: Workbench, resource: Any, typed: str = "") -> list[Offer]:
     fitting = present(wb.session.manager, kindred, lambda target, _: str(target.identifier).startswith(typed),
                       IDENTIFIERS)
     named = Called(wb.session.manager)
-    called = ((target, named.label_of(target, item) or kindred[1]) for target, item in fitting)
+    called = ((target, named.label_from(target, item) or kindred[1]) for target, item in fitting)
     # Front ends give it one line, and break it at its spaces.
     return [Offer(str(target.identifier), text[:CALLED].replace(" ", "\N{NO-BREAK SPACE}")) for target, text in called]
 

@@ -87,7 +87,7 @@ class Finder:
         name = label_of(resource)
         if name is None or resource._fields[name].references is None:
             return lambda _, item: text_of(item, name)      # faster: 100,000 may be looked through at each key
-        return Called(self._wb._at_work().manager).label_of
+        return Called(self._wb._at_work().manager).label_from
 
     def _stored_label(self, target: Target, name: str | None, label: str | None) -> str | None:
         """The label of an item that is in the database alone, of the text in the column of its label."""
