@@ -35,10 +35,12 @@ def run(lesson: Any) -> list[str]:
             resources={"metadata": {"path": folder}},
         )
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-            with suppress(CellExecutionError):  # its output is in the cell, where `faults` reads it
-                client.execute(stderr=said)
-            said.seek(0)
-            sys.stderr.write(without_its_end(said.read()))
+            try:
+                with suppress(CellExecutionError):  # its output is in the cell, where `faults` reads it
+                    client.execute(stderr=said)
+            finally:    # also when the kernel has died, and has said why
+                said.seek(0)
+                sys.stderr.write(without_its_end(said.read()))
     return list(faults(lesson))
 
 

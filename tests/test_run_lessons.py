@@ -45,6 +45,14 @@ zmq.error.ZMQError: Socket operation on non-socket
     assert (done.returncode, done.stderr) == (0, said.replace(end, ""))
 
 
+def test_what_a_kernel_says_as_it_dies_is_passed_on(lesson):
+    """A kernel that ends in the middle of a lesson has said why."""
+    done = lesson("import os\n_ = os.write(2, b'no memory\\n')\nos._exit(3)")
+    assert done.returncode == 1
+    assert done.stderr.startswith("no memory\n")
+    assert "DeadKernelError" in done.stderr
+
+
 def test_outputs_are_shown_as_text(lesson):
     """Prints and results of every cell come out in order, below their code."""
     done = lesson("print('first')\n6 * 7", "'last'")

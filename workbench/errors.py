@@ -144,10 +144,11 @@ class UnknownName(WorkbenchError):
 class NotFound(WorkbenchError):
     """There is no such item; ``targets`` names all that are missing, ``target`` the first of them.
 
-    ``deleted`` says that it was deleted in this session."""
+    ``deleted`` says that it was deleted in this session, ``made_up`` that its identifier was made up for a command that
+    was issued without an item."""
 
     def __init__(self, *targets: Any, deleted: bool = False) -> None:
-        self.target, self.targets, self.deleted = targets[0], targets, deleted
+        self.target, self.targets, self.deleted, self.made_up = targets[0], targets, deleted, False
         why = "deleted in this session" if deleted else "neither pending here nor in the database"
         if len(targets) == 1:
             super().__init__(f"{targets[0]} was not found: it is {why}")
@@ -155,7 +156,8 @@ class NotFound(WorkbenchError):
             super().__init__(listed(f"{len(targets)} items were not found: they are {why}", targets))
 
     def meant_new(self, command: str) -> None:
-        """Adds to the words that the target was made up, as the command was issued without one."""
+        """Says, in ``made_up`` and in the words, that the target was made up, as the command was issued without one."""
+        self.made_up = True
         self.args = (f"{self}. {command} was issued without on=, so a new {self.target.resource} was meant, and this "
                      f"identifier made up for it; for one that is there: issue({command}(…), on=…)",)
 

@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 import pytest
 
-from workbench import Command, Domain, Event, Insert, Resource, Workbench, field
+from tests.editing import Edit, Owner, at, desk
+from workbench import Insert, Workbench
 from workbench.errors import ConstraintViolated
 
 
 def test_a_broken_constraint_tells_who_and_from_where(dsn: str, tmp_path: Path) -> None:
     """The error has its words, and with them the label, the step and the way to see all; of a saved plan, which is not
     the one that is pending here, it has its words alone."""
-    club = Domain("club")
-
-    @club.resource
-    class Member(Resource):
-        name = field(str, unique=True)
-
-    @club.command(on=Member)
-    class Join(Command):
-        name = field(str)
-
-    @club.event
-    class Joined(Event):
-        name = field(str)
-
-    @club.command_handler(Join)
-    async def join(command: Any, context: Any) -> Any:
-        yield Joined(name=command.name).on(context.target)
-
-    @club.event_handler(Joined)
-    async def joined(event: Any, context: Any) -> Any:
-        yield Insert(event.target, name=event.name)
-
-    with Workbench(club, dsn=dsn) as wb:
-        wb.issue(Join(name="Bob"))
+    first, second = UUID("cbe0f4de-0000-4000-8000-000000000000"), UUID("603dae8a-0000-4000-8000-000000000000")
+    with Workbench(desk(Owner), dsn=dsn) as wb:
+        wb.issue(Edit(mutations=[Insert(at(Owner, first), email="bob@bank")]))
         wb.commit()
-        second = wb.issue(Join(name="Bob"))
+        wb.issue(Edit(mutations=[Insert(at(Owner, second), email="bob@bank")]))
         with pytest.raises(ConstraintViolated) as broken:
             wb.commit()
-        begun = str(second.target.identifier)[:8]
-        assert broken.value.__notes__ == [f"member Bob · {begun}: step 2 Join",
+        assert broken.value.__notes__ == ["owner bob@bank · 603dae8a: step 2 Edit",
                                           "wb.plan().check() tells all that is in the way, with the values"]
         assert len(wb.pending) == 1
         path = tmp_path / "plan.json"

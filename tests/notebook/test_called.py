@@ -6,6 +6,8 @@ from html import unescape
 from re import sub
 from uuid import UUID
 
+import pytest
+
 from tests.notebook.test_display import words
 from workbench import Domain, Resource, Target, field
 from workbench.domain.registry import Registry
@@ -59,7 +61,7 @@ class Copy(Resource):
     twin = field(UUID | None, references="self")
 
 
-def test_a_label_that_is_a_reference() -> None:
+def test_a_label_that_is_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """An item is called as the one is to which its label leads, over several; where that one is not at hand, by the
     beginning of its identifier, and rings end."""
     library = Domain("library")
@@ -70,16 +72,15 @@ def test_a_label_that_is_a_reference() -> None:
     eve, book, copy = Author(_id=UUID(int=1), name="Eve"), Book(_id=UUID(int=2), author=UUID(int=1)), Copy(
         _id=ID, book=UUID(int=2))
     target = Target("library", "copy", ID)
-    assert called.label_of(target, copy) == "00000000"
+    assert called.label_from(target, copy) == "00000000"
     for key, item in (("book", book), ("author", eve), ("copy", copy)):
         manager.cache.take(Target("library", key, item._id), item)
     assert called.label(target) == "Eve"
-    assert called.label_of(target, copy.set(book=None)) is None
+    assert called.label_from(target, copy.set(book=None)) is None
     manager.cache.take(Target("library", "author", UUID(int=1)), None)
     assert called.label(target) == "00000000"
-    Copy._label = "twin"
-    assert called.label_of(target, copy.set(twin=ID)) == "cbe0f4de"
-    Copy._label = "book"
+    monkeypatch.setattr(Copy, "_label", "twin")
+    assert called.label_from(target, copy.set(twin=ID)) == "cbe0f4de"
 
 
 def test_a_caveat_has_no_tick() -> None:

@@ -155,7 +155,10 @@ def test_the_star_is_explained_where_there_is_one(wb: Workbench) -> None:
     class Starred(Datadef):
         items = field(list[list[Item]], initial=[])
 
-    assert (has_star(Loose), has_star(Starred), has_star(Item)) == (False, True, True)
+    class Around(Datadef):
+        plain = field(Plain)
+
+    assert (has_star(Loose), has_star(Starred), has_star(Item), has_star(Around)) == (False, True, True, True)
     assert wb.form(CloseAccount).star.layout.display == "none"
     assert wb.form(Deposit).star.layout.display == ""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tests.editing import Account as Child
-from tests.editing import Note
+from tests.editing import Edit, Note, at, desk
 from workbench import Command, Domain, Event, Insert, Resource, Session, Target, Workbench, field
 from workbench.domain.resource import label_of
 from workbench.errors import UnknownName
@@ -50,64 +50,27 @@ async def test_cached_and_stored_ones(wb: Workbench, dsn: str) -> None:
 def test_found_by_what_a_reference_leads_to(dsn: str) -> None:
     """Where the label is a reference, an item is found and offered by what that other item is called; one that is in
     the database alone is offered so where the other is at hand."""
-    shop = Domain("shop")
-
-    @shop.resource
     class Article(Resource):
         name = field(str)
 
-    @shop.resource
     class Order(Resource):
         _label = "article"
         article = field(UUID, references=Article)
 
-    @shop.command(on=Article)
-    class Add(Command):
-        name = field(str)
-
-    @shop.command(on=Order)
-    class Buy(Command):
-        article = field(UUID, references=Article)
-
-    @shop.event
-    class Added(Event):
-        name = field(str)
-
-    @shop.event
-    class Bought(Event):
-        article = field(UUID)
-
-    @shop.command_handler(Add)
-    async def add(command: Any, context: Any) -> Any:
-        yield Added(name=command.name).on(context.target)
-
-    @shop.command_handler(Buy)
-    async def buy(command: Any, context: Any) -> Any:
-        yield Bought(article=command.article).on(context.target)
-
-    @shop.event_handler(Added)
-    async def added(event: Any, context: Any) -> Any:
-        yield Insert(event.target, name=event.name)
-
-    @shop.event_handler(Bought)
-    async def bought(event: Any, context: Any) -> Any:
-        yield Insert(event.target, article=event.article)
-
-    kindred = ("shop", "order")
+    lamp, chair, order = (UUID(begun + "0" * 24) for begun in ("1a3b55e0", "c4a10e70", "0bde4f10"))
+    kindred, shop = ("desk", "order"), desk(Article, Order)
     with Workbench(shop, dsn=dsn) as wb:
-        lamp = wb.issue(Add(name="Lamp"))
-        wb.issue(Add(name="Chair"))
-        order = wb.issue(Buy(article=lamp))
-        assert [(one.target, one.label) for one in Finder(wb).find(kindred, "lam").items] == [(order.target, "Lamp")]
+        wb.issue(Edit(mutations=[Insert(at(Article, lamp), name="Lamp"), Insert(at(Article, chair), name="Chair"),
+                                 Insert(at(Order, order), article=lamp)]))
+        assert Finder(wb).find(kindred, "lam").items == [Found(at(Order, order), "Lamp")]
         assert Finder(wb).find(kindred, "chair").items == []
         wb.commit()
         with Workbench(shop, dsn=dsn) as later:
-            begun = str(lamp.target.identifier)[:8]
             [found] = Finder(later).find(kindred, "").items
-            assert found == Found(order.target, begun)
-            later.fetch(lamp.target)
+            assert found == Found(at(Order, order), "1a3b55e0")
+            later.fetch(at(Article, lamp))
             [found] = Finder(later).find(kindred, "").items
-            assert found.text == f"Lamp · {str(order.target.identifier)[:8]}"
+            assert found.text == "Lamp · 0bde4f10"
 
 
 async def test_no_more_than_can_be_looked_through(wb: Workbench, dsn: str) -> None:

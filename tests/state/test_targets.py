@@ -173,9 +173,11 @@ async def test_a_command_on_nothing_that_seeks_its_item() -> None:
             r"up for it; for one that is there: issue\(Deposit\(…\), on=…\)")) as error:
         await manager.issue(Deposit(amount=1))
     assert manager.refusals[-1].message == str(error.value)
+    assert error.value.made_up
     with pytest.raises(NotFound) as named:
         await manager.issue(Deposit(amount=1), on="account")
     assert "on=" not in str(named.value)
+    assert not named.value.made_up
 
 
 async def test_one_key_in_two_domains() -> None:

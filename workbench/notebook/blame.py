@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from workbench.errors import ConstraintViolated
 from workbench.notebook.html.called import Called
-from workbench.notebook.labels import shortened
+from workbench.notebook.labels import named
 from workbench.state.planning.plan import Plan
 
 BLAMED = 5      # items that are told; the check tells all
@@ -26,7 +26,6 @@ def blame(broken: ConstraintViolated, plan: Plan, called: Called) -> Iterator[st
                 if (step := steps.get(number)) is not None:
                     where = "" if step.cell is None else f" (cell {step.cell})"
                     behind.append(f"step {number} {type(step.command).__name__}{where}")
-            label = called.label(target)
-            name = f"{label} · {shortened(target.identifier)}" if label else shortened(target.identifier)
+            name = named(called.label(target), target.identifier)
             yield f"{target.resource} {name}: {', '.join(behind[:BLAMED])}{' …' if len(behind) > BLAMED else ''}"
     yield "wb.plan().check() tells all that is in the way, with the values"

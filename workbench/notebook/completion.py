@@ -35,9 +35,7 @@ class Completion:
     """Offers what may come next; ``find`` gives the workbench that is meant, ``there`` the names of the open ones, and
     ``named`` what a name of the notebook stands for."""
 
-    def __init__(
-        self, find: Find, there: Callable[[], Iterable[str]], named: Callable[[str], object] = lambda _: None,
-    ) -> None:
+    def __init__(self, find: Find, there: Callable[[], Iterable[str]], named: Callable[[str], object]) -> None:
         self._find, self._there, self._named = find, there, named
 
     @context_matcher(identifier="workbench", priority=200)    # type: ignore[untyped-decorator,unused-ignore]
@@ -60,7 +58,7 @@ class Completion:
             name, verb, _, typed = string.groups()
             return (typed, self._in_string(verb, typed, wb)) if (wb := self._find(name)) else ("", [])
         if (built := _call(text)) and _is_record(cls := self._named(built[0])):
-            return built[1], [Offer(f"{name}=", "field") for name in cls._fields if not name.startswith("_")]
+            return built[1], [Offer(f"{name}=", "field") for name in cls._public]
         if call := _FIELDS.search(text):
             return _field(wb, call[3], call[4], repr) if (wb := self._find(call[1])) else ("", [])
         head = re.match(r"\s*%%issue\s+(\S+)[^\n]*\n(.*)$", text, re.DOTALL)

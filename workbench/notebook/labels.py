@@ -38,6 +38,12 @@ def shortened(identifier: Identifier) -> str:
     return str(identifier)[:SHORT] if isinstance(identifier, UUID) else str(identifier)
 
 
+def named(label: str | None, identifier: Identifier) -> str:
+    """An item where its resource is told beside it, in one line: ``Ada · 12345678``; without a label ``12345678``."""
+    label = in_line(label or "")
+    return in_line(" · ".join(([label] if label else []) + [shortened(identifier)]))
+
+
 def in_line(text: str) -> str:
     """A text in one line, with single blanks between its words: a browser's line of text holds no line break, and
     nobody sees how many blanks there are."""

@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from contextlib import suppress
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from workbench.domain.kinds import ListKind, RecordKind
+from workbench.domain.kinds import Kind, ListKind, RecordKind
 from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
 from workbench.notebook.completion import Completion
 from workbench.notebook.display import register
@@ -84,7 +83,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
                 raise Invalid("%%issue", twice)
             fields |= beneath
         wb = self._used
-        return wb.issue(address, data=_with_json(_without_on(fields, address, wb), address, wb))
+        return wb.issue(address, data=_read(fields, address, wb))
 
     @line_magic     # type: ignore[untyped-decorator,unused-ignore]
     def items(self, line: str) -> Any:
@@ -141,42 +140,37 @@ def told(line: str) -> tuple[str, dict[str, Any]]:
     return address, fields
 
 
-def _without_on(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str, Any]:
-    """The fields; raises Invalid where ``on=`` is given as one, which the address has."""
-    if "on" in fields and "/" not in address:
-        registry = wb.session.registry
-        registry.refresh()
-        with suppress(UnknownName):     # which issue tells
-            if "on" not in registry.command_named(address)[1].cls._fields:
-                where = f"{address}/{fields['on']}"
-                raise Invalid("%issue", [Problem("on", fields["on"], (
-                    f"what it is on is the end of the address: %issue {where}"))])
-    return fields
+def _read(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str, Any]:
+    """The fields of a line, those read as JSON that hold a list, an object or a record, as in ``authors='["Ada"]'``.
 
-
-def _with_json(fields: dict[str, Any], address: str, wb: Workbench) -> dict[str, Any]:
-    """The fields of a line, those read as JSON that hold a list, an object or a record, as in ``authors='["Ada"]'``."""
+    Raises Invalid for one of them that is not JSON, and for ``on=``, which is the end of the address."""
     registry = wb.session.registry
     registry.refresh()
     try:
         _, command = registry.command_named(address.partition("/")[0])
     except UnknownName:     # which issue tells
         return fields
-    read = dict(fields)
-    for name, text in fields.items():
-        if name in command.cls._fields and isinstance(text, str) and text.lstrip().startswith(("[", "{")):
-            kind = command.cls._fields[name].kind
-            inner = kind.bare
-            if isinstance(inner, ListKind | RecordKind) or inner.annotation is dict:
-                try:
-                    read[name] = json.loads(text)
-                except ValueError as error:
-                    example = '["a", "b"]' if isinstance(inner, ListKind) else '{"a": "b"}'
-                    if isinstance(inner, RecordKind):
-                        example = f'{{"{next(iter(inner.annotation._public), "a")}": "…"}}'
-                    raise Invalid("%issue", [Problem(name, text, (
-                        f"{text!r} is not JSON: {error}; write {name}='{example}', or use %%issue"))]) from error
-    return read
+    declared = command.cls._fields
+    if "on" in fields and "on" not in declared and "/" not in address:
+        where = f"{address}/{fields['on']}"
+        raise Invalid("%issue", [Problem("on", fields["on"], (
+            f"what it is on is the end of the address: %issue {where}"))])
+    return {name: _value(name, text, declared[name].kind.bare) if name in declared else text
+            for name, text in fields.items()}
+
+
+def _value(name: str, text: Any, kind: Kind) -> Any:
+    nests = isinstance(kind, ListKind | RecordKind) or kind.annotation is dict
+    if not nests or not isinstance(text, str) or not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        example = '["a", "b"]' if isinstance(kind, ListKind) else '{"a": "b"}'
+        if isinstance(kind, RecordKind):
+            example = f'{{"{next(iter(kind.annotation._public), "a")}": "…"}}'
+        raise Invalid("%issue", [Problem(name, text, (
+            f"{text!r} is not JSON: {error}; write {name}='{example}', or use %%issue"))]) from error
 
 
 def body(text: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from workbench.domain.definitions import Definition
+from workbench.domain.domain import Domain
 from workbench.domain.kinds import EnumKind
 from workbench.domain.registry import Registry
 from workbench.notebook.html.called import Called
@@ -38,7 +40,7 @@ def identifiers(wb: Workbench, resource: Any, typed: str = "") -> list[Offer]:
     fitting = present(wb.session.manager, kindred, lambda target, _: str(target.identifier).startswith(typed),
                       IDENTIFIERS)
     named = Called(wb.session.manager)
-    called = ((target, named.label_of(target, item) or kindred[1]) for target, item in fitting)
+    called = ((target, named.label_from(target, item) or kindred[1]) for target, item in fitting)
     # Front ends give it one line, and break it at its spaces.
     return [Offer(str(target.identifier), text[:CALLED].replace(" ", "\N{NO-BREAK SPACE}")) for target, text in called]
 
@@ -78,13 +80,13 @@ def lines(wb: Workbench, *, branches: bool, checkpoints: bool) -> list[Offer]:
 
 def names(wb: Workbench, address: str) -> list[Offer]:
     """The fields of the command at an address."""
-    return [Offer(name, "field") for name in _fields(wb, address)]
+    return [Offer(name, "field") for name in _command(wb, address)[1].cls._public]
 
 
 def values(wb: Workbench, address: str, name: str, typed: str) -> list[Offer]:
     """The known values of a field as text: choices, members, True and False, identifiers; for ``on`` the items."""
-    fields = _fields(wb, address)
-    home, command = wb.session.registry.command_named(address.partition("/")[0])
+    home, command = _command(wb, address)
+    fields = command.cls._public
     if name not in fields:
         if name != "on":
             return []
@@ -105,7 +107,6 @@ def _is_of(wb: Workbench, target: str, resource: str, home: str) -> bool:
     return ":".join(wb.session.registry.kindred(target.partition("/")[0], home=home)) == resource
 
 
-def _fields(wb: Workbench, address: str) -> dict[str, Any]:
+def _command(wb: Workbench, address: str) -> tuple[Domain, Definition]:
     wb.session.registry.refresh()
-    _, definition = wb.session.registry.command_named(address.partition("/")[0])
-    return {name: field for name, field in definition.cls._fields.items() if not name.startswith("_")}
+    return wb.session.registry.command_named(address.partition("/")[0])

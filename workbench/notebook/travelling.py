@@ -81,7 +81,7 @@ class Travelling(Opened):
         number.
 
         A command that is refused here is reported, and the rest goes on. Raises UnknownName, NothingTo, Invalid."""
-        return ShownRebased(self._run(self._at_work().pick(branch, steps)), self._called)
+        return ShownRebased.of(self._run(self._at_work().pick(branch, steps)), self._called)
 
     @property
     def log(self) -> CommandLog:
@@ -94,7 +94,7 @@ class Travelling(Opened):
         """Issues commands again, here or on another branch: steps of any session, a log, or the file of a saved one.
 
         A command that is refused is reported, and the rest goes on. Raises LogError, UnknownName."""
-        return ShownRebased(self._run(self._at_work().replay(log, on=on)), self._called)
+        return ShownRebased.of(self._run(self._at_work().replay(log, on=on)), self._called)
 
     def script(self, *, module: str | None = None) -> ShownSource:
         """The session as Python cells that reproduce it; ``.save(path)`` writes them to a file.

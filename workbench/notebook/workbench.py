@@ -175,7 +175,7 @@ class Workbench(Travelling):
         """Fetches what changed in the database and issues the pending commands again; says what became of the plan.
 
         A command that is refused now is reported; the others are pending. Nothing is written."""
-        return ShownRebased(self._run(self._at_work().rebase()), self._called)
+        return ShownRebased.of(self._run(self._at_work().rebase()), self._called)
 
     def resolve(self, item: Any, way: Way) -> ShownPlan:
         """Decides a conflict on one item: "mine", "theirs", "merge", or values such as ``{"balance": 10}``.

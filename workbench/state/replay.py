@@ -9,6 +9,7 @@ from workbench.domain.entity import Command
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError, WorkbenchError
 from workbench.state.decision import Decision
+from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State
@@ -54,16 +55,21 @@ class Rebased(NamedTuple):
     refused: tuple[Refusal, ...]
     verb: str = "rebased"
 
-    def __repr__(self) -> str:
+    @property
+    def differences(self) -> tuple[list[Change], list[Change]]:
+        """The changes of the plan that are others than before, and those of before whose items it does not change."""
         old = {change.target: change for change in self.before.changes}
         new = {change.target: change for change in self.plan.changes}
-        lines = [f"{self.verb}: {self.plan.summary} (before: {self.before.summary})"]
-        for target in dict.fromkeys([*new, *old]):
-            if target not in new:
-                lines.append(f"  no longer {old[target]!r}")
-            elif target not in old or (old[target].new, old[target].kind) != (new[target].new, new[target].kind):
-                lines.append(f"  now {new[target]!r}")
-        return "\n".join([*lines, *(f"  refused {refusal}" for refusal in self.refused)])
+        now = [change for target, change in new.items()
+               if target not in old or (old[target].new, old[target].kind) != (change.new, change.kind)]
+        return now, [change for target, change in old.items() if target not in new]
+
+    def __repr__(self) -> str:
+        now, no_longer = self.differences
+        return "\n".join([
+            f"{self.verb}: {self.plan.summary} (before: {self.before.summary})",
+            *(f"  now {change!r}" for change in now), *(f"  no longer {change!r}" for change in no_longer),
+            *(f"  refused {refusal}" for refusal in self.refused)])
 
 
 async def replay(

@@ -16,7 +16,7 @@ from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, identify, label_of
 from workbench.errors import Invalid
 from workbench.notebook.html.called import Called
-from workbench.notebook.labels import in_line, present, shortened, text_of
+from workbench.notebook.labels import in_line, named, present, shortened, text_of
 from workbench.postgres.labels import labelled
 
 OFFERED = 20        # items to choose from; to type more finds any other
@@ -33,8 +33,7 @@ class Found(NamedTuple):
     @property
     def text(self) -> str:
         """What it is offered as, in one line: ``Ada · 12345678``."""
-        label = in_line(self.label or "")
-        return in_line(" · ".join(([label] if label else []) + [shortened(self.target.identifier)]))
+        return named(self.label, self.target.identifier)
 
 
 class Finds(NamedTuple):
@@ -88,7 +87,7 @@ class Finder:
         name = label_of(resource)
         if name is None or resource._fields[name].references is None:
             return lambda _, item: text_of(item, name)      # faster: 100,000 may be looked through at each key
-        return Called(self._wb._at_work().manager).label_of
+        return Called(self._wb._at_work().manager).label_from
 
     def _stored_label(self, target: Target, name: str | None, label: str | None) -> str | None:
         """The label of an item that is in the database alone, of the text in the column of its label."""
@@ -131,4 +130,3 @@ def _fits(text: str, label: Label, resource: type[Resource]) -> Callable[[Target
                 or (by_key and str(target[2]).casefold().startswith(wanted)))
 
     return fits
-

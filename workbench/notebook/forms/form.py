@@ -67,7 +67,7 @@ class Form:
                             (self.code, "wb-code")):
             widget.add_class(css)
         self._build()
-        unknown = [name for name in initial if name not in self._cls._fields or name.startswith("_")]
+        unknown = [name for name in initial if name not in self._cls._public]
         if unknown:
             raise UnknownName("field", unknown[0], self.controls, where=self.address)
         self._fill(initial)
@@ -189,9 +189,7 @@ class Form:
         try:
             step: Step = self._wb.issue(self.address, on=on, data=data)
         except NotFound as error:
-            named = [str(value) for value in data.values()]
-            if (self.aim is not None and on is None and error.target[:2] in self.aim.kindreds
-                    and str(error.target.identifier) not in named):     # then it was made up
+            if self.aim is not None and error.made_up:
                 self.aim.ask()
             raise
         made.append(step)
@@ -266,14 +264,14 @@ def has_star(record: type[Datadef]) -> bool:
     while waiting:
         one = waiting.pop()
         seen.add(one)
-        for field in one._fields.values():
-            if field.name.startswith("_") or field.hidden:
+        for field in one._public.values():
+            if field.hidden:
                 continue
+            if field.required:
+                return True
             kind = field.kind.bare
             while isinstance(kind, ListKind):
                 kind = kind.inner.bare
-            if field.required and not isinstance(kind, RecordKind):
-                return True
             if isinstance(kind, RecordKind) and kind.annotation not in seen:
                 waiting.append(kind.annotation)
     return False

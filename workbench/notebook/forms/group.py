@@ -28,8 +28,7 @@ class Group:
         self._desk = desk
         around = replace(desk, changed=self._changed)
         self.controls: dict[str, Control] = {
-            name: around.control(field) for name, field in record._fields.items()
-            if not name.startswith("_") and not field.hidden}
+            name: around.control(field) for name, field in record._public.items() if not field.hidden}
         self._untouched = {name: control.draft() for name, control in self.controls.items()}
         self.beneath = Beneath()
         self.broken = ""        # the rules over several fields that do not hold
@@ -132,7 +131,7 @@ class Nested:
 
     def set(self, value: Any) -> None:
         value = self.field.accept(value)
-        self.group.set({name: getattr(value, name) for name in self.group.record._fields if not name.startswith("_")})
+        self.group.set({name: getattr(value, name) for name in self.group.record._public})
 
     def check(self) -> bool:
         self.refused = ""

@@ -146,10 +146,10 @@ def _example(field: Field, kind: Kind) -> str:
     if limits is None or not example:
         return example
     value = kind.convert(example)
-    for limit, beyond in ((limits.least, limits.least is not None and value < limits.least),
-                          (limits.most, limits.most is not None and value > limits.most)):
-        if beyond:
-            return str(kind.dump(limit))
+    if limits.least is not None and value < limits.least:
+        return str(kind.dump(limits.least))
+    if limits.most is not None and value > limits.most:
+        return str(kind.dump(limits.most))
     return example
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.domain.mentions import mentions
-from workbench.domain.place import place_of
+from workbench.domain.mutation import Insert
 from workbench.domain.registry import Registry
 
 
@@ -15,8 +15,8 @@ def may_make(registry: Registry, address: str) -> bool:
         return True
     read = mentions([handler.function])
     events = [one.event_handlers.get(event.key) for one in registry.domains.values()
-              for event in one.events.values() if place_of(event.cls) in read.places]
+              for event in one.events.values() if read.name(event.cls)]
     if read.partly or not events:
         return True
     after = mentions([event.function for event in events if event is not None])
-    return after.partly or "Insert" in after.texts
+    return after.partly or after.name(Insert)

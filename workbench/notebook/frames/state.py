@@ -28,8 +28,7 @@ def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]
     ``state``, the first column is ``_state``."""
     from workbench.notebook.frames.columns import framed
 
-    names = [name for name in cls._fields if not name.startswith("_")]
-    names += [name for name in cls._fields if name.startswith("_") and name != "_id"]
+    names = [*cls._public, *(name for name in cls._fields if name not in cls._public and name != "_id")]
     items = [item for _, _, item in rows]
 
     def of(name: str) -> tuple[list[Any], Any]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from workbench.domain.resource import Identifier, Resource, Target
-from workbench.domain.resource import label_of as label_field
+from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
 from workbench.notebook.labels import shortened, text_of
@@ -29,15 +28,15 @@ class Called:
     def label(self, target: Target) -> str | None:
         """What an item is called; None where it is neither pending nor cached, or has no name."""
         item = self._at_hand(target)
-        return None if item is None else self.label_of(target, item)
+        return None if item is None else self.label_from(target, item)
 
-    def label_of(self, target: Target, item: Resource) -> str | None:
+    def label_from(self, target: Target, item: Resource) -> str | None:
         """What an item that is given is called; where its label is a reference, that is what the item is called to
         which it leads, or the beginning of that one's identifier."""
         on_the_way = {target}       # items may be called by each other, in a ring
         while True:
             try:
-                name = label_field(type(item))
+                name = label_of(type(item))
             except UnknownName:     # its _label names no field, which the pickers say
                 return None
             leads = None if name is None else self.leads(target, name, getattr(item, name, None))

@@ -125,7 +125,7 @@ def change_row(
         steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
     label = None
     if isinstance(item, Resource):      # of a saved plan there are mappings
-        label = label_in(item) if called is None else called.label_of(target, item)
+        label = label_in(item) if called is None else called.label_from(target, item)
     return (f'<tr><td class="who {change.kind}">{change.sign} {named_html(target.identifier, label)}</td>'
             f'<td class="told">{"".join(told)}<div class="dim">{steps}</div></td></tr>')
 

@@ -19,18 +19,11 @@ def rebased_html(rebased: Rebased, called: Called | None = None) -> str:
     parts = [f'<div><span class="{kind}">{sign}</span> <b>{rebased.verb}: {escape(rebased.plan.summary)}</b> '
              f'<span class="dim">(before: {escape(rebased.before.summary)})</span></div>']
     parts += [_refused(refusal, called) for refusal in rebased.refused[:LIMIT]]
-    old = {change.target: change for change in rebased.before.changes}
-    new = {change.target: change for change in rebased.plan.changes}
-    moved = [change for target, change in new.items() if target not in old or _told(old[target]) != _told(change)]
-    parts += _table("now", moved, called)
-    parts += _table("no longer", [change for target, change in old.items() if target not in new], called)
+    now, no_longer = rebased.differences
+    parts += _table("now", now, called) + _table("no longer", no_longer, called)
     if len(rebased.refused) > LIMIT:
         parts.append(f'<div class="dim">{len(rebased.refused) - LIMIT} more were refused; .refused has them all</div>')
     return box(*parts)
-
-
-def _told(change: Change) -> tuple[object, ...]:
-    return change.kind, change.new
 
 
 def _table(head: str, changes: list[Change], called: Called | None) -> list[str]:

@@ -65,7 +65,7 @@ class ItemsView:
             self.table.value = box('<div class="dim">There is no resource yet.</div>')
             return
         cls = manager.registry.resource(manager.registry.kindred(self.resource.value))
-        columns = [name for name in cls._fields if not name.startswith("_")]
+        columns = list(cls._public)
         if list(self.sort.options) != [_ORDER, "identifier", *columns]:
             self.sort.options = [_ORDER, "identifier", *columns]
         self._rows, self._columns = list(manager.items(self.resource.value)), columns

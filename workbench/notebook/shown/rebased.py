@@ -13,10 +13,12 @@ from workbench.state.replay import Rebased
 class ShownRebased(Rebased):
     """A Rebased that tells its items by what they are called."""
 
-    _called: Called | None
+    _called: Called | None = None
 
-    def __new__(cls, rebased: Rebased, called: Called | None = None) -> Self:
-        self = super().__new__(cls, *rebased)
+    @classmethod
+    def of(cls, rebased: Rebased, called: Called) -> Self:
+        """The same, with what its items are called."""
+        self = cls(*rebased)
         self._called = called
         return self
 
