@@ -149,6 +149,8 @@ async def test_conflicts(session: Session, rival: Session, admin: asyncpg.Connec
     first = caught.value.items[0]
     assert [it["number"] for it in (first.base, first.mine, first.theirs)] == [10, 1, 11]
     assert "number: base 10, mine 1, theirs 11" in str(caught.value)
+    assert caught.value.ways == (
+        "what another has changed, no revert takes back: issue a command for what is to be as it was")
     assert session.plan().steps == ()
     assert (await notes(admin))["e"] == (8, "")
 
@@ -182,8 +184,10 @@ async def test_whose_change_is_in_the_way(session: Session, rival: Session) -> N
         await session.revert(number)
         await session.commit()
     await edit(session, Update(at(Note, "a"), number=12))
-    with pytest.raises(Conflict, match="desk:note/a: here the revert deleted it, meanwhile a pending step changed it"):
+    pending = "desk:note/a: here the revert deleted it, meanwhile a pending step changed it"
+    with pytest.raises(Conflict, match=pending) as caught:
         await session.revert(1)
+    assert caught.value.ways == "a pending step changed them since: undo it, or commit it and revert that first"
     session.undo()
     await committed(rival, Update(at(Note, "a"), number=13))
     await session.refresh(Note)

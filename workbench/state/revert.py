@@ -23,6 +23,8 @@ from workbench.state.planning.change import Change
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
 
+_PENDING, _ANOTHER = "a pending step", "another"        # who may have changed an item since, besides later commits
+
 
 class RevertCommit(Decision):
     """The command of the step that a revert is; ``number`` counts the commits of the session from 1."""
@@ -74,8 +76,8 @@ def reverted(
             mutation = _inverse(target, change, before, after, present)
         except _Clash:
             did = "delete" if before is None else "insert" if after is None else "update"
-            them = ("a pending step" if entry is not None else
-                    f"commit {done.later[target]}" if target in done.later else "another")
+            them = (_PENDING if entry is not None else
+                    f"commit {done.later[target]}" if target in done.later else _ANOTHER)
             clashes.append(clash_of(target, did, after, before, present)._replace(me="the revert", them=them))
             continue
         occurrence = Occurrence(event)
@@ -89,7 +91,7 @@ def reverted(
             draft.carry_out(mutation, present, origin, target, cls, event)
     if clashes:
         later = {done.later[clash.target] for clash in clashes if clash.target in done.later}
-        raise Conflict(clashes, ways=_way(later))
+        raise Conflict(clashes, ways=_ways(later, {clash.them for clash in clashes}))
     if not any(occurrence.mutations for occurrence in occurrences):
         raise NothingTo("revert", f"there is nothing to revert: what commit {number} changed is as it was before")
     handling = Handling(RevertCommit(number=number), "", "", None)
@@ -101,13 +103,19 @@ def reverted(
     return state.after(draft.changed, step, draft.applied)
 
 
-def _way(later: Collection[int]) -> str:
-    """What to do where later commits of the session changed the items again."""
-    numbers = sorted(later, reverse=True)
-    if len(numbers) < 2:
-        return "".join(f"commit {number} changed them since: revert({number}) first" for number in numbers)
-    return (f"commits {', '.join(map(str, numbers))} changed them since: revert those first, in this order, each "
-            "committed before the next")
+def _ways(later: Collection[int], them: Collection[str]) -> str:
+    """What to do where later commits of the session changed the items again, a pending step or another one did."""
+    ways, numbers = [], sorted(later, reverse=True)
+    if _PENDING in them:
+        ways.append("a pending step changed them since: undo it, or commit it and revert that first")
+    if len(numbers) == 1:
+        ways.append(f"commit {numbers[0]} changed them since: revert({numbers[0]}) first")
+    elif numbers:
+        ways.append(f"commits {', '.join(map(str, numbers))} changed them since: revert those first, in this order, "
+                    "each committed before the next")
+    if _ANOTHER in them:
+        ways.append("what another has changed, no revert takes back: issue a command for what is to be as it was")
+    return "; ".join(ways)
 
 
 def _inverse(
