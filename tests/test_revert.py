@@ -187,7 +187,8 @@ async def test_whose_change_is_in_the_way(session: Session, rival: Session) -> N
     pending = "desk:note/a: here the revert deleted it, meanwhile a pending step changed it"
     with pytest.raises(Conflict, match=pending) as caught:
         await session.revert(1)
-    assert caught.value.ways == "a pending step changed them since: undo it, or commit it and revert that first"
+    assert caught.value.ways == ("a pending step changed them since: undo it, or commit it and revert that first; "
+                                 "commit 4 changed them since: revert(4) first")
     session.undo()
     await committed(rival, Update(at(Note, "a"), number=13))
     await session.refresh(Note)
