@@ -187,10 +187,10 @@ class Session(TimeTravel):
                 raise NothingTo("commit", "there is nothing to commit: no pending step changed the items in only=[…]")
             receipts = [Receipt(nonce, None, manager.clock(), manager.user)
                         for nonce in manager.saved.nonces(plan.state)]
-            statements, attempts = await commit(
+            statements, attempts, items = await commit(
                 self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
             own = manager.saved.nonce(plan.state)
-            held.settle(plan)
+            held.settle(plan, items)
             return await self._done(Commit(plan, statements, manager.clock(), manager.user, attempts, own))
 
     async def apply(

@@ -42,11 +42,12 @@ async def count(dsn: str) -> Any:
 
 
 async def test_a_commit_tells(session: Session) -> None:
-    """Each portion written is told, of whatever kind; the last call says that all is done."""
+    """What was written is told now and then, of whatever kind; the last call says that all is done, and only then."""
     names = await pend(session, PORTION + 2)
     told: list[tuple[int, int]] = []
     await commit(session.engine, session.reader, session.plan(), How(progress=lambda *pair: told.append(pair)))
-    assert told == [(PORTION, PORTION + 2), (PORTION + 2, PORTION + 2)]
+    assert (told[-1], sorted(set(told))) == ((PORTION + 2, PORTION + 2), told)
+    assert len(told) > 10
     Held(session.manager, session.here).settle(session.plan())
     await edit(session, *(Update(at(Note, name), number=1) for name in names[:-2]), Delete(at(Note, names[-1])))
     await edit(session, *(Update(at(Note, name), number=1, text="x") for name in names[-2:-1]))

@@ -49,9 +49,9 @@ def test_all_that_was_written_is_taken_as_one_by_one(there: dict[str, str], did:
     with one.reading() as told, all_at_once.reading() as told_at_once:
         for key, item in after.items():
             one.take(at(key), item)
-        for deleted in (False, True):
-            keys = [key for key in after if (did[key] != "made") == deleted]
-            all_at_once.written(list(map(at, keys)), [after[key] for key in keys], deleted=deleted)
+        all_at_once.written({at(key): item for key, item in after.items() if did[key] == "made"})
+        gone = [key for key in after if did[key] != "made"]
+        all_at_once.deleted(list(map(at, gone)), [after[key] for key in gone])
     assert (all_at_once.items, all_at_once.gone, told_at_once) == (one.items, one.gone, told)
 
 
@@ -64,7 +64,7 @@ async def test_what_was_written_while_all_was_fetched_anew() -> None:
             self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
         ) -> list[Resource]:
             found = await super().load(kindred, identifiers)
-            cache.written([at("a")], [paper("a", "after")], deleted=False)
+            cache.written({at("a"): paper("a", "after")})
             return found
 
     reader = Overtaken({at("a"): paper("a", "before"), at("c"): paper("c", "by others")})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,19 +40,21 @@ class Cache:
         if stored is not None:
             self.gone[target] = stored
 
-    def written(self, targets: Sequence[Target], afters: Sequence[Resource | None], *, deleted: bool) -> None:
-        """Takes items as a commit has written them: of those that were ``deleted`` the row, where one is left."""
+    def written(self, items: Mapping[Target, Resource | None]) -> None:
+        """Takes items that are there as a commit has written them."""
+        self._tell_replaced(items)
+        there: dict[Target, Any] = self.items
+        there.update(items)
+        for target in self.gone.keys() & items if self.gone else ():
+            del self.gone[target]
+
+    def deleted(self, targets: Sequence[Target], rows: Sequence[Resource | None]) -> None:
+        """Takes items as deleted by a commit; ``rows`` are what is left of each, None where that is nothing."""
         self._tell_replaced(targets)
-        items: dict[Target, Any] = self.items
-        if not deleted:
-            items.update(zip(targets, afters, strict=True))
-            for target in self.gone.keys() & targets if self.gone else ():
-                del self.gone[target]
-            return
-        for target, after in zip(targets, afters, strict=True):
-            items.pop(target, None)
-            if after is not None:
-                self.gone[target] = after
+        for target, row in zip(targets, rows, strict=True):
+            self.items.pop(target, None)
+            if row is not None:
+                self.gone[target] = row
 
     async def refresh(self, reader: Reader, kindred: Kindred, changed: Container[Target]) -> int:
         """Fetches the items of a resource anew, except those that are ``changed``; says how many moved.

@@ -83,15 +83,21 @@ class Held:
         self._part = without(self.state, root_of(self.state), steps)
         return plan_of(self._part, manager.registry, manager.tables)
 
-    def settle(self, plan: Plan) -> None:
+    def settle(self, plan: Plan, items: Mapping[Target, Resource | None] | None = None) -> None:
         """Takes a plan as committed: its items are clean now, as they were written. Raises StalePlan.
 
         The plan may be of a State in which only some of the pending steps happened, as ``part`` made it: the others
-        are pending still."""
+        are pending still. ``items`` are those that it adds and changes, where they have been put together already."""
         if plan.state is not self.state and plan.state is not self._part:
             raise StalePlan(["the pending steps are others"])
+        cache = self.manager.cache
+        if items is not None:
+            cache.written(items)
         for block in plan.blocks:
-            self.manager.cache.written(block.targets, block.afters, deleted=block.kind == "delete")
+            if block.kind == "delete":
+                cache.deleted(block.targets, block.afters)
+            elif items is None:
+                cache.written(dict(zip(block.targets, block.afters, strict=True)))
         self.manager.history.settle(plan.steps, self.branch)
         self._part = None
 

@@ -1,19 +1,26 @@
 """Ahead: the statements of a plan, each made while the server is at work on the one before.
 
 They are made once, and kept for further attempts. Those of a short plan are made in one go, mostly while the server
-begins the transaction: to take turns would cost more.
+begins the transaction: to take turns would cost more. Of a long one the new rows come first: the driver encodes half a
+megabyte of them at a time, and the server would have nothing to do meanwhile if it were not sent in between what there
+is. So the rows of a COPY are handed over a few at a time, and statements are made only when the driver waits. Last,
+what the cache is to take over when all is written is put together.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
+from workbench.domain.resource import Resource, Target
 from workbench.postgres.writing.statements import Statement, in_pieces
+from workbench.state.planning.block import PIECE
 from workbench.state.planning.plan import Plan
 
 SHORT = 500     # changes that are made into statements in one go
+FEW = 128       # rows that the driver encodes before what it has is sent
 
 
 class Ahead:
@@ -22,8 +29,10 @@ class Ahead:
     def __init__(self, plan: Plan) -> None:
         self.total = sum(map(len, plan.ranks))
         self.made: list[Statement] = []
-        self._pieces = in_pieces(plan)
-        self._complete = False
+        self._plan, self._pieces = plan, in_pieces(plan)
+        self._items: dict[Target, Resource | None] = {}
+        self._gathering = self._gathered()
+        self._complete = self._sending = False
         self._asked = asyncio.Event()       # for the first statement
 
     @asynccontextmanager
@@ -51,22 +60,55 @@ class Ahead:
                 work.result()
             await asyncio.sleep(0)
 
+    async def rows(
+        self, statement: Statement, tell: Callable[[int], None],
+    ) -> AsyncGenerator[tuple[Any, ...], None]:
+        """The rows of a COPY, with a turn for what is sent after every few, of which ``tell`` is called; not for the
+        last ones."""
+        for begin in range(0, len(statement.changes), FEW):
+            if begin:
+                tell(FEW)
+            for row in statement.rows(begin, begin + FEW):
+                yield row
+            self._sending = True
+            await asyncio.sleep(0)
+            self._sending = False
+
     async def _make(self) -> None:
         """Makes all that are left, others having a turn after each piece of a long plan: that has time until the first
         one is at work, and would only delay the beginning."""
         if self.total > SHORT:
             await self._asked.wait()
-        while not self._complete:
-            try:
-                piece = next(self._pieces)
-            except StopIteration:
-                assert sum(len(statement.changes) for statement in self.made) == self.total
-                self._complete = True
-                break
+        for piece in self._pieces:
             if piece is not None:
                 self.made.append(piece)
             if self.total > SHORT:
-                await asyncio.sleep(0)
+                await self._turn()
+        assert sum(len(statement.changes) for statement in self.made) == self.total
+        self._complete = True
+        for _ in self._gathering if self.total > SHORT else ():
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Has others go on, until the driver waits."""
+        await asyncio.sleep(0)
+        while self._sending:  # noqa: ASYNC110  # an Event would wake it when the next rows are being sent already
+            await asyncio.sleep(0)
+
+    def _gathered(self) -> Iterator[None]:
+        """Puts ``items`` together, piece by piece."""
+        for block in self._plan.blocks:
+            for start in range(0, 0 if block.kind == "delete" else len(block), PIECE):
+                some = slice(start, start + PIECE)
+                self._items.update(zip(block.targets[some], block.afters[some], strict=True))
+                yield
+
+    @property
+    def items(self) -> dict[Target, Resource | None]:
+        """The items that are new and changed, as they are when all is written."""
+        for _ in self._gathering:
+            pass
+        return self._items
 
 
 def _heard(task: asyncio.Task[None]) -> None:

@@ -35,7 +35,7 @@ async def apply(
     plan = restored(saved, manager.registry, manager.tables)
     manager.saved.check_apart(nonce, state)
     receipt = Receipt(nonce, saved.hash, manager.clock(), manager.user)
-    statements, attempts = await commit(
+    statements, attempts, _ = await commit(
         engine, reader, plan, How(verify_reads, wait=wait, receipts=[receipt], progress=progress, ways=WAYS_TO_APPLY))
     held.applied(plan, nonce)
     return Commit(plan, statements, manager.clock(), manager.user, attempts, nonce)

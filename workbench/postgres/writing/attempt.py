@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, NamedTuple
 
 from workbench.domain.resource import Target
@@ -23,7 +23,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import moved_of
 from workbench.postgres.query import PORTION, PostgresReader
-from workbench.postgres.writing.ahead import Ahead
+from workbench.postgres.writing.ahead import FEW, Ahead
 from workbench.postgres.writing.guards import VERIFYING, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
@@ -178,18 +178,17 @@ class Attempt:
                            if change.target.identifier not in there}
 
     async def _copy(self, connection: Any, statement: Statement) -> None:
-        """New rows by COPY, so many at a time that what goes on can be told, and cancelled."""
+        """New rows by COPY, which can be cancelled at any time."""
         count = len(statement.changes)
-        for start in range(0, count, PORTION):
-            rows = statement.runs(start, start + PORTION)
-            try:
+        try:
+            async with aclosing(self._statements.rows(statement, self._tell)) as rows:
                 copied = await connection.copy_records_to_table(
                     statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
-            except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
-                raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
-                                    "nothing was written, everything pending is kept") from error
-            _check_all(statement, int(copied.split()[-1]), min(PORTION, count - start))
-            self._tell(min(PORTION, count - start))
+        except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
+            raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
+                                "nothing was written, everything pending is kept") from error
+        _check_all(statement, int(copied.split()[-1]), count)
+        self._tell((count - 1) % FEW + 1)
 
     def _tell(self, count: int) -> None:
         self._written += count

@@ -68,10 +68,11 @@ class Commit(NamedTuple):
 
 class Written(NamedTuple):
     """By how many ``statements`` a plan was written, none where it was there already, and after how many
-    ``attempts``."""
+    ``attempts``; ``items`` are those that it adds and changes, as they are now."""
 
     statements: int
     attempts: int
+    items: Mapping[Target, Resource | None]
 
 
 class _Again(Exception):
@@ -107,7 +108,7 @@ async def _attempts(engine: Engine, reader: PostgresReader, plan: Plan, how: How
                 await _if_spent(engine, plan, attempt)
             elif attempt.moved:
                 await _if_moved(engine, reader, plan, attempt, how)
-            return Written(0 if attempt.spent or attempt.moved else len(statements.made), attempts)
+            return Written(0 if attempt.spent or attempt.moved else len(statements.made), attempts, statements.items)
         except _Again as again:
             pause = min(0.5, 0.01 * 2**attempts) * random.uniform(0.5, 1.5)
             if clock() + pause >= end:
