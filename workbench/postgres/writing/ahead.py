@@ -71,8 +71,10 @@ class Ahead:
             for row in statement.rows(begin, begin + FEW):
                 yield row
             self._sending = True
-            await asyncio.sleep(0)
-            self._sending = False
+            try:
+                await asyncio.sleep(0)
+            finally:
+                self._sending = False
 
     async def _make(self) -> None:
         """Makes all that are left, others having a turn after each piece of a long plan: that has time until the first

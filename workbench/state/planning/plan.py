@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
+from operator import eq, is_
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -190,6 +191,8 @@ def _reads_of(steps: Iterable[Step], blocks: Iterable[Block]) -> dict[Target, st
         else:
             for target, etag in step.reads.items():
                 reads.setdefault(target, etag)
+    if _are_changed(reads, blocks):
+        return {}
     unmade = None in reads.values()     # else no item that is new here can be among them
     for block in blocks if reads else ():
         if unmade or block.kind != "insert":
@@ -199,6 +202,17 @@ def _reads_of(steps: Iterable[Step], blocks: Iterable[Block]) -> dict[Target, st
                 reads |= {target: etag for target, etag, known in zip(block.targets, read, expected, strict=True)
                           if etag != known}
     return reads
+
+
+def _are_changed(reads: Mapping[Target, str | None], blocks: Iterable[Block]) -> bool:
+    """Whether the items that were read are those that blocks change, one by one and in the same versions, as where they
+    were read to be changed: to find each of very many takes much longer."""
+    changed = [block for block in blocks if block.kind != "insert"]
+    if sum(map(len, changed)) != len(reads):
+        return False
+    targets = chain.from_iterable(block.targets for block in changed)
+    return all(map(is_, reads, targets)) and all(map(
+        eq, reads.values(), chain.from_iterable(block.etags() for block in changed)))
 
 
 def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
