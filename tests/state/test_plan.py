@@ -13,6 +13,7 @@ from workbench import Delete, Insert, Resource, Target, Update, field
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
 from workbench.state.planning.plan import entries
+from workbench.state.process import FEW
 
 A, B, C = (Target("notes", "note", key) for key in "abc")
 
@@ -39,6 +40,28 @@ async def test_a_plan_counts_and_tells() -> None:
         "  - notes:note/a  text='gone', number=0"])
     assert [change.columns for change in plan.changes] == [
         ("_updated", "_etag", "text", "number"), ("_id", "_created", "_updated", "_etag", "text", "number"), ()]
+
+
+MANY = FEW + 2
+INSERTS = [Insert(at(Note, str(number % 7 * 100 + number))) for number in range(MANY)]
+AGAIN = [Update(INSERTS[5].on, number=1), Delete(INSERTS[9].on), Insert(INSERTS[9].on)]
+
+
+@pytest.mark.parametrize("steps", [
+    [INSERTS], [INSERTS, AGAIN], [[*INSERTS, *AGAIN]], [INSERTS[:1], INSERTS[1:]], [[Insert(at(Note, "x"))], INSERTS],
+    [[*INSERTS, Delete(INSERTS[3].on)], AGAIN]])
+async def test_the_order_of_many(steps: list[list[Any]]) -> None:
+    """However many mutations a step has, and what came before and after it: the plan is in the order in which what is
+    still there was first touched."""
+    manager, there = manage(desk(Note)), dict[Target, None]()
+    for mutations in steps:
+        await manager.issue(Edit(mutations=mutations))
+        for mutation in mutations:
+            if isinstance(mutation, Delete):
+                del there[mutation.on]
+            else:
+                there.setdefault(mutation.on)
+    assert [change.target for change in manager.plan().changes] == list(there)
 
 
 async def test_a_plan_is_a_value() -> None:

@@ -22,10 +22,11 @@ class Draft:
 
     ``now`` and ``user`` go into the stamps, ``new_etag`` makes the versions."""
 
-    __slots__ = ("applied", "changed", "new_etag", "now", "step", "user")
+    __slots__ = ("applied", "changed", "new_etag", "now", "recorded", "step", "user")
 
     def __init__(self, state: State, now: datetime, user: str | None, new_etag: Callable[[], str]) -> None:
         self.changed: Changed = state.changed
+        self.recorded: list[Entry] = []
         self.applied, self.step = state.applied, state.number + 1
         self.now, self.user, self.new_etag = now, user, new_etag
 
@@ -110,6 +111,7 @@ class Draft:
         """Takes what a mutation made of an item, whose entry was ``earlier``."""
         entry = Entry(origin, current, mutation, event, self.step, self.applied, earlier)
         self.changed = self.changed.insert(target, entry)
+        self.recorded.append(entry)
         self.applied += 1
 
     def stamps(self, cls: type[Resource], before: Resource | None) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class View(Draft):
         # As a Draft begins.
         self.state, self.now, self.user = state, now, user
         self.changed, self.applied, self.step = state.changed, state.applied, state.number + 1
+        self.recorded = []
         self.seen: dict[Target, Resource] = {}      # clean items as first read
         self.leaned: set[Target] = set()            # what earlier steps had left pending, and this one looked at
         self.searches: tuple[Search, ...] = ()

@@ -169,7 +169,7 @@ def plan_of(
 
     ``made`` is called when the plan is saved, and gives its nonce."""
     with uncollected(len(state.changed)):
-        pairs = entries(state.changed)
+        pairs = _as_touched(state)
         blocks, idle = _blocks(pairs, registry)
         del pairs       # as a whole: where each went in another order, hardly any of their memory would be given back
         order = ordered(Rank(blocks), tables)
@@ -216,9 +216,9 @@ def _are_changed(reads: Mapping[Target, str | None], blocks: Iterable[Block]) ->
 
 
 def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], list[Target]]:
-    """The changes, in the order in which their items were first touched, and the targets whose values are equal."""
+    """The changes, in the order of the pairs, and the targets whose values are equal."""
     domain, key, found = "", "", dict[Kindred, tuple[list[Pair], list[Pair]]]()
-    for pair in _as_touched(pairs):
+    for pair in pairs:
         target, entry = pair
         if target[1] != key or target[0] != domain:     # else of the resource of the one before, as nearly all are
             domain, key = kindred = target[:2]
@@ -232,11 +232,14 @@ def _blocks(pairs: Sequence[Pair], registry: Registry) -> tuple[list[Block], lis
     return blocks, idle
 
 
-def _as_touched(pairs: Sequence[Pair]) -> Sequence[Pair]:
-    """The items of a map in the order in which they were first touched.
+def _as_touched(state: State) -> Sequence[Pair]:
+    """What is changed in a State, in the order in which it was first touched.
 
-    Mostly their places are all different and leave few gaps: then each is put at its place, which is faster than to
+    Mostly the places are all different and leave few gaps: then each is put at its place, which is faster than to
     sort."""
+    if state.touched is not None:
+        return [(cast(Target, entry.mutation.on), entry) for entry in state.touched]
+    pairs = entries(state.changed)
     places = [entry.place for _, entry in pairs]
     first = min(places, default=0)
     span = max(places, default=0) - first + 1
