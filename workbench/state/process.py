@@ -55,10 +55,10 @@ class Unit(View):
         reads = {target: item._etag for target, item in self.seen.items()} if self.seen else {}
         step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
                     output)
-        touched = None
+        as_touched = None
         if len(self.recorded) > FEW and len(self.recorded) == len(self.changed) and not self.state.changed:
-            touched = self.recorded     # each once
-        return self.state.after(self.changed, step, self.applied, touched), step
+            as_touched = self.recorded      # each once
+        return self.state.after(self.changed, step, self.applied, as_touched), step
 
     async def _match(self, target: Target | None, etag: str) -> None:
         """Raises Conflict unless the item has the version that the caller saw; a cached one is fetched anew first."""

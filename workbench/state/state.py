@@ -50,27 +50,27 @@ class Entry:
 class State:
     """An immutable value: the ``changed`` items, the ``step`` that led here and the ``parent`` before it.
 
-    ``number`` counts the steps so far, ``applied`` the mutations. ``touched`` has the changed items in the order in
+    ``number`` counts the steps so far, ``applied`` the mutations. ``as_touched`` has the changed items in the order in
     which they were first touched, where they are many and all of one step; else it is None. A ``root`` is where a line
     begins, at the opening or behind a commit; nothing is undone past it."""
 
-    __slots__ = ("applied", "changed", "number", "parent", "root", "step", "touched")
+    __slots__ = ("applied", "as_touched", "changed", "number", "parent", "root", "step")
 
     def __init__(
         self, changed: Changed, step: Step | None, parent: State | None, number: int, applied: int, *,
-        root: bool = False, touched: Sequence[Entry] | None = None,
+        root: bool = False, as_touched: Sequence[Entry] | None = None,
     ) -> None:
         self.changed, self.step, self.parent, self.root = changed, step, parent, root
-        self.number, self.applied, self.touched = number, applied, touched
+        self.number, self.applied, self.as_touched = number, applied, as_touched
 
     @classmethod
     def empty(cls) -> State:
         """Nothing changed, no steps."""
         return cls(HashTrieMap(), None, None, 0, 0, root=True)
 
-    def after(self, changed: Changed, step: Step, applied: int, touched: Sequence[Entry] | None = None) -> State:
+    def after(self, changed: Changed, step: Step, applied: int, as_touched: Sequence[Entry] | None = None) -> State:
         """The State that a step leads to."""
-        return State(changed, step, self, self.number + 1, applied, touched=touched)
+        return State(changed, step, self, self.number + 1, applied, as_touched=as_touched)
 
     def committed(self) -> State:
         """The State behind a commit of everything: nothing is changed, the log goes on."""

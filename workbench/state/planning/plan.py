@@ -237,8 +237,8 @@ def _as_touched(state: State) -> Sequence[Pair]:
 
     Mostly the places are all different and leave few gaps: then each is put at its place, which is faster than to
     sort."""
-    if state.touched is not None:
-        return [(cast(Target, entry.mutation.on), entry) for entry in state.touched]
+    if state.as_touched is not None:
+        return [(cast(Target, entry.mutation.on), entry) for entry in state.as_touched]
     pairs = entries(state.changed)
     places = [entry.place for _, entry in pairs]
     first = min(places, default=0)
