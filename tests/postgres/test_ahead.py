@@ -12,7 +12,7 @@ from tests.state.domains import manage, stored
 from workbench import Delete, Insert, Update
 from workbench.domain.registry import Registry
 from workbench.postgres.tables.model import Models
-from workbench.postgres.writing.ahead import SHORT, Ahead
+from workbench.postgres.writing.ahead import FEW, SHORT, Ahead
 from workbench.postgres.writing.statements import PIECE, Statement, compiled
 from workbench.state.planning.plan import Plan
 from workbench.state.reader import MemoryReader
@@ -65,6 +65,49 @@ async def test_the_next_one_is_made_meanwhile() -> None:
             await asyncio.sleep(0)
             turns += 1
     assert 4 <= turns < 100
+
+
+@pytest.mark.parametrize("count", [3, 3 * FEW, 3 * FEW + 3, 9 * PIECE])
+async def test_the_rows_of_a_copy(count: int) -> None:
+    """All are given, in their order; others have a turn after every few, but no statement is made in it."""
+    ahead, told, rows = Ahead(await plan_of(count)), list[int](), list[Any]()
+    async with ahead.at_work() as statements:
+        first, turns = await anext(statements), 0
+
+        async def others() -> None:
+            nonlocal turns
+            while len(rows) < len(first.changes):
+                turns += 1
+                await asyncio.sleep(0)
+
+        before, task = len(ahead.made), asyncio.ensure_future(others())
+        async for row in ahead.rows(first, told.append):
+            rows.append(row)
+        assert count <= SHORT or len(ahead.made) == before
+        await task
+    assert rows == first.parameters
+    assert told == [FEW] * ((len(rows) - 1) // FEW)
+    assert turns >= len(told)
+
+
+@pytest.mark.parametrize("count", [3, SHORT + 1])
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_what_the_cache_takes_over(
+    count: int, given_up: bool, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The items that are new and changed are put together meanwhile, wherever that was left off; not very many."""
+    plan = await plan_of(count)
+    ahead = Ahead(plan)
+    if given_up:
+        async with ahead.at_work() as statements:
+            await anext(statements)
+    await taken(ahead)
+    wanted = {change.target: change.after for change in plan.changes if change.kind != "delete"}
+    assert ahead.items == wanted
+    monkeypatch.setattr("workbench.postgres.writing.ahead.MOST", count - 1)
+    many = Ahead(plan)
+    await taken(many)
+    assert many.items is None
 
 
 async def test_one_that_is_given_up() -> None:

@@ -39,8 +39,11 @@ def cached(there: dict[str, str]) -> Cache:
 STATES = st.fixed_dictionaries({key: st.sampled_from(["absent", "clean", "gone"]) for key in KEYS})
 
 
-@given(STATES, st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["made", "deleted softly", "deleted"])))
-def test_all_that_was_written_is_taken_as_one_by_one(there: dict[str, str], did: dict[str, str]) -> None:
+@given(STATES, st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["made", "deleted softly", "deleted"])),
+       st.booleans())
+def test_all_that_was_written_is_taken_as_one_by_one(
+    there: dict[str, str], did: dict[str, str], at_once: bool,
+) -> None:
     """Items that a commit wrote are cached as if each had been read, and who reads meanwhile is told of each."""
     did = {key: deed for key, deed in did.items() if (deed, there[key]) != ("deleted", "gone")}     # it is that already
     after = {key: None if deed == "deleted" else paper(key, "after", deleted=deed != "made")
@@ -49,7 +52,8 @@ def test_all_that_was_written_is_taken_as_one_by_one(there: dict[str, str], did:
     with one.reading() as told, all_at_once.reading() as told_at_once:
         for key, item in after.items():
             one.take(at(key), item)
-        all_at_once.written({at(key): item for key, item in after.items() if did[key] == "made"})
+        made = {at(key): item for key, item in after.items() if did[key] == "made"}
+        all_at_once.written(made, made if at_once else made.items())
         gone = [key for key in after if did[key] != "made"]
         all_at_once.deleted(list(map(at, gone)), [after[key] for key in gone])
     assert (all_at_once.items, all_at_once.gone, told_at_once) == (one.items, one.gone, told)
@@ -64,7 +68,7 @@ async def test_what_was_written_while_all_was_fetched_anew() -> None:
             self, kindred: Kindred, identifiers: Sequence[Identifier], *, progress: Progress | None = None,
         ) -> list[Resource]:
             found = await super().load(kindred, identifiers)
-            cache.written({at("a"): paper("a", "after")})
+            cache.written([at("a")], [(at("a"), paper("a", "after"))])
             return found
 
     reader = Overtaken({at("a"): paper("a", "before"), at("c"): paper("c", "by others")})

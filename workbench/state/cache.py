@@ -40,12 +40,15 @@ class Cache:
         if stored is not None:
             self.gone[target] = stored
 
-    def written(self, items: Mapping[Target, Resource | None]) -> None:
-        """Takes items that are there as a commit has written them."""
-        self._tell_replaced(items)
+    def written(
+        self, targets: Iterable[Target],
+        items: Mapping[Target, Resource | None] | Iterable[tuple[Target, Resource | None]],
+    ) -> None:
+        """Takes items that are there as a commit has written them: all of the ``targets``."""
+        self._tell_replaced(targets)
         there: dict[Target, Any] = self.items
         there.update(items)
-        for target in self.gone.keys() & items if self.gone else ():
+        for target in self.gone.keys() & targets if self.gone else ():
             del self.gone[target]
 
     def deleted(self, targets: Sequence[Target], rows: Sequence[Resource | None]) -> None:

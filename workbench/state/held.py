@@ -92,12 +92,12 @@ class Held:
             raise StalePlan(["the pending steps are others"])
         cache = self.manager.cache
         if items is not None:
-            cache.written(items)
+            cache.written(items, items)
         for block in plan.blocks:
             if block.kind == "delete":
                 cache.deleted(block.targets, block.afters)
             elif items is None:
-                cache.written(dict(zip(block.targets, block.afters, strict=True)))
+                cache.written(block.targets, zip(block.targets, block.afters, strict=True))
         self.manager.history.settle(plan.steps, self.branch)
         self._part = None
 

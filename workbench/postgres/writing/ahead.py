@@ -21,6 +21,7 @@ from workbench.state.planning.plan import Plan
 
 SHORT = 500     # changes that are made into statements in one go
 FEW = 128       # rows that the driver encodes before what it has is sent
+MOST = 200_000  # changes whose items are put together; of more it would take memory when that is scarce
 
 
 class Ahead:
@@ -88,8 +89,9 @@ class Ahead:
                 await self._turn()
         assert sum(len(statement.changes) for statement in self.made) == self.total
         self._complete = True
-        for _ in self._gathering if self.total > SHORT else ():
-            await self._turn()
+        if SHORT < self.total <= MOST:
+            for _ in self._gathering:
+                await self._turn()
 
     async def _turn(self) -> None:
         """Has others go on, until the driver waits."""
@@ -106,8 +108,10 @@ class Ahead:
                 yield
 
     @property
-    def items(self) -> dict[Target, Resource | None]:
-        """The items that are new and changed, as they are when all is written."""
+    def items(self) -> dict[Target, Resource | None] | None:
+        """The items that are new and changed, as they are when all is written; None of very many."""
+        if self.total > MOST:
+            return None
         for _ in self._gathering:
             pass
         return self._items

@@ -68,11 +68,11 @@ class Commit(NamedTuple):
 
 class Written(NamedTuple):
     """By how many ``statements`` a plan was written, none where it was there already, and after how many
-    ``attempts``; ``items`` are those that it adds and changes, as they are now."""
+    ``attempts``; ``items`` are those that it adds and changes, as they are now, where they have been put together."""
 
     statements: int
     attempts: int
-    items: Mapping[Target, Resource | None]
+    items: Mapping[Target, Resource | None] | None
 
 
 class _Again(Exception):
