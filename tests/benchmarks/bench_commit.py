@@ -52,7 +52,7 @@ async def mixed(table: Table, session: Session, dsn: str) -> None:
                                goal=">= 8"))
         what = f"mixed commit, {size:,}"
         await table.race(what, Peer("workbench", ours, partial(pending, size)), *others,
-                         runs=3 if size > 10_000 else 7)
+                         runs=5 if size > 10_000 else 15)
         if python is None:
             table.skip(what, "SQLAlchemy 2, async unit of work", "it could not be installed")
 

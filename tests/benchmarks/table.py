@@ -24,6 +24,7 @@ import venv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from time import perf_counter
 from typing import Any
 
@@ -94,9 +95,10 @@ class Table:
         """Runs the peers in turns, and adds a row for each of the others."""
         taken: dict[str, list[float]] = {peer.name: [] for peer in (ours, *others)}
         count = self.runs if runs is None or self.quick else runs
-        for turn in range(count):
-            order = [ours, *others]
-            for peer in order[turn % len(order):] + order[:turn % len(order)]:     # none is always behind the same one
+        order, drawn = [ours, *others], Random(what)
+        for _ in range(count):
+            drawn.shuffle(order)        # none is always behind the same one, which may leave the server something to do
+            for peer in order:
                 taken[peer.name].append(await measured(peer))
         mine = statistics.median(taken[ours.name])
         if not others:

@@ -64,18 +64,18 @@ class Ahead:
     async def rows(
         self, statement: Statement, tell: Callable[[int], None],
     ) -> AsyncGenerator[tuple[Any, ...], None]:
-        """The rows of a COPY, with a turn for what is sent after every few, of which ``tell`` is called; not for the
+        """The rows of a COPY, with a turn for what is sent between every few, of which ``tell`` is called; not for the
         last ones."""
         for begin in range(0, len(statement.changes), FEW):
             if begin:
                 tell(FEW)
+                self._sending = True
+                try:
+                    await asyncio.sleep(0)
+                finally:
+                    self._sending = False
             for row in statement.rows(begin, begin + FEW):
                 yield row
-            self._sending = True
-            try:
-                await asyncio.sleep(0)
-            finally:
-                self._sending = False
 
     async def _make(self) -> None:
         """Makes all that are left, others having a turn after each piece of a long plan: that has time until the first
