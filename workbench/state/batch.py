@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
@@ -228,8 +228,9 @@ def _named(command: Command | None) -> str:
 async def _prefetch(manager: StateManager, wanted: Iterable[_Wanted]) -> None:
     """Takes the items that the commands are on, and those that their fields refer to, into the cache."""
     missing: dict[Kindred, dict[Identifier, None]] = {}
+    naming = _Naming(manager.registry)
     for _, command, where in wanted:
-        for target in _named_by(command, where, manager.registry):
+        for target in naming.targets(command, where):
             if target not in manager.state.changed and target not in manager.cache.items:
                 missing.setdefault(target[:2], {})[target.identifier] = None
     for kindred, identifiers in missing.items():
@@ -237,29 +238,46 @@ async def _prefetch(manager: StateManager, wanted: Iterable[_Wanted]) -> None:
             manager.cache.keep(Target(*kindred, item._id), item)
 
 
-def _named_by(command: Command, where: Any, registry: Registry) -> list[Target]:
-    """The items that a command names for sure; what is wrong or ambiguous is left to be said when it runs."""
-    targets: list[Target] = []
-    with suppress(WorkbenchError):
-        known = registry.known(type(command))
+class _Naming:
+    """The items that commands name for sure; what is wrong or ambiguous is left to be said when they run."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._references: dict[type[Command], list[tuple[str, Any]]] = {}
+        self._named = set[tuple[Any, type, Any]]()      # by fields, so far: many refer to the same few
+
+    def targets(self, command: Command, where: Any) -> list[Target]:
+        """Those of a command; without those that fields of other commands have named before."""
+        cls, targets = type(command), list[Target]()
         where = command._target if where is None else where
+        if where is not None and not isinstance(where, type):
+            with suppress(WorkbenchError):
+                targets += self._on(cls, where)
+        references = self._references.get(cls)
+        if references is None:
+            references = self._references[cls] = [
+                (name, it.references) for name, it in cls._fields.items() if it.references is not None]
+        for name, resource in references:
+            value = getattr(command, name)
+            named = resource, cls, value
+            if value is not None and named not in self._named:
+                self._named.add(named)
+                with suppress(WorkbenchError):
+                    targets.append(self._target(resource, value, self._registry.known(cls).domain))
+        return targets
+
+    def _on(self, cls: type[Command], where: Any) -> Iterator[Target]:
+        known = self._registry.known(cls)
         declared = known.definition.on
         if declared is not None and (isinstance(where, UUID | int) or _is_text(where)):
-            targets.append(_target(registry, declared, where, known.domain))
-        elif where is not None and not isinstance(where, type):
-            targets.append(registry.target(where, home=known.domain))
-    for name, declaration in type(command)._fields.items():
-        value = getattr(command, name)
-        if declaration.references is not None and value is not None:
-            with suppress(WorkbenchError):
-                targets.append(_target(registry, declaration.references, value, registry.known(type(command)).domain))
-    return targets
+            yield self._target(declared, where, known.domain)
+        else:
+            yield self._registry.target(where, home=known.domain)
+
+    def _target(self, resource: Any, identifier: Any, home: str) -> Target:
+        kindred = self._registry.kindred(resource, home=home)
+        return Target(*kindred, identify(self._registry.resource(kindred), identifier))
 
 
 def _is_text(where: Any) -> bool:
     return isinstance(where, str) and "/" not in where
-
-
-def _target(registry: Registry, resource: Any, identifier: Any, home: str) -> Target:
-    kindred = registry.kindred(resource, home=home)
-    return Target(*kindred, identify(registry.resource(kindred), identifier))

@@ -29,6 +29,7 @@ from workbench.state.state import State
 from workbench.state.step import Search
 from workbench.state.uncollected import uncollected
 
+FEW = 64        # targets that are looked up one by one first
 _NOWHERE = Target("", "", "")
 _IDENTIFIER, _ID = itemgetter(2), attrgetter("_id")
 
@@ -169,7 +170,13 @@ class View(Draft):
         targets = [self.registry.target(one, home=domain) for one in what]
         for kindred in dict.fromkeys(map(KINDRED, targets)):
             self.registry.check_granted(domain, kindred)
-        items = await self.fetch_all(targets)
+        items: list[Resource] = []
+        for target in targets if len(targets) < FEW else ():
+            if (item := self._present(target)) is None:
+                break
+            items.append(item)
+        if len(items) < len(targets):
+            items = await self.fetch_all(targets)
         if len(items) == 1:
             self.remember(targets[0], items[0], domain)
         return items
