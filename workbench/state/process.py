@@ -138,6 +138,7 @@ class Unit(View):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
                 if self.remembers(mutation.on, home):
                     target, before = self.at, self.item
+                    _check_stamps(mutation, target)
                 else:
                     target, before = await self._sought(mutation, home)
                 applied = self.applied
@@ -189,7 +190,6 @@ class Unit(View):
 
     def _apply(self, mutation: Mutation, target: Target, before: Any, event: Event, domain: str) -> Mutation:
         """Applies one mutation; returns it with its Target in place of the item it was given."""
-        _check_stamps(mutation, target)
         if mutation.on is not target:
             mutation = mutation.moved(target)
         if isinstance(mutation, Insert):
