@@ -104,7 +104,7 @@ class StateManager:
     ) -> Unit:
         """A unit on a State. ``again``: targets to make up once more, in order; ``reading`` leaves the clock alone."""
         now = NEVER if reading else self.clock()        # looking does not make a lesson's clock tick
-        return Unit(state, self._means, now=now, user=user, again=again)
+        return Unit(state, self._means, now, user, again)
 
     def clock(self) -> datetime:
         """The present moment by the session's clock, in UTC; raises Invalid for a clock without a time zone."""

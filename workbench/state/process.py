@@ -7,11 +7,12 @@ is as it was, for it is a value.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Command, Event, Response
+from workbench.domain.frozen import FrozenDict
 from workbench.domain.handler import Handler
 from workbench.domain.mutation import Delete, Insert, Mutation, Names, Update
 from workbench.domain.registry import Kindred
@@ -24,6 +25,7 @@ from workbench.state.step import Handling, Occurrence, Step
 from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
+_NOTHING: Mapping[Target, str | None] = FrozenDict()
 FEW = 64                # mutations of one event whose memory is not worth a thought
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
@@ -48,11 +50,12 @@ class Unit(View):
             await self._match(self.target_of(command, on, home=home), if_match)
         handling = await self._command(command, on, policy=None, above=())
         output = None
-        if handling.responses:
-            response = handling.responses[-1]
-            output = (response.values if isinstance(response, Answer)
-                      else await self._output(response, handling.domain, handling.target))
-        reads = {target: item._etag for target, item in self.seen.items()} if self.seen else {}
+        for response in reversed(handling.results):
+            if isinstance(response, Response):
+                output = (response.values if isinstance(response, Answer)
+                          else await self._output(response, handling.domain, handling.target))
+                break
+        reads = {target: item._etag for target, item in self.seen.items()} if self.seen else _NOTHING
         step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
                     output)
         as_touched = None
@@ -106,7 +109,7 @@ class Unit(View):
                 if isinstance(result, Event):
                     await self._event(result, handling, handler, above)
                 elif isinstance(result, Response):
-                    handling.responses.append(result)
+                    handling.results.append(result)
                 else:
                     raise handler.fault(result, "Events and Responses")
         except BaseException as error:
@@ -125,7 +128,7 @@ class Unit(View):
         if (on := event._target) is not None and (target := self.target(on, home)) is not on:
             event = event.on(target)
         occurrence = Occurrence(event)
-        handling.occurrences.append(occurrence)
+        handling.results.append(occurrence)
         handler = route.home.event_handlers.get(key)
         if handler is None:
             raise UnknownName("handler for the event", key, route.home.event_handlers, where=home)

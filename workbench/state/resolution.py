@@ -126,7 +126,7 @@ def resolved(
         occurrences.append(occurrence)
     told_ways = "; ".join(dict.fromkeys(told(way) for _, way, _ in ways))
     handling = Handling(ResolveConflict(way=told_ways), "", "", ways[0][0].target if len(ways) == 1 else None)
-    handling.occurrences = occurrences
+    handling.results += occurrences
     step = Step(draft.step, handling, f"resolve conflict: {told_ways}", user=draft.user, at=draft.now, cell=None,
                 reads=reads)
     return state.after(draft.changed, step, draft.applied)

@@ -95,7 +95,7 @@ def reverted(
     if not any(occurrence.mutations for occurrence in occurrences):
         raise NothingTo("revert", f"there is nothing to revert: what commit {number} changed is as it was before")
     handling = Handling(RevertCommit(number=number), "", "", None)
-    handling.occurrences = occurrences
+    handling.results += occurrences
     reads = {target: None if item is None else item._etag for target, item in stored.items()
              if target not in leaned and not is_deleted(item)}
     step = Step(draft.step, handling, f"revert commit {number}", user=draft.user, at=draft.now, cell=None, reads=reads,

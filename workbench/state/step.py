@@ -29,16 +29,24 @@ class Occurrence:
 
 
 class Handling:
-    """A command, what it was on, and what its handler yielded, in order."""
+    """A command, what it was on, and the ``results`` of its handler, in order: Occurrences and Responses."""
 
-    __slots__ = ("command", "domain", "key", "occurrences", "policy", "responses", "target")
+    __slots__ = ("command", "domain", "key", "policy", "results", "target")
 
     def __init__(
         self, command: Command, domain: str, key: str, target: Target | None, policy: str | None = None,
     ) -> None:
         self.command, self.domain, self.key, self.target, self.policy = command, domain, key, target, policy
-        self.occurrences: list[Occurrence] = []
-        self.responses: list[Response] = []
+        self.results: list[Occurrence | Response] = []      # one list: each costs a plain command time
+
+    @property
+    def occurrences(self) -> list[Occurrence]:
+        """What came of the events that its handler yielded."""
+        return [result for result in self.results if isinstance(result, Occurrence)]
+
+    @property
+    def responses(self) -> list[Response]:
+        return [result for result in self.results if isinstance(result, Response)]
 
     def walk(self) -> Iterator[Handling]:
         """This handling and all that followed from it by policies, in the order in which they ran."""

@@ -54,7 +54,7 @@ class View(Draft):
     item: Resource | None
 
     def __init__(
-        self, state: State, means: Means, *, now: datetime, user: str | None, again: Sequence[Target] = (),
+        self, state: State, means: Means, now: datetime, user: str | None, again: Sequence[Target] = (),
     ) -> None:
         self.registry, self.cache, self.reader, self._identifiers, self.new_etag = means
         # As a Draft begins.

@@ -70,7 +70,7 @@ def merged(
     if not occurrences:
         raise NothingTo("merge", f"there is nothing to merge: what {name!r} changed is here already")
     handling = Handling(MergeBranch(branch=name), "", "", None)
-    handling.occurrences = occurrences
+    handling.results += occurrences
     step = Step(draft.step, handling, f"merge branch {name}", user=draft.user, at=draft.now, cell=None,
                 reads={**behind.reads, **moved}, leaned=behind.leaned, searches=behind.searches)
     step.doing(frozenset(deed for one in theirs_only for deed in one.deeds) | ({handling} if ways else set()))

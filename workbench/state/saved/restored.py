@@ -101,8 +101,9 @@ class _Restoring:
         known = on is not None and target_of(on)[:2] in self._registry.resources
         message = self._recalled(Command, str(command["command"]), command["data"])
         handling = Handling(message, domain, key, self._target(on) if known else None)
-        handling.occurrences = self._occurrences[command["step"]] = [
+        occurrences = self._occurrences[command["step"]] = [
             Occurrence(self._recalled(Event, str(event["event"]), event["data"])) for event in command["events"]]
+        handling.results += occurrences
         return Step(command["step"], handling, address, user=command["user"],
                     at=datetime.fromisoformat(command["at"]), cell=command["cell"], reads={})
 
