@@ -48,13 +48,15 @@ STYLE = """<style>
 .wb .text {color: var(--jp-mirror-editor-string-color, inherit)}
 .wb.wb img, .wb.wb svg {max-width: 100%; height: auto}
 </style>"""
+NO_FORMULAS = "mathjax_ignore tex2jax_ignore"      # the names that MathJax 3 and 2 have for it
 LIMIT = 200     # changes shown; the frame has them all
 WHOLE = 4000    # characters of a long value; a picture of it is no place for more
 
 
 def box(*parts: str) -> str:
-    """Parts of HTML as one output of a cell."""
-    return f'{STYLE}<div class="wb">{"".join(parts)}</div>'
+    """Parts of HTML as one output of a cell, in which JupyterLab's MathJax takes nothing between dollars for a formula.
+    """
+    return f'{STYLE}<div class="wb {NO_FORMULAS}">{"".join(parts)}</div>'
 
 
 def scrolled(html: str, name: str) -> str:
