@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.wording import counted, error_words, listed, meant, nearest
+from workbench.wording import counted, error_words, listed, meant, nearest, visible
 
 
 def test_a_count() -> None:
@@ -28,3 +28,10 @@ def test_a_name_that_is_not_known() -> None:
     assert nearest("x", ["deposit"]) == "There is: deposit"
     assert nearest("x", []) == "There is none yet"
     assert (meant("depsit", ["deposit"]), meant("x", ["deposit"])) == ('did you mean "deposit"? ', "")
+
+
+def test_all_of_a_text_is_visible() -> None:
+    """What would break a line, be obeyed by a terminal or turn the direction of writing is written as in a repr; all
+    letters, blanks and quotes are as they are."""
+    assert visible("Ada's \"Öl\" שלום 🙂") == "Ada's \"Öl\" שלום 🙂"
+    assert visible("a\n\x1b[2K\u202eb\u2028\ud800\x00") == r"a\n\x1b[2K\u202eb\u2028\ud800\x00"

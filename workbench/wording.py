@@ -15,6 +15,14 @@ def counted(count: int, noun: str, form: str = "") -> str:
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
 
 
+def visible(text: str) -> str:
+    """A text in one line in which all can be seen: line breaks, codes of terminals and marks that turn the direction of
+    writing are written as in a repr."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def error_words(error: BaseException) -> str:
     """``NotFound: bank:account/1 was not found …``: an error as Python ends a traceback."""
     return f"{type(error).__name__}: {error}"

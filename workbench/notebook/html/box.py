@@ -20,6 +20,7 @@ from workbench.domain.convert import told
 from workbench.domain.datadef import Datadef, values_of
 from workbench.domain.entity import Entity
 from workbench.domain.resource import Identifier, Resource
+from workbench.wording import visible
 
 # .wb.wb counts more than JupyterLab's own rules for tables in outputs: to the right, every second row grey.
 STYLE = """<style>
@@ -68,7 +69,7 @@ def scrolled(html: str, name: str) -> str:
 def identifier_html(identifier: Identifier) -> str:
     """An identifier. Of a UUID only the beginning is seen, by style alone: whoever copies it, or has it read, gets all.
     """
-    text = escape(str(identifier))
+    text = escape(visible(str(identifier)))
     return f'<span class="id" title="{text}">{text}</span>' if isinstance(identifier, UUID) else text
 
 

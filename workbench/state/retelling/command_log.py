@@ -21,7 +21,7 @@ from workbench.errors import Invalid, LogError, Problem, WorkbenchError
 from workbench.state.decision import Decision
 from workbench.state.saved.file import write
 from workbench.state.step import Step
-from workbench.wording import counted
+from workbench.wording import counted, visible
 
 FORMAT, VERSION = "workbench log", 1
 
@@ -69,8 +69,9 @@ class CommandLog:
         return iter(self.commands)
 
     def __repr__(self) -> str:
-        lines = [f"log: {counted(len(self), 'command')}", *(f"  {one.number}: {one.address}" for one in self.commands)]
-        return "\n".join([*lines, *(f"  {note} (a decision, which is not issued again)" for note in self.notes)])
+        lines = [f"  {one.number}: {one.address}" for one in self.commands]
+        lines += [f"  {note} (a decision, which is not issued again)" for note in self.notes]
+        return "\n".join([f"log: {counted(len(self), 'command')}", *map(visible, lines)])
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the log to a file, all of it or nothing.

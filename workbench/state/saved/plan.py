@@ -17,6 +17,7 @@ from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, Unreadab
 from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
 from workbench.state.saved.file import VERSION, hash_of, parsed, text_of, write
+from workbench.wording import visible
 
 
 class SavedPlan:
@@ -99,7 +100,8 @@ class SavedPlan:
         """``saved at 2013-01-01 05:00:00 UTC by ada, nonce …``."""
         made = as_mapping(self.document.get("made"))
         at = as_text(made.get("at"))[:19].replace("T", " ")
-        return f"saved at {at or 'an unknown time'} UTC{f' by {self.user}' if self.user else ''}, nonce {self.nonce}"
+        return visible(
+            f"saved at {at or 'an unknown time'} UTC{f' by {self.user}' if self.user else ''}, nonce {self.nonce}")
 
     @property
     def changes(self) -> tuple[SavedChange, ...]:
@@ -146,7 +148,7 @@ class SavedPlan:
             found.append(f"TAMPERED: it was changed after it was saved ({'; '.join(self.faults)}); it is not applied")
         if not self._is_readable:
             found.append(f"OF ANOTHER VERSION: {self._version_words}; what is shown may not be all of it")
-        return found
+        return list(map(visible, found))
 
     def why(self, item: SavedChange | Target | str) -> str:
         """In words, what led to a change: each mutation with its event, command and step; or why there is no change.
@@ -160,7 +162,7 @@ class SavedPlan:
                 return self._told(change)
         for target in self.idle:
             if is_address_of(target, str(item)):
-                return f"{target}: nothing to do: the values were equal"
+                return f"{visible(str(target))}: nothing to do: the values were equal"
         raise UnknownName("change of", str(item), [str(change.target) for change in changes], where="this plan")
 
     def _told(self, change: SavedChange) -> str:
