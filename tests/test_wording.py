@@ -35,3 +35,10 @@ def test_all_of_a_text_is_visible() -> None:
     letters, blanks and quotes are as they are."""
     assert visible("Ada's \"Öl\" שלום 🙂") == "Ada's \"Öl\" שלום 🙂"
     assert visible("a\n\x1b[2K\u202eb\u2028\ud800\x00") == r"a\n\x1b[2K\u202eb\u2028\ud800\x00"
+
+
+def test_very_many_names() -> None:
+    """Of very many names the first hundred are listed, and how many more there are is told."""
+    told = nearest("x", [f"{number:05}" for number in range(20_000)])
+    assert told.startswith("There is: 00000, 00001, ")
+    assert told.endswith(", 00099, and 19,900 more")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+LISTED = 100    # names that a message lists
+
 
 def listed(headline: str, lines: Iterable[object]) -> str:
     """A headline and its indented lines, the form of every error that says several things at once."""
@@ -29,9 +31,10 @@ def error_words(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"?`` when something is near, and always what there is."""
+    """``did you mean "deposit"?`` when something is near, and always what there is, the first hundred of very many."""
     known = sorted(known)
-    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
+    there = ", ".join([*known[:LISTED], *([f"and {len(known) - LISTED:,} more"] if len(known) > LISTED else [])])
+    return meant(name, known) + (f"There is: {there}" if known else "There is none yet")
 
 
 def meant(name: str, known: Sequence[str]) -> str:
