@@ -7,6 +7,7 @@ when a later one wrote it. The session applies it, and calls ``check`` first.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from workbench.domain.resource import Target
 from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
 from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
-from workbench.state.saved.file import VERSION, hash_of, parsed, text_of, write
+from workbench.state.saved.file import VERSION, content_of, hash_of, parsed, text_of, write
 from workbench.wording import visible
 
 
@@ -40,7 +41,7 @@ class SavedPlan:
         """The plan in a file. Raises UnreadablePlan for a file that does not exist or holds no plan."""
         path = Path(path)
         try:
-            raw = path.read_bytes()
+            raw = content_of(path)
         except OSError as error:
             raise UnreadablePlan(f"the file cannot be read ({error.strerror}); give one that plan.save(…) wrote",
                                  path=path) from error
@@ -57,7 +58,7 @@ class SavedPlan:
         Raises SavedPlanError where there is a file that holds anything else than this plan, unless ``overwrite``, and
         where the file cannot be written."""
         path = Path(path)
-        if not overwrite and path.exists():
+        if not overwrite and os.path.exists(path):
             try:
                 there = SavedPlan.load(path)
             except UnreadablePlan:
