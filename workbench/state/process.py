@@ -7,6 +7,7 @@ is as it was, for it is a value.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -21,6 +22,7 @@ from workbench.state.clash import clash_of
 from workbench.state.context import Context
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
+from workbench.state.turn import STOP
 from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
@@ -98,8 +100,11 @@ class Unit(View):
             raise PolicyLoop([f"{domain}:{command}" for domain, command in above], POLICY_DEPTH)
         handling = Handling(command, home, key, target, None if policy is None else policy.name)
         results = handler.results(command, Context(self, home, target))
+        stop = STOP.get()
         try:
             async for result in results:
+                if stop is not None and stop.asked:     # a handler that yields for ever never awaits
+                    raise CancelledError
                 if isinstance(result, Event):
                     await self._event(result, handling, handler, above)
                 elif isinstance(result, Response):
@@ -129,8 +134,11 @@ class Unit(View):
         results = handler.results(event, Context(self, home, event._target))
         mutations = occurrence.mutations
         known: Names = {}
+        stop = STOP.get()
         try:
             async for mutation in results:
+                if stop is not None and stop.asked:
+                    raise CancelledError
                 if not isinstance(mutation, _MUTATIONS):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
                 if self.remembers(mutation.on, home):
