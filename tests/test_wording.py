@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.wording import counted, error_words, listed, meant, nearest
+from workbench.wording import counted, error_words, listed, meant, nearest, visible
 
 
 def test_a_count() -> None:
@@ -28,3 +28,17 @@ def test_a_name_that_is_not_known() -> None:
     assert nearest("x", ["deposit"]) == "There is: deposit"
     assert nearest("x", []) == "There is none yet"
     assert (meant("depsit", ["deposit"]), meant("x", ["deposit"])) == ('did you mean "deposit"? ', "")
+
+
+def test_all_of_a_text_is_visible() -> None:
+    """What would break a line, be obeyed by a terminal or turn the direction of writing is written as in a repr; all
+    letters, blanks and quotes are as they are."""
+    assert visible("Ada's \"Öl\" שלום 🙂") == "Ada's \"Öl\" שלום 🙂"
+    assert visible("a\n\x1b[2K\u202eb\u2028\ud800\x00") == r"a\n\x1b[2K\u202eb\u2028\ud800\x00"
+
+
+def test_very_many_names() -> None:
+    """Of very many names the first hundred are listed, and how many more there are is told."""
+    told = nearest("x", [f"{number:05}" for number in range(20_000)])
+    assert told.startswith("There is: 00000, 00001, ")
+    assert told.endswith(", 00099, and 19,900 more")

@@ -43,7 +43,7 @@ from linecache import getline
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
-from workbench.wording import counted, listed, nearest
+from workbench.wording import counted, listed, nearest, visible
 
 # Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
 _MACHINERY = re.compile(
@@ -64,7 +64,9 @@ class WorkbenchError(Exception):
         if len(places) > 6:
             places[3:-3] = ["…"]
         notes = getattr(self, "__notes__", ())
-        return [f"\x1b[1m{type(self).__name__}\x1b[0m: {self}", *notes, *(["", *places] if places else [])]
+        # No codes that a terminal or a notebook would obey.
+        words, *notes = ["\n".join(map(visible, text.split("\n"))) for text in (str(self), *notes)]
+        return [f"\x1b[1m{type(self).__name__}\x1b[0m: {words}", *notes, *(["", *places] if places else [])]
 
 
 def authors_frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

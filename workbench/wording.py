@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+LISTED = 100    # names that a message lists
+
 
 def listed(headline: str, lines: Iterable[object]) -> str:
     """A headline and its indented lines, the form of every error that says several things at once."""
@@ -15,15 +17,24 @@ def counted(count: int, noun: str, form: str = "") -> str:
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
 
 
+def visible(text: str) -> str:
+    """A text in one line in which all can be seen: line breaks, codes of terminals and marks that turn the direction of
+    writing are written as in a repr."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def error_words(error: BaseException) -> str:
     """``NotFound: bank:account/1 was not found …``: an error as Python ends a traceback."""
     return f"{type(error).__name__}: {error}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"?`` when something is near, and always what there is."""
+    """``did you mean "deposit"?`` when something is near, and always what there is, the first hundred of very many."""
     known = sorted(known)
-    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
+    there = ", ".join([*known[:LISTED], *([f"and {len(known) - LISTED:,} more"] if len(known) > LISTED else [])])
+    return meant(name, known) + (f"There is: {there}" if known else "There is none yet")
 
 
 def meant(name: str, known: Sequence[str]) -> str:

@@ -38,3 +38,19 @@ async def test_what_is_shown_is_text(lab: str, open_page: OpenPage, dsn: str) ->
     assert await notebook.page.evaluate("document.body.dataset.hurt") is None
     assert await notebook.find(".wb").count() >= 3
     assert "<script>" in await notebook.find(".wb").first.inner_text()
+
+
+async def test_no_formula_is_made_of_values(lab: str, open_page: OpenPage, dsn: str) -> None:
+    """What stands between dollars in a value is shown as it is, in outputs and in the panel; MathJax makes no formula
+    of it."""
+    owner = "owes $5, not $6, or $x_1$"
+    notebook = await open_page(lab, "dollars.ipynb", notebook_of(
+        "from IPython.display import HTML, display\nfrom workbench import Workbench\n"
+        f"from workbench.examples.bank import *\nwb = Workbench(bank, dsn={dsn!r})\n"
+        f"ada = wb.issue(OpenAccount(owner={owner!r}))\nada",
+        "wb.plan()", "wb.panel()", "wb.form(Deposit, on=ada)", "display(HTML('a formula: $x_2$'))"))
+    await notebook.run_all()
+    await notebook.page.wait_for_selector("mjx-container")      # that of the last cell: it has been at work
+    assert await notebook.find("mjx-container").count() == 1
+    shown = await notebook.find(".wb").all_inner_texts()
+    assert [owner in text for text in shown[:2]] == [True, True]

@@ -371,3 +371,8 @@ def test_an_errors_lines_are_not_the_librarys() -> None:
     lines = raised.value._render_traceback_()
     assert lines[0].startswith("\x1b[1mInvalid\x1b[0m: Write was refused")
     assert [line.rpartition(": ")[2] for line in lines[2:]] == ['Write(txt="x")']
+
+
+def test_dollars_are_no_formulas() -> None:
+    """MathJax is told to let all of an output be, or it would make formulas of amounts in dollars."""
+    assert 'class="wb mathjax_ignore tex2jax_ignore"' in box("owes $5, not $6")

@@ -17,7 +17,7 @@ from tests.notebook.test_display import words
 from workbench import Command, Datadef, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
 from workbench.examples.bank import OpenAccount
-from workbench.notebook.magics import load_ipython_extension
+from workbench.notebook.magics import body, load_ipython_extension
 from workbench.notebook.offers import IDENTIFIERS
 
 
@@ -300,3 +300,23 @@ def test_in_a_kernel(dsn: str, tmp_path: Path) -> None:
         assert kernel.execute("%undo").value is not None
         asked = kernel.execute("get_ipython().kernel.do_complete('%issue bank:dep', 15)['matches']")
         assert asked.value == "['bank:deposit']"
+
+
+def test_tab_in_a_body_keeps_its_quotes(shell: Any, dsn: str) -> None:
+    """A choice that holds quotes or a line break is offered as one text of TOML and of JSON, not as more fields."""
+    desk = Domain("desk")
+    choice = 'a"\nadmin = "é\\'
+
+    @desk.command
+    class Write(Command):
+        title = field(str, choices=[choice])
+
+    @desk.command_handler(Write)
+    def write(command: Any, context: Any) -> Any:
+        return context.respond()
+
+    with Workbench(desk, dsn=dsn) as shell.user_ns["wb"]:
+        [toml] = offered(shell, "%%issue desk:write\ntitle = ")
+        [told] = offered(shell, '%%issue desk:write\n{"title": ')
+    assert body(toml.partition("\n")[2]) == {"title": choice}
+    assert body(told.partition("\n")[2] + "}") == {"title": choice}

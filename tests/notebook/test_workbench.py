@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -261,6 +262,48 @@ def test_a_plain_script() -> None:
     assert json.loads((place / "postgres.json").read_text())["holders"] == {}
     assert not (place / "postgres" / "postmaster.pid").exists()
     shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("endless", ["events", "responses", "mutations"])
+def test_a_handler_without_end_is_interrupted(dsn: str, endless: str) -> None:
+    """A handler that yields for ever, and never awaits, ends where it is interrupted, and others can work again."""
+    domain = Domain("busy")
+
+    @domain.resource
+    class Thing(Resource):
+        name = field(str)
+
+    @domain.command(on=Thing)
+    class Make(Command):
+        how = field(str)
+
+    @domain.event
+    class ThingMade(Event):
+        how = field(str)
+
+    def interrupted(number: int) -> None:
+        if number == 3:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    @domain.command_handler(Make)
+    async def make(command: Make, context: Context) -> Any:
+        for number in count() if command.how in ("events", "responses") else [0]:
+            interrupted(number)
+            yield (context.respond(number=number) if command.how == "responses" else
+                   ThingMade(how=command.how).on(Target("busy", "thing", UUID(int=number))))
+
+    @domain.event_handler(ThingMade)
+    async def made(event: ThingMade, context: Context) -> Any:
+        for number in count() if event.how == "mutations" else [0]:
+            interrupted(number)
+            yield Insert(Target("busy", "thing", uuid4()), name="x")
+
+    with Workbench(domain, dsn=dsn) as wb:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            wb.issue(Make(how=endless))
+        assert getattr(caught.value, "__notes__", []) == []
+        assert list(wb.steps.index) == []
+        assert wb.issue(Make(how="once")).number == 1
 
 
 def test_an_interrupted_command_comes_to_nothing(dsn: str) -> None:

@@ -24,6 +24,8 @@ from workbench.postgres.dsn import masked
     ("postgresql://a/da:secret@host/bank", "postgresql://a/da:***@host/bank"),
     ("postgresql://ada@host:5432/bank?password=sec@ret&x=1", "postgresql://ada@host:***&x=1"),
     ("postgresql://ada:sec&password=ret@host/bank", "postgresql://ada:***"),
+    ("postgresql://host/bank?p%61ssword=secret&x=1", "postgresql://host/bank?p%61ssword=***&x=1"),
+    ("postgresql://host/bank?host=%2Ftmp&x=1%25", "postgresql://host/bank?host=%2Ftmp&x=1%25"),
 ])
 def test_masked(dsn: str, shown: str) -> None:
     """The password is masked wherever a DSN can have it, and where one that is none may; all else can be read."""

@@ -167,10 +167,12 @@ class TestStart:
 
     def test_environment_for_another_server(self, stopped, monkeypatch):
         """PGPORT, PGHOST and their kin, set for another server, change neither the server nor the dsn."""
-        for name, value in [("PGPORT", "1"), ("PGHOST", "nowhere"), ("PGDATA", "/nowhere"), ("PGSSLMODE", "require")]:
+        for name, value in [("PGPORT", "1"), ("PGHOST", "nowhere"), ("PGDATA", "/nowhere"), ("PGSSLMODE", "require"),
+                            ("PGTARGETSESSIONATTRS", "standby")]:
             monkeypatch.setenv(name, value)
         server = EmbeddedPostgres.start(stopped)
         assert ask(server, "SHOW port") == "5432"
+        assert asyncio.run(asked_by_asyncpg(server, "SHOW port")) == "5432"
         server.stop()
 
     @pytest.mark.parametrize("name", ["a space", "it's $HOME, `id` & \"ä\" 100%", "long/" + "/".join(["x" * 50] * 4)])
@@ -431,6 +433,25 @@ class TestCopied:
         second.stop()
         assert ask(first, "SHOW data_directory") == str(first.folder / "postgres")
         first.stop()
+
+    @pytest.mark.parametrize("name", ["plain", "My Project"])
+    @pytest.mark.parametrize("called", ["precious", "workbench-precious"])
+    def test_record_that_names_a_folder_of_others(self, folder, name, called):
+        """Whatever folder the record names for the socket, nothing in it is touched at the end."""
+        EmbeddedPostgres.start(folder / name).stop()
+        precious, record = folder / called, folder / name / "postgres.json"
+        precious.mkdir(mode=0o700)
+        owner = (folder / name / "postgres").stat()
+        os.chown(precious, owner.st_uid, owner.st_gid)
+        (precious / "key").write_text("secret")
+        for when in ("before", "meanwhile"):
+            server = EmbeddedPostgres.start(folder / name) if when == "meanwhile" else None
+            content = json.loads(record.read_text())
+            record.write_text(json.dumps({**content, "sockets": str(precious)}))
+            server = server or EmbeddedPostgres.start(folder / name)
+            assert ask(server, "SELECT 1") == "1"
+            server.stop()
+            assert (precious / "key").read_text() == "secret"
 
 
 class TestMoved:

@@ -542,7 +542,8 @@ def test_keys_and_versions_that_would_not_be_equal() -> None:
     (pg.TIMESTAMP(timezone=True, precision=3), "timestamp with time zone"), (sa.Interval(), "interval"),
     (pg.INTERVAL(3, "DAY TO SECOND"), "interval"), (sa.Time(), "time without time zone"), (pg.JSON(), "json"),
     (sa.LargeBinary(), "bytea"), (pg.ARRAY(sa.String(3)), "character varying[]"), (sa.ARRAY(sa.Integer()), "integer[]"),
-    (sa.String(3, collation="C"), "character varying"), (sa.Enum("a", name="Odd kind"), '"Odd kind"')])
+    (sa.String(3, collation="C"), "character varying"), (sa.Enum("a", name="Odd kind"), '"Odd kind"'),
+    (sa.Enum("a", name="10%", schema='a"b'), '"a""b"."10%"')])
 def test_types_lose_their_lengths(sql_type: Any, name: str) -> None:
     """A column's type is told without length or precision: a cast to varchar(3) would cut silently."""
     assert type_name(sql_type) == name

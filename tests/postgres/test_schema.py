@@ -190,7 +190,7 @@ async def test_given_models_are_created(connection: asyncpg.Connection) -> None:
         _created = db.Column(db.DateTime(timezone=True))
         _updated = db.Column(db.DateTime(timezone=True))
         _etag = db.Column(db.CHAR(32))
-        kind = db.Column(db.Enum(*(kind.value for kind in Kind), name="Kind of item"), nullable=False)
+        kind = db.Column(db.Enum(*(kind.value for kind in Kind), name="Kind of 100% item"), nullable=False)
         tags = db.Column(pg.ARRAY(db.String(9)))
         amount = db.Column(db.Numeric(9, 2), server_default="0")
         owner = db.Column(pg.UUID(), db.ForeignKey("bank_owner._id", ondelete="CASCADE", onupdate="SET NULL"))
@@ -214,7 +214,7 @@ async def test_given_models_are_created(connection: asyncpg.Connection) -> None:
         "Items_pkey": "PRIMARY KEY (id)", "Items_owner_fkey":
             "FOREIGN KEY (owner) REFERENCES bank_owner(_id) ON UPDATE SET NULL ON DELETE CASCADE"}
     types = {column.field: column.type for column in models.tables["bank", "item"].columns}
-    assert (types["kind"], types["_etag"], types["tags"]) == ('"Kind of item"', "bpchar", "character varying[]")
+    assert (types["kind"], types["_etag"], types["tags"]) == ('"Kind of 100% item"', "bpchar", "character varying[]")
 
 
 # ------------------------------------------------------------------------------------------------ differing

@@ -13,7 +13,7 @@ from tests.state.domains import RecordingReader, Write, Written, manage, notes, 
 from workbench import Command, Domain, Event, Invalid, NotFound, Rejected, Resource, Target, field
 from workbench.errors import ConnectionLost, LoopError
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
-from workbench.state.batch import issue_many
+from workbench.state.batch import Batch, BatchRefusal, issue_many
 from workbench.state.manager import StateManager
 from workbench.state.refused import RefusedCommand
 
@@ -129,6 +129,13 @@ async def test_refusals_are_told_by_cause() -> None:
     assert lines[1] == (f"  3 x Deposit: NotFound; first number 1: bank:account/{gone[0]} was not found: "
                         "it is neither pending here nor in the database")
     assert str(batch.refusals[5]).startswith("number 6, no command: Invalid: Deposit was refused: 1 problem")
+
+
+def test_a_refusal_of_a_megabyte() -> None:
+    """A refusal that holds one very long word is counted with those of its cause, in the time that it takes to read."""
+    words = "a" * 1_000_000
+    batch = Batch((), [BatchRefusal(number, None, None, Rejected, f"no {words} of '{number}'") for number in range(2)])
+    assert [(cause.times, cause.words) for cause in batch.causes] == [(2, f"no {words} of …")]
 
 
 async def test_refusals_stand_in_the_log_behind_the_step_they_came_after() -> None:

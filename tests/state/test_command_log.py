@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,19 @@ async def test_no_file(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(b"\xff\xfe\xfd")
     with pytest.raises(LogError, match="it cannot be read .it is no UTF-8."):
         log.load(tmp_path / "x.jsonl")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+async def test_no_file_at_all(tmp_path: Path) -> None:
+    """A pipe and what no path can hold are refused in words, and nothing waits for a pipe to end."""
+    log = log_of(await a_day())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LogError, match="cannot be read .it is a pipe, a device or the like"):
+        log.load(tmp_path / "pipe")
+    with pytest.raises(LogError, match="cannot be read .embedded null byte"):
+        log.load(tmp_path / "x\0")
+    with pytest.raises(LogError, match="cannot be written .embedded null byte"):
+        log.save(tmp_path / "x\0")
 
 
 async def test_all_faults_of_a_log_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import json
 import os
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -283,6 +284,24 @@ def test_no_plan_at_all(tmp_path: Path, raw: bytes, words: str) -> None:
         SavedPlan.load(tmp_path / "gone.json")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+async def test_what_is_no_file(tmp_path: Path) -> None:
+    """A pipe, a device and what no path can hold are refused in words, and nothing waits for them to end."""
+    os.mkfifo(tmp_path / "pipe")
+    plan = (await pending()).plan()
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UnreadablePlan, match="cannot be read .it is a pipe, a device or the like"):
+            SavedPlan.load(path)
+        with pytest.raises(SavedPlanError, match="is there already, and is no saved plan"):
+            plan.save(path)
+    with pytest.raises(UnreadablePlan, match="cannot be read .embedded null byte"):
+        SavedPlan.load(tmp_path / "x\0")
+    for name, words in (("x\0", "embedded null byte"), ("x" * 300, "File name too long"), ("\ud800", "not allowed")):
+        with pytest.raises(SavedPlanError, match=f"could not be written to .*: .*{words}"):
+            plan.save(tmp_path / name)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
 # ------------------------------------------------------------------------------------------------ changed by hand
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -356,6 +375,8 @@ async def test_other_line_ends_are_no_tampering() -> None:
     (("changes", 0, "causes"), [], "nothing caused the change"),
     (("changes", 0, "causes", 0, "step"), 99, "KeyError"),
     (("changes",), 5, "TypeError"),
+    (("changes", 0, "causes", 0, "place"), 99, "IndexError"),
+    (("changes", 0, "causes", 0, "place"), 10**30, "IndexError"),
 ])
 async def test_a_forged_hash(way: tuple[Any, ...], value: Any, words: str) -> None:
     """A hash made to fit does not help: a change must be the way from before to after, and have a cause."""
@@ -368,6 +389,14 @@ async def test_a_forged_hash(way: tuple[Any, ...], value: Any, words: str) -> No
 
 
 # ------------------------------------------------------------------------------------------------ other times
+
+async def test_a_type_that_goes_on_for_ever() -> None:
+    """A plan whose types were made long by hand can be looked at."""
+    document = (await pending()).plan().saved().document
+    long = f"int{' | None' * 10_000}"
+    types = {name: dict.fromkeys(fields, long) for name, fields in document["definitions"].items()}
+    assert repr(SavedPlan({**document, "definitions": types})).startswith("TAMPERED: ")
+
 
 async def test_of_a_later_version() -> None:
     """A plan of a later format is shown as far as it goes, says so, and is not applied."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,3 +61,33 @@ def test_which_responses_can_be_written() -> None:
     """Values of fields, in lists and mappings, can be written; None alone, and what equals nothing, cannot."""
     assert all(map(is_plain, (1, "a", {"a": [1, 2.5]}, ())))
     assert not any(map(is_plain, (None, object(), float("nan"), {"a": float("nan")}, [None])))
+
+
+class Loud(str):
+    """A text whose repr is a call, as that of many a library's values."""
+
+    def __repr__(self) -> str:
+        return "exit()"
+
+
+def test_a_member_of_any_name() -> None:
+    """A member of an Enum whose name is no Python is written as a subscript, so that no name is run as code."""
+    tones = Enum("Tones", {"very loud": 1, "class": 2, "x; exit()": Loud("a"), "soft": 4})
+    source = Source()
+    texts = [source.value(tone) for tone in tones]
+    assert texts == ["Tones['very loud']", "Tones['class']", "Tones['x; exit()']", "Tones.soft"]
+    assert [eval(text, {"Tones": tones}) for text in texts] == list(tones)
+
+
+def test_a_value_of_a_subclass() -> None:
+    """A number or text of a subclass is written as the plain one that it equals, whatever its repr says."""
+    source = Source()
+    assert [source.value(value) for value in (Loud("a"), np.float64(1.5), np.str_("b"), [Loud("c")], True)] == [
+        "'a'", "1.5", "'b'", "['c']", "True"]
+
+
+def test_moments_that_cannot_be_written() -> None:
+    """A moment of pandas, or in a zone that would have to be imported, is no response that can be written."""
+    moment = datetime(2013, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert not any(map(is_plain, (moment, pd.Timestamp(moment), pd.Timedelta(1, "s"))))
+    assert is_plain(moment.astimezone(timezone(timedelta(hours=1))))

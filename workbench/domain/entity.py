@@ -13,6 +13,7 @@ from workbench.domain.compiled import putter_of
 from workbench.domain.datadef import Datadef, DatadefMeta, field, values_of
 from workbench.domain.function_text import is_replaceable, replaceable
 from workbench.domain.resource import Resource, Target
+from workbench.wording import visible
 
 
 class EntityMeta(DatadefMeta):
@@ -50,7 +51,7 @@ class Entity(Datadef, metaclass=EntityMeta):
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={value!r}" for name, value in values_of(self).items())
-        where = "" if self._target is None else f".on({self._target})"
+        where = "" if self._target is None else f".on({visible(str(self._target))})"
         return f"{type(self).__name__}({inner}){where}"
 
 

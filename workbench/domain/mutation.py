@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 from workbench.domain.frozen import FrozenDict, frozen
 from workbench.domain.json_values import is_flat
 from workbench.domain.resource import Resource, Target
+from workbench.wording import visible
 
 Names: TypeAlias = dict[tuple[str, ...], tuple[str, ...]]      # which mutations have in common, each by itself
 
@@ -79,8 +80,8 @@ class Mutation:
         return hash((type(self), self.on, frozenset(self._values)))
 
     def __repr__(self) -> str:
-        on = self.on if isinstance(self.on, Target) else repr(self.on)
-        return f"{type(self).__name__}({', '.join([str(on), *(f'{k}={v!r}' for k, v in self.values.items())])})"
+        on = visible(str(self.on)) if isinstance(self.on, Target) else repr(self.on)
+        return f"{type(self).__name__}({', '.join([on, *(f'{k}={v!r}' for k, v in self.values.items())])})"
 
 
 _put_on, _put_values = (Mutation.__dict__[slot].__set__ for slot in ("on", "_values"))

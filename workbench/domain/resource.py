@@ -26,6 +26,7 @@ from uuid import UUID
 from workbench.domain.convert import Refused
 from workbench.domain.datadef import Datadef, DatadefMeta, field, restored, values_of
 from workbench.errors import DefinitionError, Invalid, Problem, UnknownName
+from workbench.wording import visible
 
 Identifier = UUID | str | int
 _STAMPS = {"_id": (UUID, str, int), "_created": (datetime | None,), "_updated": (datetime | None,),
@@ -108,7 +109,7 @@ class Resource(Datadef, metaclass=ResourceMeta):
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={value!r}" for name, value in values_of(self).items())
-        return f"<{type(self).__name__} {self._id}{': ' if inner else ''}{inner}>"
+        return f"<{type(self).__name__} {visible(str(self._id))}{': ' if inner else ''}{inner}>"
 
 
 def is_deleted(item: Resource | None) -> bool:

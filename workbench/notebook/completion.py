@@ -7,6 +7,7 @@ knows which addresses, fields and values there are.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from shlex import quote
@@ -19,13 +20,18 @@ from workbench.errors import WorkbenchError
 from workbench.notebook.offers import Offer, addresses, lines, names, resources, targets, values
 from workbench.notebook.workbench import Workbench
 
-_MAGIC = re.compile(r"^\s*(?:[\w, ]+=\s*)?%{1,2}(\w+)\s+(.*)$")
+# A cell may hold one word of a megabyte: each run of letters or blanks is taken once, from its beginning and whole.
+_MAGIC = re.compile(r"^\s*+(?:[\w, ]++=\s*)?%{1,2}(\w+)\s+(.*)$")
 _LINES = ("switch", "merge", "pick", "drop", "compare", "restore")      # verbs that take a branch or checkpoint by name
 _STRING = re.compile(
-    rf"""(\w+)(?:\.aio)?\.(issue|form|items|find|refresh|fetch|{'|'.join(_LINES)})\(\s*(["'])([^"'\n]*)$""")
-_FIELDS = re.compile(r"""(\w+)(?:\.aio)?\.(?:issue|form)\(\s*(["'])([^"'\n]*)\2\s*,(?:.*,)?\s*([^,]*)$""", re.DOTALL)
+    rf"""(?<!\w)(\w++)(?:\.aio)?\.(issue|form|items|find|refresh|fetch|{'|'.join(_LINES)})\(\s*(["'])([^"'\n]*)$""")
+_FIELDS = re.compile(
+    r"""(?<!\w)(\w++)(?:\.aio)?\.(?:issue|form)\(\s*(["'])([^"'\n]*)\2\s*,(?:.*,)?\s*([^,]*)$""", re.DOTALL)
 _JSON_NAME = re.compile(r'[{,]\s*"(\w*)$')
 _JSON_VALUE = re.compile(r'"(\w+)"\s*:\s*([^,{}]*)$')
+
+_PARTING = " \"'\\?"      # what ends a word of a magic's line, or makes of the line a question
+_RUN = "{}$"                # what IPython runs in such a line, in quotes too
 
 Find = Callable[[str | None], Workbench | None]     # the workbench of a name, or the one the magics use
 Offered = tuple[str, Iterable[Offer]]       # the text before the cursor that is completed, and what may stand there
@@ -55,8 +61,9 @@ class Completion:
         if (magic := _MAGIC.match(line)) and line == text:
             return self._in_magic(*magic.groups())
         if string := _STRING.search(line):
-            name, verb, _, typed = string.groups()
-            return (typed, self._in_string(verb, typed, wb)) if (wb := self._find(name)) else ("", [])
+            name, verb, mark, typed = string.groups()
+            wb = self._find(name)
+            return (typed, _without(mark + "\\", self._in_string(verb, typed, wb))) if wb else ("", [])
         if (built := _call(text)) and _is_record(cls := self._named(built[0])):
             return built[1], [Offer(f"{name}=", "field") for name in cls._public]
         if call := _FIELDS.search(text):
@@ -74,7 +81,10 @@ class Completion:
         if magic == "items":
             return rest, resources(wb.session.registry)
         *before, fragment = re.split(r"\s+", rest)
-        return _field(wb, before[0], fragment, quote) if before else (fragment, addresses(wb, fragment))
+        if not before:
+            return fragment, _without(_PARTING + _RUN, addresses(wb, fragment))
+        fragment, offered = _field(wb, before[0], fragment, quote)
+        return fragment, _without(_RUN, offered)
 
     @staticmethod
     def _in_string(verb: str, typed: str, wb: Workbench) -> Iterable[Offer]:
@@ -85,13 +95,19 @@ class Completion:
         return targets(wb, typed) if verb == "fetch" else resources(wb.session.registry)
 
 
+def _without(signs: str, offered: Iterable[Offer]) -> list[Offer]:
+    """The offers without those in which a sign would be more than a letter: what an item is called in the database
+    would be code in the cell, or another field of the command."""
+    return [one for one in offered if one.text.isprintable() and not set(signs) & set(one.text)]
+
+
 def _call(text: str) -> tuple[str, str] | None:
     """The name of what is being called at the end of a text, and the name of an argument that is begun there."""
     depth, place = 0, len(text) - 1
     while place >= 0 and (depth or text[place] != "("):
         depth += (text[place] in ")]}") - (text[place] in "([{")
         place -= 1
-    name, begun = re.search(r"(\w+)$", text[:max(place, 0)]), re.search(r"[(,]\s*(\w*)$", text)
+    name, begun = re.search(r"(?<!\w)(\w++)$", text[:max(place, 0)]), re.search(r"[(,]\s*(\w*)$", text)
     return (name[1], begun[1]) if name and begun else None
 
 
@@ -131,4 +147,4 @@ def _written(offer: Offer, written: Callable[[str], str]) -> Offer:
 
 
 def _toml(text: str) -> str:
-    return f'"{text}"'
+    return json.dumps(text, ensure_ascii=False)

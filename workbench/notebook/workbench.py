@@ -40,7 +40,7 @@ from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import differences
 from workbench.state.step import Step
-from workbench.wording import counted
+from workbench.wording import counted, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,6 +273,6 @@ class Workbench(Travelling):
         domains = ", ".join(self.session.registry.domains)
         if self.closed:
             return f"<workbench on {domains}: closed>"
-        state, user = self.session.manager.state, f"; user {self.session.user}" if self.session.user else ""
+        state, user = self.session.manager.state, f"; user {visible(self.session.user)}" if self.session.user else ""
         steps, items = counted(len(state.pending()), "step"), counted(len(state.changed), "item")
         return f"<workbench on {domains}: {steps} pending, {items} changed{user}>"

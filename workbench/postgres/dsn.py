@@ -7,7 +7,8 @@ import re
 _SECRETS = (
     # Between the first colon and the last @: a user and a password may hold what they should have as %-codes.
     re.compile(r"\A\s*(?:\w[\w+.-]*://)?+[^:]*:(?P<secret>.*)@", re.DOTALL),
-    re.compile(r"[?&]\w*password\s*=(?P<secret>[^&]+)", re.IGNORECASE),
+    # What a name with %-codes is, only who reads it knows.
+    re.compile(r"[?&](?:\w*password|[^=&?\s]*%[^=&?\s]*)\s*=(?P<secret>[^&]+)", re.IGNORECASE),
     re.compile(r"(?<![?&\w])\w*password\s*=\s*(?P<secret>'(?:\\.|[^'\\])*'?|\S+)", re.IGNORECASE | re.DOTALL))
 
 

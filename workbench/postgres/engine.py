@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
 import gino
@@ -39,17 +39,20 @@ async def connect(
     # Python 3.12 an error. It belongs to SQLAlchemy's own registry, so that the second time does nothing new.
     for name in ("postgresql.asyncpg", "asyncpg"):
         registry.register(name, "gino.dialects.asyncpg", "AsyncpgDialect")
+    engine: Any = None
     try:
         engine = await gino.create_engine(
             "postgresql://", loop=asyncio.get_running_loop(), pool_class=partial(Pool, dsn, revive),
             min_size=min_size, max_size=max_size, server_settings={"application_name": "workbench"},
             json_serializer=as_it_is, json_deserializer=as_it_is)
-    except (ValueError, OverflowError):     # from None: the words of others may hold a piece of the password
-        raise DatabaseError(
-            f"{masked(dsn)} is no DSN that can be read; give one such as postgresql://user:password@host:5432/bank, "
-            "signs other than letters and digits in its parts as %-codes (urllib.parse.quote)") from None
+    except (ValueError, OverflowError):     # told below: its words may hold a piece of the password
+        pass
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise unreachable(dsn, error) from error
+    if engine is None:
+        raise DatabaseError(
+            f"{masked(dsn)} is no DSN that can be read; give one such as postgresql://user:password@host:5432/bank, "
+            "signs other than letters and digits in its parts as %-codes (urllib.parse.quote)")
     return Engine(dsn, engine)
 
 

@@ -37,7 +37,9 @@ FAULTS = 20         # rows that cannot be read, told one by one
 _STOPPED = ("This was number {} of {:,}, and nothing was done; with stop=False what is refused is told at the end, and "
             "the rest goes on.")
 # What differs between two refusals of one cause: quoted values, the item of an address, whatever has a digit in it.
-_PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=/)[^\s,;:()]+|[^\s,;:()=/]*\d[^\s,;()=/]*")
+# A word is looked through once, from its beginning, or from behind what was quoted in it.
+_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|(?<=/)[^\s,;:()]+|"""
+                         r"""(?:(?<![^\s,;:()=/])|(?<=['"]))[^\s,;:()=/]*\d[^\s,;()=/]*""")
 
 _Wanted: TypeAlias = tuple[int, Command, Any]       # its place, the command, and what it is on
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
 from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.wording import visible
 
 
 class Clash(NamedTuple):
@@ -31,7 +32,7 @@ class Clash(NamedTuple):
         did = {"update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it",
                "search": "searched and did not find it"}
         me, them = self.kind.split("-")
-        lines = [f"{self.target}: here {self.me} {did[me]}, meanwhile {self.them} {did[them]}"]
+        lines = [visible(f"{self.target}: here {self.me} {did[me]}, meanwhile {self.them} {did[them]}")]
         if me in ("read", "search"):        # what it was is not kept, and mine it is not
             return lines[0]
         for name in sorted({*(self.mine or {}), *(self.theirs or {})}):

@@ -7,7 +7,8 @@ is as it was, for it is a value.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from workbench.domain.datadef import values_of
@@ -22,10 +23,11 @@ from workbench.state.clash import clash_of
 from workbench.state.context import Context
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
+from workbench.state.turn import STOP
 from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
-_NOTHING: Mapping[Target, str | None] = FrozenDict()
+_NOTHING: Any = FrozenDict()       # what was read by a step that read nothing
 FEW = 64                # mutations of one event whose memory is not worth a thought
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
@@ -104,8 +106,11 @@ class Unit(View):
             raise PolicyLoop([f"{domain}:{command}" for domain, command in above], POLICY_DEPTH)
         handling = Handling(command, home, key, target, None if policy is None else policy.name)
         results = handler.results(command, Context(self, home, target))
+        stop = STOP.get()
         try:
             async for result in results:
+                if stop is not None and stop.asked:     # a handler that yields for ever never awaits
+                    raise CancelledError
                 if isinstance(result, Event):
                     await self._event(result, handling, handler, above)
                 elif isinstance(result, Response):
@@ -135,8 +140,11 @@ class Unit(View):
         results = handler.results(event, Context(self, home, event._target))
         mutations = occurrence.mutations
         known: Names = {}
+        stop = STOP.get()
         try:
             async for mutation in results:
+                if stop is not None and stop.asked:
+                    raise CancelledError
                 if not isinstance(mutation, _MUTATIONS):
                     raise handler.fault(mutation, "Mutations (Insert, Update, Delete)")
                 if self.remembers(mutation.on, home):

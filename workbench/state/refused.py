@@ -14,6 +14,7 @@ from workbench.errors import NotFound, UnknownName, WorkbenchError
 from workbench.state.process import Unit
 from workbench.state.state import State
 from workbench.state.step import Handling
+from workbench.wording import visible
 
 
 class RefusedCommand(NamedTuple):
@@ -42,7 +43,7 @@ class RefusedCommand(NamedTuple):
         return self.kind.__name__
 
     def __str__(self) -> str:
-        return f"{self.address} after step {self.after}: {self.error}: {self.message}"
+        return f"{visible(self.address)} after step {self.after}: {self.error}: {self.message}"
 
 
 def refusal_of(

@@ -14,7 +14,7 @@ from workbench.state.planning.plan import Plan
 from workbench.state.process import Unit
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
-from workbench.wording import error_words
+from workbench.wording import error_words, visible
 
 
 class Issued(Protocol):
@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
     error: Exception
 
     def __str__(self) -> str:
-        return f"step {self.step.number}, {self.step.address}: {error_words(self.error)}"
+        return f"step {self.step.number}, {visible(self.step.address)}: {error_words(self.error)}"
 
 
 class Rebased(NamedTuple):

@@ -15,6 +15,7 @@ from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
 from workbench.domain.resource import Target
 from workbench.state.decision import ResolveConflict
+from workbench.wording import visible
 
 
 class Occurrence:
@@ -173,7 +174,7 @@ class Step:
         return of(self.handling)
 
     def __repr__(self) -> str:
-        lines = [f"step {self.number}: {self.address}"]
+        lines = [visible(f"step {self.number}: {self.address}")]
 
         def tell(handling: Handling, indent: str) -> None:
             for occurrence in handling.occurrences:

@@ -20,6 +20,7 @@ from workbench.domain.convert import told
 from workbench.domain.datadef import Datadef, values_of
 from workbench.domain.entity import Entity
 from workbench.domain.resource import Identifier, Resource
+from workbench.wording import visible
 
 # .wb.wb counts more than JupyterLab's own rules for tables in outputs: to the right, every second row grey.
 STYLE = """<style>
@@ -48,13 +49,15 @@ STYLE = """<style>
 .wb .text {color: var(--jp-mirror-editor-string-color, inherit)}
 .wb.wb img, .wb.wb svg {max-width: 100%; height: auto}
 </style>"""
+NO_FORMULAS = "mathjax_ignore tex2jax_ignore"      # the names that MathJax 3 and 2 have for it
 LIMIT = 200     # changes shown; the frame has them all
 WHOLE = 4000    # characters of a long value; a picture of it is no place for more
 
 
 def box(*parts: str) -> str:
-    """Parts of HTML as one output of a cell."""
-    return f'{STYLE}<div class="wb">{"".join(parts)}</div>'
+    """Parts of HTML as one output of a cell, in which JupyterLab's MathJax takes nothing between dollars for a formula.
+    """
+    return f'{STYLE}<div class="wb {NO_FORMULAS}">{"".join(parts)}</div>'
 
 
 def scrolled(html: str, name: str) -> str:
@@ -66,7 +69,7 @@ def scrolled(html: str, name: str) -> str:
 def identifier_html(identifier: Identifier) -> str:
     """An identifier. Of a UUID only the beginning is seen, by style alone: whoever copies it, or has it read, gets all.
     """
-    text = escape(str(identifier))
+    text = escape(visible(str(identifier)))
     return f'<span class="id" title="{text}">{text}</span>' if isinstance(identifier, UUID) else text
 
 

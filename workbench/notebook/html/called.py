@@ -15,6 +15,7 @@ from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
 from workbench.notebook.labels import shortened, text_of
 from workbench.state.manager import StateManager
+from workbench.wording import visible
 
 _LONGEST = 40       # letters of a label that are shown
 
@@ -79,6 +80,7 @@ def named_html(identifier: Identifier, label: str | None) -> str:
     """An item where its resource is told beside it: its label, cut if it is long, and its identifier."""
     if not label:
         return identifier_html(identifier)
+    label = visible(label)      # a mark in it could turn what stands behind it
     if len(label) <= _LONGEST:
         return f"{escape(label)} · {identifier_html(identifier)}"
     return f'<span title="{escape(label)}">{escape(label[:_LONGEST - 1])}…</span> · {identifier_html(identifier)}'
@@ -87,9 +89,9 @@ def named_html(identifier: Identifier, label: str | None) -> str:
 def target_html(target: Any, called: Called | None = None) -> str:
     """An item with its domain and resource; anything else that a mutation may be on is written as text."""
     if not isinstance(target, Target):
-        return escape(str(target))
+        return escape(visible(str(target)))
     label = None if called is None else called.label(target)
-    where = escape(f"{target.domain}:{target.resource}")
+    where = escape(visible(f"{target.domain}:{target.resource}"))
     return f"{where}{' ' if label else '/'}{named_html(target.identifier, label)}"
 
 

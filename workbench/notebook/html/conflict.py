@@ -10,7 +10,7 @@ from workbench.domain.datadef import MISSING, same
 from workbench.notebook.html.box import LIMIT, box
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.clash import Clash
-from workbench.wording import counted
+from workbench.wording import counted, visible
 
 
 def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None, ways: str = "") -> str:
@@ -38,7 +38,7 @@ def conflict_head(count: int, branch: str | None) -> str:
 def clash_html(clash: Clash, called: Called | None = None) -> str:
     """One item of a conflict, not yet in a ``box``; ``called`` tells what items are called."""
     target = clash.target
-    told = target_html(target, called) + escape(str(clash).splitlines()[0].removeprefix(str(target)))
+    told = target_html(target, called) + escape(str(clash).partition("\n")[0].removeprefix(visible(str(target))))
     sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]
     if clash.kind.startswith(("read", "search")):       # what it was is not kept, and mine it is not
         return f"<div>{told}</div>"

@@ -17,7 +17,7 @@ from workbench.notebook.html.box import box, value_html, values_html
 from workbench.notebook.html.conflict import conflict_html
 from workbench.postgres.dsn import masked
 
-_DSN = re.compile(r"\w[\w+.-]*://\S+")      # a line of the traceback can be the one that names the database
+_DSN = re.compile(r"(?<![\w+.-])[\w+.-]++://\S+")      # a line of the traceback can be the one that names the database
 
 
 def error_html(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from workbench.postgres.trial.violation import Checked, Violation
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
-from workbench.wording import counted
+from workbench.wording import counted, visible
 
 CAUSES = 90     # lines of what led to a change that are folded under it: about thirty mutations
 FIRST = 30      # changes of a plan that are seen at once; more of them fold out
@@ -75,7 +75,7 @@ def _table(
         groups.setdefault(f"{change.target.domain}:{change.target.resource}", []).append(change)
     rows = []
     for resource, some in groups.items():
-        rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(resource)}</th></tr>')
+        rows.append(f'<tr><th colspan=2 scope="colgroup">{escape(visible(resource))}</th></tr>')
         rows += [change_row(change, blamed.pop(change.target, []), why, called) for change in some]
     return [f"<table>{''.join(rows)}</table>"] if rows else []
 

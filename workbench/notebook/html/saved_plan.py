@@ -8,6 +8,7 @@ from typing import Any
 from workbench.notebook.html.box import box, value_html, values_html
 from workbench.notebook.html.plan import plan_html
 from workbench.state.saved.plan import SavedPlan
+from workbench.wording import visible
 
 
 def saved_plan_html(saved: SavedPlan) -> str:
@@ -15,9 +16,9 @@ def saved_plan_html(saved: SavedPlan) -> str:
     looks_like_one: Any = saved
     loud = "".join(f'<div class="delete"><b>⚠ {escape(warning)}</b></div>' for warning in saved.warnings)
     rows = "".join(
-        f"<tr><td>{value_html(command.get('step'))}</td><td>{escape(str(command.get('address')))}</td>"
+        f"<tr><td>{value_html(command.get('step'))}</td><td>{escape(visible(str(command.get('address'))))}</td>"
         f"<td>{_values(command.get('data'))}</td>"
-        f'<td class="dim">{escape(str(command.get("user") or ""))}</td></tr>' for command in saved.commands)
+        f'<td class="dim">{escape(visible(str(command.get("user") or "")))}</td></tr>' for command in saved.commands)
     log = f"<details><summary>Commands</summary><table>{rows}</table></details>" if rows else ""
     return box(loud, f'<div class="dim">{escape(saved.signature)}</div>') + plan_html(looks_like_one, []) + box(log)
 

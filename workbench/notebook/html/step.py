@@ -18,6 +18,7 @@ from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
 from workbench.state.replay import Issued
 from workbench.state.step import Handling, Step
+from workbench.wording import visible
 
 
 def step_html(step: Step, called: Called | None = None) -> str:
@@ -28,7 +29,7 @@ def step_html(step: Step, called: Called | None = None) -> str:
     facts += [f"by {step.user}"] if step.user else []
     facts += [f"cell {step.cell}"] if step.cell is not None else []
     head = (f"<div><b>step {step.number}</b> {address_html(step, called)} "
-            f'<span class="dim">{escape(", ".join(facts))}</span></div>')
+            f'<span class="dim">{escape(visible(", ".join(facts)))}</span></div>')
     return box(head, tree_html(step, called), _reads(step), _output(step))
 
 
@@ -41,9 +42,9 @@ def address_html(step: Issued, called: Called | None = None) -> str:
     """The address of a step, in which the item that it was on is named."""
     on, address = step.on, step.address
     if on is None or not address.endswith(f"/{on.identifier}"):
-        return escape(address)
+        return escape(visible(address))
     label = None if called is None else called.label(on)
-    where = escape(address.removesuffix(f"/{on.identifier}"))
+    where = escape(visible(address.removesuffix(f"/{on.identifier}")))
     return f"{where}{' ' if label else '/'}{named_html(on.identifier, label)}"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from workbench.errors import WorkbenchError
-from workbench.wording import counted
+from workbench.wording import counted, visible
 
 Kind = Literal["command", "event", "policy", "resource", "response", "branch"]
 Mark = Literal["", "unhandled", "unreachable"]
@@ -120,10 +120,11 @@ class Diagram:
 
     def __repr__(self) -> str:
         nodes, leads = {node.key: node for node in self.nodes}, self.leads()
-        lines = [self.title]
+        lines = [visible(self.title)]
         for node in self.walk():
-            lines.append(f"  {node.told} ({node.kind}{f', {node.mark}' if node.mark else ''})")
+            lines.append(f"  {visible(node.told)} ({node.kind}{f', {node.mark}' if node.mark else ''})")
             for edge in leads.get(node.key, ()):
                 arrow = "- ->" if edge.dashed else "-->"
-                lines.append(f"    {arrow} {nodes[edge.target].label}{f'  {edge.label}' if edge.label else ''}")
+                told = f"{nodes[edge.target].label}{f'  {edge.label}' if edge.label else ''}"
+                lines.append(f"    {arrow} {visible(told)}")
         return "\n".join([*lines, *self.remarks])

@@ -9,6 +9,7 @@ from workbench.notebook.frames.plan import changes_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.saved_plan import saved_plan_html
 from workbench.state.saved.plan import SavedPlan
+from workbench.wording import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ class ShownSavedPlan(SavedPlan):
 
     @property
     def warnings(self) -> list[str]:
-        other = f"OTHER DEFINITIONS: it is not applied here ({'; '.join(self.differences)})"
+        other = visible(f"OTHER DEFINITIONS: it is not applied here ({'; '.join(self.differences)})")
         return super().warnings + ([other] if self.differences else [])
 
     def frame(self) -> pd.DataFrame:

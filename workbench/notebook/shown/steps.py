@@ -9,7 +9,7 @@ from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.steps import steps_html
 from workbench.state.step import Step
-from workbench.wording import counted, listed
+from workbench.wording import counted, listed, visible
 
 
 class ShownSteps(list[Step]):
@@ -21,7 +21,7 @@ class ShownSteps(list[Step]):
 
     def __repr__(self) -> str:
         return listed(f"{self.verb}: {counted(len(self), 'step')}",
-                      (f"step {step.number}: {step.address}" for step in self))
+                      (f"step {step.number}: {visible(step.address)}" for step in self))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": safely(steps_html, self, self.verb, self._called)}

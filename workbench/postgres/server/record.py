@@ -6,7 +6,6 @@ It is read and written under the lock of the folder (folder_lock.py).
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -75,6 +74,6 @@ class Record:
             if (postmaster := cluster.running()) is not None:
                 cluster.halt(postmaster.pid)
             if self.sockets:
-                shutil.rmtree(self.sockets, ignore_errors=True)
+                cluster.leave_sockets(self.sockets)
                 self.sockets = None
         self.save()

@@ -34,7 +34,7 @@ def type_name(sql_type: Any) -> str:
     """A SQLAlchemy type as Postgres names it in a cast, without length or precision: ``character varying``."""
     if isinstance(sql_type, sa.ARRAY):
         return type_name(sql_type.item_type) + "[]"
-    compiled = sql_type.compile(dialect=pg.dialect())
+    compiled = sql_type.compile(dialect=pg.dialect(paramstyle="named"))     # or a % in a name would be doubled
     if isinstance(sql_type, sa.Enum) and sql_type.native_enum:
         return str(compiled)        # the name of a type of its own, quoted where it must be
     if isinstance(sql_type, sa.Float) and (getattr(sql_type, "precision", None) or 53) < 25:

@@ -13,7 +13,7 @@ from workbench.domain.resource import Target
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.step import Step
-from workbench.wording import counted, listed
+from workbench.wording import counted, listed, visible
 
 
 class Cause(NamedTuple):
@@ -71,7 +71,7 @@ class Violation(NamedTuple):
 
     def __str__(self) -> str:
         name = f'{self.kind} "{self.constraint}"' if self.constraint else self.kind
-        place = f" {self.target}" if self.target is not None else ""
+        place = f" {visible(str(self.target))}" if self.target is not None else ""
         line = f"{name}:{place}{':' if place else ''} {self.detail}"
         cause = self.cause
         if cause is None:

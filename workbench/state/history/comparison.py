@@ -18,6 +18,7 @@ from workbench.state.cache import Cache
 from workbench.state.planning.change import SIGNS
 from workbench.state.state import Entry, State, parting
 from workbench.state.step import Step
+from workbench.wording import visible
 
 Values = Mapping[str, Any]
 Sides: TypeAlias = "tuple[Resource | None, Resource | None, Resource | None]"    # base, left, right
@@ -67,10 +68,10 @@ class Comparison:
     def __repr__(self) -> str:
         lines = [self.summary]
         for difference in self.differences:
-            lines.append(f"  {SIGNS[difference.kind]} {difference.target}")
+            lines.append(f"  {SIGNS[difference.kind]} {visible(str(difference.target))}")
             for column in difference.columns:
                 base, left, right = ("none" if value is MISSING else told(value) for value in difference.sides(column))
-                lines.append(f"      {column}: base {base}, {self.left} {left}, {self.right} {right}")
+                lines.append(visible(f"      {column}: base {base}, {self.left} {left}, {self.right} {right}"))
         return "\n".join(lines)
 
 

@@ -34,7 +34,7 @@ from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
-from workbench.wording import listed
+from workbench.wording import listed, visible
 
 
 class Plan:
@@ -124,7 +124,7 @@ class Plan:
             if isinstance(target, Target) and self._is(item, target):
                 entry = self.state.changed.get(target)
                 as_read = target in self.reads if entry is None else not is_deleted(entry.current)
-                return f"{target}: nothing to do: " + (
+                return f"{visible(str(target))}: nothing to do: " + (
                     "the values were equal" if as_read or not self._was_deleted(target) else
                     "it was added and deleted again")
         name = str(item) if isinstance(item, str | Target) else shown(item)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from workbench.domain.convert import told
 from workbench.domain.resource import Target
+from workbench.wording import visible
 
 
 class Told(Protocol):
@@ -36,7 +37,7 @@ def told_change(change: Told) -> str:
         inner = ", ".join(f"{name}: {told(old)} -> {told(new.get(name))}" for name, old in change.old.items())
     else:
         inner = told_values(change.new or change.old)
-    return f"{change.sign} {change.target}{f'  {inner}' if inner else ''}"
+    return visible(f"{change.sign} {change.target}{f'  {inner}' if inner else ''}")
 
 
 def told_fields(kind: str, columns: Iterable[str], fields: Iterable[str]) -> list[str]:
@@ -49,12 +50,13 @@ def told_fields(kind: str, columns: Iterable[str], fields: Iterable[str]) -> lis
 def told_step(number: int, address: str, user: str | None, at: str, cell: int | None) -> str:
     """``  step 2: bank:deposit/account/… by ada at 2013-01-01 05:00:00 UTC, cell 3``; ``at`` is UTC."""
     who, where = f" by {user}" if user else "", "" if cell is None else f", cell {cell}"
-    return f"  step {number}: {address}{who} at {at} UTC{where}"
+    return visible(f"  step {number}: {address}{who} at {at} UTC{where}")
 
 
 def told_mutation(event: str, data: Mapping[str, Any], verb: str, values: Mapping[str, Any]) -> list[str]:
     """``    event Deposited amount=10`` and ``    update balance=20``."""
-    return [f"    event {event} {told_values(data)}".rstrip(), f"    {verb} {told_values(values)}".rstrip()]
+    return [visible(f"    event {event} {told_values(data)}".rstrip()),
+            visible(f"    {verb} {told_values(values)}".rstrip())]
 
 
 def told_values(values: Mapping[str, Any]) -> str:

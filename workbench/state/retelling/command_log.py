@@ -8,6 +8,7 @@ same. Decisions (resolutions, merges, reverts) were about items as they were the
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +20,9 @@ from workbench.domain.registry import Registry
 from workbench.domain.resource import Target
 from workbench.errors import Invalid, LogError, Problem, WorkbenchError
 from workbench.state.decision import Decision
-from workbench.state.saved.file import write
+from workbench.state.saved.file import content_of, write
 from workbench.state.step import Step
-from workbench.wording import counted
+from workbench.wording import counted, visible
 
 FORMAT, VERSION = "workbench log", 1
 
@@ -69,15 +70,16 @@ class CommandLog:
         return iter(self.commands)
 
     def __repr__(self) -> str:
-        lines = [f"log: {counted(len(self), 'command')}", *(f"  {one.number}: {one.address}" for one in self.commands)]
-        return "\n".join([*lines, *(f"  {note} (a decision, which is not issued again)" for note in self.notes)])
+        lines = [f"  {one.number}: {one.address}" for one in self.commands]
+        lines += [f"  {note} (a decision, which is not issued again)" for note in self.notes]
+        return "\n".join([f"log: {counted(len(self), 'command')}", *map(visible, lines)])
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the log to a file, all of it or nothing.
 
         Raises LogError where the file exists, unless ``overwrite``, and where it cannot be written."""
         path = Path(path)
-        if path.exists() and not overwrite:
+        if os.path.exists(path) and not overwrite:
             raise LogError(path, "it is there already; give another name, or overwrite=True")
         head = {"format": FORMAT, "version": VERSION, "domains": list(self._registry.domains),
                 "commands": len(self.commands), "notes": len(self.notes)}
@@ -102,7 +104,7 @@ class CommandLog:
         path = Path(path)
         try:
             # Not splitlines: JSON leaves U+2028, U+2029 and U+0085 as they are within a text.
-            lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+            lines = content_of(path).decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
             raise LogError(path, f"it cannot be read ({why}); give a file that log.save(…) wrote") from error

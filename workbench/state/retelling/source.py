@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from itertools import chain, count
+from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from workbench.domain.resource import Resource, Target
 
 NOTEBOOK = "__main__"
 _WRITTEN = ("UUID", "Decimal", "datetime", "float")     # by these names, whatever else is called so
-_PLAIN = (str, int, float, bool, Decimal, UUID, date, time, timedelta, bytes, Datadef)
+_PLAIN = (str, int, float, bool, Decimal, UUID, date, datetime, time, timedelta, bytes, Datadef)
 
 
 class Source:
@@ -82,12 +83,17 @@ class Source:
         elif isinstance(value, datetime | date | time | timedelta):
             self._imports["datetime"].add("")
         elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-            return f"float({str(value)!r})"
-        return repr(value)
+            return f"float({str(float(value))!r})"
+        # Of a subclass, as numpy.float64 is one of float, the repr names what is not imported, or says anything.
+        base = next((base for base in (bool, int, float, str, bytes) if isinstance(value, base)), None)
+        return repr(value) if base is None else base.__repr__(value)
 
     def _enum(self, value: Enum) -> str:
         cls = self.imported(type(value))
-        return f"{cls}.{value.name}" if value.name in type(value).__members__ else f"{cls}({value.value!r})"
+        if value.name not in type(value).__members__:
+            return f"{cls}({self.value(value.value)})"
+        # Enum("Tone", {"very loud": 1}) has members whose names are no Python, and could be any.
+        return f"{cls}.{value.name}" if _is_name(value.name) else f"{cls}[{value.name!r}]"
 
     def record(self, record: Datadef) -> str:
         """The Python that makes a Datadef; an item with its identifier."""
@@ -142,12 +148,21 @@ class Source:
         return [*standard, *([""] if standard and ours else []), *ours]
 
 
+def _is_name(text: str) -> bool:
+    """Whether a text can stand in Python as a name."""
+    return text.isidentifier() and not iskeyword(text)
+
+
 def is_plain(value: Any) -> bool:
     """Whether a response can be written as Python that makes an equal value."""
     if isinstance(value, Mapping):
         return all(is_plain(one) for pair in value.items() for one in pair)
     if isinstance(value, list | tuple):
         return all(map(is_plain, value))
+    if isinstance(value, datetime) and type(value.tzinfo) not in (type(None), timezone):
+        return False
+    if isinstance(value, Decimal | date | time | timedelta) and type(value) not in _PLAIN:      # as pandas has them
+        return False
     return isinstance(value, _PLAIN) and bool(value == value)
 
 

@@ -172,7 +172,9 @@ def spelled(kind: Kind) -> str:
 def retyped(words: str, value: Any) -> Any:
     """A JSON value as a value of the type that ``words`` spell; as it stands where that takes a class."""
     if words.endswith(" | None"):
-        return None if value is None else retyped(words.removesuffix(" | None"), value)
+        while words.endswith(" | None"):        # once, unless the file was changed by hand
+            words = words.removesuffix(" | None")
+        return None if value is None else retyped(words, value)
     if words.startswith("list[") and words.endswith("]") and isinstance(value, list):
         return [retyped(words[5:-1], member) for member in value]
     for annotation, kind in SIMPLE.items():

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from errno import EINVAL
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -82,9 +84,24 @@ def parsed(raw: bytes | str, *, path: Path | None = None) -> tuple[dict[str, Any
     return document, faults
 
 
+def content_of(path: Path) -> bytes:
+    """What a file holds; raises OSError, also for what has no end, as a pipe or a device, and for what is no path."""
+    try:
+        if os.path.exists(path) and not (path.is_file() or path.is_dir()):
+            raise OSError(EINVAL, "it is a pipe, a device or the like")
+        return path.read_bytes()
+    except ValueError as error:     # a NUL in it, or half a surrogate pair
+        raise OSError(EINVAL, str(error)) from None
+
+
 def write(path: Path, text: str) -> None:
-    """Writes a text to a file, all of it or nothing: after a crash the file is as it was."""
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    """Writes a text to a file, all of it or nothing: after a crash the file is as it was. Raises OSError."""
+    try:
+        beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+        with suppress(FileNotFoundError):
+            beside.lstat()
+    except ValueError as error:     # as for reading; or it has no name
+        raise OSError(EINVAL, str(error)) from None
     try:
         with beside.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -7,6 +7,7 @@ when a later one wrote it. The session applies it, and calls ``check`` first.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from workbench.domain.resource import Target
 from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
 from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
-from workbench.state.saved.file import VERSION, hash_of, parsed, text_of, write
+from workbench.state.saved.file import VERSION, content_of, hash_of, parsed, text_of, write
+from workbench.wording import visible
 
 
 class SavedPlan:
@@ -39,7 +41,7 @@ class SavedPlan:
         """The plan in a file. Raises UnreadablePlan for a file that does not exist or holds no plan."""
         path = Path(path)
         try:
-            raw = path.read_bytes()
+            raw = content_of(path)
         except OSError as error:
             raise UnreadablePlan(f"the file cannot be read ({error.strerror}); give one that plan.save(…) wrote",
                                  path=path) from error
@@ -56,7 +58,7 @@ class SavedPlan:
         Raises SavedPlanError where there is a file that holds anything else than this plan, unless ``overwrite``, and
         where the file cannot be written."""
         path = Path(path)
-        if not overwrite and path.exists():
+        if not overwrite and os.path.exists(path):
             try:
                 there = SavedPlan.load(path)
             except UnreadablePlan:
@@ -99,7 +101,8 @@ class SavedPlan:
         """``saved at 2013-01-01 05:00:00 UTC by ada, nonce …``."""
         made = as_mapping(self.document.get("made"))
         at = as_text(made.get("at"))[:19].replace("T", " ")
-        return f"saved at {at or 'an unknown time'} UTC{f' by {self.user}' if self.user else ''}, nonce {self.nonce}"
+        return visible(
+            f"saved at {at or 'an unknown time'} UTC{f' by {self.user}' if self.user else ''}, nonce {self.nonce}")
 
     @property
     def changes(self) -> tuple[SavedChange, ...]:
@@ -146,7 +149,7 @@ class SavedPlan:
             found.append(f"TAMPERED: it was changed after it was saved ({'; '.join(self.faults)}); it is not applied")
         if not self._is_readable:
             found.append(f"OF ANOTHER VERSION: {self._version_words}; what is shown may not be all of it")
-        return found
+        return list(map(visible, found))
 
     def why(self, item: SavedChange | Target | str) -> str:
         """In words, what led to a change: each mutation with its event, command and step; or why there is no change.
@@ -160,7 +163,7 @@ class SavedPlan:
                 return self._told(change)
         for target in self.idle:
             if is_address_of(target, str(item)):
-                return f"{target}: nothing to do: the values were equal"
+                return f"{visible(str(target))}: nothing to do: the values were equal"
         raise UnknownName("change of", str(item), [str(change.target) for change in changes], where="this plan")
 
     def _told(self, change: SavedChange) -> str:

@@ -70,7 +70,7 @@ def restored(saved: SavedPlan, registry: Registry, tables: Mapping[Kindred, Tabl
         return _Restoring(saved, registry).plan(tables)
     except Invalid as invalid:
         raise OtherDefinition(saved.nonce, [f"{invalid.what}: {problem}" for problem in invalid.problems]) from invalid
-    except (KeyError, TypeError, ValueError, AttributeError) as error:      # its hash was made to fit
+    except (LookupError, TypeError, ValueError, AttributeError) as error:      # its hash was made to fit
         raise TamperedPlan(saved.nonce, [f"it does not hold together: {error!r}"]) from error
 
 
