@@ -1,34 +1,60 @@
-"""The runner of the lessons fails where a reader would stumble, and only there. Each test runs a real kernel."""
+"""The runner of the lessons fails where a reader would stumble, and only there. Each test runs a real kernel; the
+runner is called here, as it takes longer to start than a kernel does. As a program test_lessons.py has it.
+"""
 
+import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import nbformat
 import pytest
 
 RUN = Path(__file__).parent.parent / "notebooks" / "run.py"
 
 
-def run_lessons(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(RUN), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+@pytest.fixture(scope="module")
+def main():
+    """The runner's ``main``, which brings nbclient."""
+    return runpy.run_path(str(RUN))["main"]
 
 
 @pytest.fixture
-def lesson(tmp_path):
-    """Runs a notebook of the given code cells; a cell that starts with `# meant` is tagged raises-exception."""
-    path = tmp_path / "lesson.ipynb"
-
-    def run(*cells: str, option: str = "--show") -> subprocess.CompletedProcess[str]:
-        notebook = nbformat.v4.new_notebook()
-        for source in cells:
-            tags = {"tags": ["raises-exception"]} if source.startswith("# meant") else {}
-            notebook.cells.append(nbformat.v4.new_code_cell(source, metadata=tags))
-        nbformat.write(notebook, path)
-        return run_lessons(option, str(path))
+def run_lessons(main, monkeypatch, capfd):
+    """Calls the runner with these words."""
+    def run(*words):
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", [str(RUN), *words])
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code
+        said = capfd.readouterr()
+        return SimpleNamespace(returncode=code, stdout=said.out, stderr=said.err)
 
     return run
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a notebook of the given code cells; a cell that starts with `# meant` is tagged raises-exception."""
+    path = tmp_path / "lesson.ipynb"
+
+    def write(*cells):
+        path.write_text(json.dumps({"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": [
+            {"cell_type": "code", "id": f"cell-{number}", "source": source, "execution_count": None, "outputs": [],
+             "metadata": {"tags": ["raises-exception"]} if source.startswith("# meant") else {}}
+            for number, source in enumerate(cells)]}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def lesson(written, run_lessons):
+    """Runs a notebook of the given code cells."""
+    return lambda *cells, option="--show": run_lessons(option, written(*cells))
 
 
 def test_what_a_kernel_says_is_passed_on(lesson):
@@ -45,9 +71,10 @@ zmq.error.ZMQError: Socket operation on non-socket
     assert (done.returncode, done.stderr) == (0, said.replace(end, ""))
 
 
-def test_what_a_kernel_says_as_it_dies_is_passed_on(lesson):
-    """A kernel that ends in the middle of a lesson has said why."""
-    done = lesson("import os\n_ = os.write(2, b'no memory\\n')\nos._exit(3)")
+def test_what_a_kernel_says_as_it_dies_is_passed_on(written):
+    """A kernel that ends in the middle of a lesson has said why, before the runner ends with the error."""
+    path = written("import os\n_ = os.write(2, b'no memory\\n')\nos._exit(3)")
+    done = subprocess.run([sys.executable, str(RUN), path], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("no memory\n")
     assert "DeadKernelError" in done.stderr
@@ -90,19 +117,19 @@ def test_an_error_in_a_widget_callback_fails(lesson):
     assert "cell 2 raised ZeroDivisionError" in done.stderr
 
 
-def test_outputs_are_kept_only_from_a_clean_run(lesson, tmp_path):
+def test_outputs_are_kept_only_from_a_clean_run(lesson, run_lessons, tmp_path):
     """--keep writes outputs into the notebook, the same bytes each time; a faulty run leaves it as it was."""
     path = tmp_path / "lesson.ipynb"
     assert lesson("6 * 7", option="--keep").returncode == 0
     first = path.read_bytes()
-    assert nbformat.reads(first.decode(), as_version=4).cells[0].outputs[0].data == {"text/plain": "42"}
+    assert json.loads(first)["cells"][0]["outputs"][0]["data"] == {"text/plain": ["42"]}
     again = run_lessons("--keep", str(path))
     assert (again.returncode, path.read_bytes()) == (0, first)
     assert lesson("6 * 7", "1 / 0", option="--keep").returncode == 1
-    assert [cell.outputs for cell in nbformat.read(path, as_version=4).cells] == [[], []]
+    assert [cell["outputs"] for cell in json.loads(path.read_bytes())["cells"]] == [[], []]
 
 
-def test_a_lesson_that_is_not_there_is_named():
+def test_a_lesson_that_is_not_there_is_named(run_lessons):
     """A pattern that matched nothing is an error, not an empty success."""
     done = run_lessons("none.ipynb")
     assert done.returncode == 2

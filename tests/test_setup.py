@@ -161,7 +161,8 @@ def ci(tmp_path):
 
     def run(make_body: str) -> subprocess.CompletedProcess[str]:
         program(programs / "make", make_body)
-        environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "CI": "true"}
+        environment = {**{name: os.environ[name] for name in ("PYTHONDONTWRITEBYTECODE",) if name in os.environ},
+                       "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "CI": "true"}
         command = ["bash", str(ROOT / ".ci/run")]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -173,8 +174,8 @@ def test_ci_checks_once_and_tests_every_python(ci):
     pytest's summary."""
     done = ci('echo "asked: $*"; echo "===== 3 passed in 0.10s ====="')
     assert done.returncode == 0, done.stderr
-    asked = [line for line in done.stdout.splitlines() if line.startswith("asked:")]
-    assert [re.search(r"python(\S+) (.*)", line).groups() for line in asked] == [
+    asked = [line for line in done.stdout.splitlines() if "asked:" in line]
+    assert sorted(re.search(r"python(\S+) (.*)", line).groups() for line in asked) == [
         ("3.11", "ARGS= check test"),
         ("3.12", "ARGS=--ignore=tests/browser test"),
         ("3.13", "ARGS=--ignore=tests/browser test"),
@@ -190,6 +191,31 @@ def test_ci_makes_all_environments_before_any_test(ci, tmp_path):
         ("3.11", "install"), ("3.12", "install"), ("3.13", "install")]
     assert [line.endswith("test") for line in asked] == [False] * 3 + [True] * 3
     assert done.stdout.count("3 passed") == 6      # told as it comes, and again at the end
+
+
+def test_ci_tests_the_later_pythons_side_by_side(ci, tmp_path):
+    """When the first Python is done, the others run at the same time, each line of theirs marked with its version."""
+    done = ci(f"""cd "{tmp_path}"
+case "$*" in
+*install) exit;;
+*3.12*) touch 12; other=13;;
+*3.13*) touch 13; other=12;;
+*) sleep 0.1; touch first; echo "first: $(ls)"; exit;;
+esac
+for _ in $(seq 500); do if [ -e $other ]; then echo "first: $(ls first)"; exit; fi; sleep 0.01; done
+exit 1""")
+    assert re.findall(r"Python (\S+): make .*(passed|failed)$", done.stdout, re.MULTILINE) == [
+        ("3.11", "passed"), ("3.12", "passed"), ("3.13", "passed")]
+    assert "\nfirst: bin\nfirst\n" in done.stdout
+    assert "3.12 | first: first" in done.stdout
+    assert "3.13 | first: first" in done.stdout
+
+
+def test_ci_lets_python_keep_what_it_compiles(ci, monkeypatch):
+    """Where the machine's Python is told to compile everything anew each time, the tests' is not."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    done = ci('echo "kept: ${PYTHONDONTWRITEBYTECODE-yes}"; echo "=== 3 passed in 0.10s ==="')
+    assert done.stdout.count("kept: yes") == done.stdout.count("kept: ") == 3
 
 
 def test_ci_fails_when_one_python_fails_and_says_so_last(ci):

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 import pytest
 
-from tests.notebook.panels import click, found, with_rival
+from tests.notebook.clicking import click, found, with_rival
 from workbench import Command, Domain, Resource, Workbench, field
 from workbench.errors import Conflict
 from workbench.examples.bank import Deposit, OpenAccount

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from html import unescape
-from html.parser import HTMLParser
 from re import findall, sub
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.notebook.markup import EVIL, Tags, text, words
 from tests.state.domains import START, Copy, Write, Written, manage, note, notes, stored
 from workbench import Datadef, Delete, Insert, Rejected, Resource, Target, Update, field
 from workbench.domain.datadef import values_of
@@ -35,9 +35,6 @@ from workbench.state.manager import StateManager
 from workbench.state.planning.change import SIGNS
 from workbench.state.reader import MemoryReader
 
-EVIL = "</div><script>alert('&')</script>\"'"
-VOID = ("br",)
-
 
 class Tone(Enum):
     LOUD = "loud"
@@ -46,35 +43,6 @@ class Tone(Enum):
 class Line(Datadef):
     tone = field(Tone)
     text = field(str)
-
-
-class Tags(HTMLParser):
-    """What is open, and every tag that was there; fails where one is closed that is not the last opened."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: set[str] = set()
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attributes: Any) -> None:
-        self.seen.add(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def text(html: str) -> str:
-    """The words of some HTML, without its style and markup."""
-    return unescape(sub(r"<[^>]*>", " ", html.replace(STYLE, "")))
-
-
-def words(html: str) -> str:
-    """The text in one line, the evil one by its name."""
-    return " ".join(text(html).split()).replace(EVIL.replace("'", r"\'"), "EVIL").replace(EVIL, "EVIL")
 
 
 async def changed(**arguments: Any) -> StateManager:

@@ -13,7 +13,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 from tests.notebook.kernels import Kernel
-from tests.notebook.test_display import words
+from tests.notebook.markup import words
 from workbench import Command, Datadef, Domain, Workbench, field
 from workbench.errors import Invalid, UnknownName, WorkbenchError
 from workbench.examples.bank import OpenAccount

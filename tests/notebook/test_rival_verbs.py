@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.notebook.test_display import words
+from tests.notebook.markup import words
 from tests.state.domains import Write, notes
 from workbench import Conflict, Workbench, WorkbenchError
 from workbench.examples.bank import Deposit, OpenAccount, Withdraw, bank

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.notebook.test_display import Tags, words
-from tests.notebook.test_output import PNG
+from tests.notebook.html.test_output import PNG
+from tests.notebook.markup import Tags, words
 from tests.state.domains import START
 from workbench.domain.file import File
 from workbench.notebook.html.output import output_html

@@ -1,18 +1,14 @@
-"""Two sessions over the desk of rivals.py, on one database, and tables to be altered (tables.py); tests with another
-domain have fixtures of their own."""
+"""Two sessions over the desk of rivals.py, on one database; tests with another domain have fixtures of their own."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from tests.editing import desk
 from tests.postgres.rivals import KINDS
-from tests.postgres.tables import Tables
 from workbench import Session
-from workbench.postgres.engine import connect
 
 
 @pytest.fixture
@@ -27,10 +23,3 @@ async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
     """Bob's, opened after Ada's."""
     async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
         yield opened
-
-
-@pytest.fixture
-async def tables(dsn: str, admin: asyncpg.Connection) -> AsyncIterator[Tables]:
-    """Tables whose definitions change."""
-    async with await connect(dsn) as engine:
-        yield Tables(engine, admin)

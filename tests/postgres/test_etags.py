@@ -11,7 +11,15 @@ import asyncpg
 import pytest
 
 from tests.editing import Note, Owner, at, edit
-from workbench import Insert, Session, Target
+from workbench import (
+    Conflict,
+    Delete,
+    Insert,
+    Session,
+    Target,
+    Update,
+)
+from workbench.domain.mutation import Mutation
 from workbench.postgres.etags import moved_of
 from workbench.postgres.writing.guards import lock_order
 
@@ -48,3 +56,23 @@ async def test_what_moved(
     await admin.execute(f"UPDATE {table.quoted} SET _etag = 'other' WHERE _id = $1", ordered[1])
     await admin.execute(f"DELETE FROM {table.quoted} WHERE _id = $1", ordered[-1])
     assert await moved() == [ordered[1], ordered[-1]]
+
+
+@pytest.mark.parametrize("mutation", [Update(at(Note, "a"), text="mine"), Delete(at(Note, "a"))])
+@pytest.mark.parametrize("others", [0, 150])
+async def test_a_stale_etag_is_no_silent_nothing(
+    session: Session, admin: asyncpg.Connection, mutation: Mutation, others: int,
+) -> None:
+    """A row that has another etag by now is a conflict, alone and among hundreds; it is not merely left as it is."""
+    keys = [f"k{number}" for number in range(others)]
+    await edit(session, *(Insert(at(Note, key), text="x") for key in ["a", *keys]))
+    await session.commit()
+    await admin.execute("UPDATE desk_note SET text = 'theirs', _etag = 'other' WHERE _id = 'a'")
+    again = [Delete(at(Note, key)) if isinstance(mutation, Delete) else Update(at(Note, key), text="mine")
+             for key in keys]
+    await edit(session, *again, mutation)
+    with pytest.raises(Conflict) as caught:
+        await session.commit()
+    assert [clash.target.identifier for clash in caught.value.items] == ["a"]
+    rows = await admin.fetch("SELECT _id, text FROM desk_note")
+    assert dict(map(tuple, rows)) == {"a": "theirs"} | dict.fromkeys(keys, "x")

@@ -15,7 +15,7 @@ from workbench import Conflict, Rejected, Session
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
 from workbench.postgres.writing.commit import Commit
 
-SESSIONS, ACCOUNTS, COMMITS, START = 8, 50, 4000, Decimal(30)
+SESSIONS, ACCOUNTS, COMMITS, START = 8, 50, 1000, Decimal(30)
 
 
 class Hammer:
@@ -58,7 +58,7 @@ class Hammer:
 
 
 async def test_transfers(dsn: str) -> None:
-    """In some thousand commits of random transfers every conflict is reported and got over, no deadlock escapes, and
+    """In a thousand commits of random transfers every conflict is reported and got over, no deadlock escapes, and
     the balances are, to the cent, what the reported commits add up to; none is below zero."""
     hammer = Hammer()
     sessions = [await Session(bank, dsn=dsn) for _ in range(SESSIONS)]

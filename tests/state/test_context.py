@@ -13,6 +13,7 @@ from tests.state.domains import START, Note, RecordingReader, Write, Written, ma
 from workbench import Delete, Insert, Resource, Target, Update, field
 from workbench.domain.domain import Domain
 from workbench.errors import Invalid, NotFound, UnknownName
+from workbench.examples.bank import Deposit
 from workbench.state.context import Context
 
 A, B, C = (Target("notes", "note", key) for key in "abc")
@@ -226,3 +227,14 @@ async def test_a_context_is_a_slotted_value_of_one_handler() -> None:
 
     with pytest.raises(AttributeError, match="notes"):
         await manage(notes(write=write)).issue(Write())
+
+
+async def test_unknown_keys_are_not_dropped() -> None:
+    """A name that is no field is refused, in a command, a mutation and a search alike."""
+    with pytest.raises(Invalid, match=r'amout: there is no such field; did you mean "amount"\?'):
+        Deposit(amout=1)        # type: ignore[call-arg]
+    manager = manage(notes(written=lambda event, context: Insert(A, txt="x")))
+    with pytest.raises(Invalid, match=r'txt: there is no such field; did you mean "text"\?'):
+        await manager.issue(Write(), on=A)
+    with pytest.raises(Invalid, match=r'txt: there is no such field; did you mean "text"\?'):
+        await manager.find(Note, txt="x")

@@ -470,3 +470,18 @@ async def test_a_story_at_the_bank() -> None:
     (change,) = manager.plan().changes
     assert (change.kind, change.steps) == ("insert", [1, 2, 3])
     assert change.new == {"owner": "Ada", "balance": Decimal("9.50")}
+
+
+async def test_a_deleted_item_is_not_fetched() -> None:
+    """After a delete an item is not found, neither from the cache nor from the database, until that is undone."""
+    reader = RecordingReader(stored("notes", "note", note("a"), note("b")))
+    manager = manage(notes(written=lambda event, context: Delete(event.target)), reader=reader)
+    await manager.fetch(A)
+    await manager.issue(Write(), on=A)      # cached before
+    await manager.issue(Write(), on=B)      # not cached before
+    for target in (A, B):
+        with pytest.raises(NotFound, match="deleted in this session"):
+            await manager.fetch(target)
+    assert await manager.find(Note) == []
+    manager.history.undo(2)
+    assert len(await manager.fetch(A, B)) == 2

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from tests.state.domains import Identifiers, Note, Write, Written, manage, note, notes
-from workbench import Command, Domain, Event, Insert, Resource, Target, Update, field
+from tests.state.domains import Identifiers, Note, RecordingReader, Write, Written, manage, note, notes, stored
+from workbench import Command, Domain, Event, Insert, Rejected, Resource, Target, Update, field
 from workbench.errors import Invalid, NotFound, UnknownName
-from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, bank
+from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, bank
 
 FIRST = UUID(int=1)
 
@@ -190,3 +190,38 @@ async def test_one_key_in_two_domains() -> None:
         await manager.fetch("note/a")
     assert [item.identifier for item in await manager.fetch("notes:note/a")] == ["a"]
     assert await manager.find(Note, text="x")
+
+ADA = "0000000a-0000-0000-0000-0000000000da"
+
+
+def stored_account(**values: Any) -> Account:
+    return Account(_id=ADA, owner="Ada", **values)
+
+
+@pytest.mark.parametrize("first, second", [
+    (ADA, UUID(ADA)), (UUID(ADA), ADA), (ADA.upper(), ADA), (UUID(ADA).hex, ADA)])
+async def test_a_text_identifier_meets_the_cache(first: Any, second: Any) -> None:
+    """An identifier given as text, in whatever spelling, is the same item: it is fetched once and changed once."""
+    reader = RecordingReader(stored("bank", "account", stored_account()))
+    manager = manage(bank, reader=reader)
+    await manager.issue(Deposit(amount=1), on=Target("bank", "account", first))
+    await manager.issue(Deposit(amount=1), on=Target("bank", "account", second))
+    assert len(reader.loads) == 1
+    (change,) = manager.plan().changes
+    assert change.new == {"balance": 2}
+    assert change.target.identifier == UUID(ADA)
+
+
+async def test_a_text_where_a_uuid_was_meant() -> None:
+    """A command's UUID given as text reaches the same item as the UUID; what is no UUID is refused before anything."""
+    manager = manage(bank)
+    ada = await manager.issue(OpenAccount(owner="Ada"))
+    bob = await manager.issue(OpenAccount(owner="Bob"))
+    await manager.issue(Deposit(amount=3), on=ada)
+    await manager.issue(Pay(amount=1, to=str(bob.target.identifier)), on=ada)
+    await manager.issue(Pay(amount=1, to=bob.target.identifier), on=str(ada.target.identifier))
+    assert [item.balance for item in await manager.fetch(ada.target, bob.target)] == [1, 2]
+    with pytest.raises(Invalid, match="to: 'bob' is not a UUID"):
+        Pay(amount=1, to="bob")
+    with pytest.raises(Rejected, match="cannot pay into the account the money comes from"):
+        await manager.issue(Pay(amount=1, to=str(ada.target.identifier)), on=ada)
