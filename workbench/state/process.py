@@ -15,12 +15,12 @@ from workbench.domain.entity import Answer, Command, Event, Response
 from workbench.domain.handler import Handler
 from workbench.domain.mutation import Delete, Insert, Mutation, Names, Update
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import Conflict, Invalid, NotFound, PolicyLoop, Problem, UnknownName
 from workbench.state.clash import clash_of
 from workbench.state.context import Context
 from workbench.state.state import State
-from workbench.state.step import Handling, Occurrence, Step
+from workbench.state.step import ABSENT, Handling, Occurrence, Step
 from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
@@ -53,6 +53,8 @@ class Unit(View):
             output = (response.values if isinstance(response, Answer)
                       else await self._output(response, handling.domain, handling.target))
         reads = {target: item._etag for target, item in self.seen.items()} if self.seen else {}
+        if self.absent:
+            reads |= dict.fromkeys(self.absent, ABSENT)
         step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
                     output)
         return self.state.after(self.changed, step, self.applied), step
@@ -200,6 +202,9 @@ class Unit(View):
             after = self.update(mutation, before, clean, target, event)
             self.remember(target, before if after is None else after, domain)
         else:
+            entry = self.changed.get(target)
+            if entry is not None and is_deleted(entry.origin):      # it leaves nothing that would tell of it
+                self.absent += (target,)
             self.delete(mutation, before, clean, target, event)
             self.forget_last()
         return mutation

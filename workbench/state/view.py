@@ -48,8 +48,8 @@ class View(Draft):
 
     ``again`` are the targets that were made up when the command ran before: the same are made up this time."""
 
-    __slots__ = ("_again", "_home", "_identifiers", "at", "cache", "item", "leaned", "made", "reader", "registry",
-                 "searches", "seen", "state")
+    __slots__ = ("_again", "_home", "_identifiers", "absent", "at", "cache", "item", "leaned", "made", "reader",
+                 "registry", "searches", "seen", "state")
     item: Resource | None
 
     def __init__(
@@ -61,6 +61,7 @@ class View(Draft):
         self.changed, self.applied, self.step = state.changed, state.applied, state.number + 1
         self.seen: dict[Target, Resource] = {}      # clean items as first read
         self.leaned: set[Target] = set()            # what earlier steps had left pending, and this one looked at
+        self.absent: tuple[Target, ...] = ()        # what was looked for by its key, and is not stored
         self.searches: tuple[Search, ...] = ()
         self.made: list[Target] = []
         self._again = again
@@ -151,7 +152,8 @@ class View(Draft):
         """The present item of a target, fetched where it is not cached; None where there is none."""
         if (item := self._present(target)) is None:
             await self._load([target], [target[:2]])
-            item = self._present(target)
+            if (item := self._present(target)) is None and target not in self.changed:
+                self.absent += (target,)
         return item
 
     async def fetch_one(self, domain: str, what: Any) -> Resource:
@@ -186,6 +188,7 @@ class View(Draft):
                 items = came
         if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
             missing = [target for target in absent if target not in self.changed]
+            self.absent += tuple(missing)
             raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
         return items
 

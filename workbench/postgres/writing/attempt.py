@@ -21,10 +21,10 @@ from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
 from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
-from workbench.postgres.etags import moved_of
+from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import Ahead
-from workbench.postgres.writing.guards import VERIFYING, deferral, hit_twice, reads_of
+from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
@@ -138,6 +138,9 @@ class Attempt:
         for kindred, (identifiers, etags) in reads_of(self._plan).items():
             moved = await moved_of(connection, self._plan.tables[kindred], identifiers, etags, locking=locking)
             self.moved |= {Target(*kindred, identifier): "read" for identifier in moved}
+        for kindred, identifiers in absent_of(self._plan).items():
+            there = await etags_of(connection, self._plan.tables[kindred], identifiers, alive=True)
+            self.moved |= {Target(*kindred, identifier): "search" for identifier in there}
 
     async def _search_again(self, connection: Any) -> None:
         """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""

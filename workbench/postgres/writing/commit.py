@@ -235,7 +235,8 @@ async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: d
     for target in sorted(moved, key=lambda target: target[:2]):
         change, theirs = changes.get(target), stored[target]
         base, mine = (change.before, change.after) if change else (None, None)
-        if moved[target] != "read" and base is not None and theirs is not None and theirs._etag == base._etag:
+        written = moved[target] not in ("read", "search")
+        if written and base is not None and theirs is not None and theirs._etag == base._etag:
             raise DatabaseError(
                 f"{target} is stored as it was fetched, and still was not written: a trigger or a row policy of "
                 "the database leaves it out; nothing was written, everything pending is kept")
