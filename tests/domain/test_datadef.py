@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import Address, Colour, Leg, datadef_classes, records, values
 from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, same, values_of
+from workbench.domain.entity import Command
 from workbench.domain.frozen import FrozenList
 from workbench.domain.kinds import dumped
 from workbench.errors import DefinitionError, Invalid, Problem
@@ -539,3 +540,17 @@ def test_same_holds_a_nan_equal_to_itself(one, other, equal):
     """``same`` is equality, except that a NaN equals a NaN."""
     assert same(one, other) is equal
     assert same(other, one) is equal
+
+
+def test_what_tab_offers() -> None:
+    """A record and its class offer their fields and what is documented of them, not pyrsistent's own ways; these are
+    there, and are no names for fields."""
+    class Deposit(Command):
+        amount = field(int)
+
+    deposit = Deposit(amount=1)
+    for it in (deposit, Deposit):
+        assert [name for name in dir(it) if not name.startswith("_")] == ["amount", "on", "set", "target"]
+    assert deposit.serialize()["amount"] == 1
+    with pytest.raises(DefinitionError, match='"evolver" is a name that every Command has for itself'):
+        type("Odd", (Command,), {"evolver": field(int)})
