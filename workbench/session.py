@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from uuid import UUID
 
+from workbench.domain.convert import shown
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target, targets_of
 from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
@@ -59,7 +60,7 @@ class Session(TimeTravel):
     # -------------------------------------------------------------------------------------------- commands
 
     async def issue(
-        self, command: Command | str, /, *, on: Any = None, cell: int | None = None,
+        self, command: Command | str, /, *unnamed: Never, on: Any = None, cell: int | None = None,
         data: Mapping[str, Any] | None = None, if_match: str | None = None, **fields: Any,
     ) -> Step:
         """Handles a command; nothing is written. Returns the Step: the response, events and mutations.
@@ -70,6 +71,9 @@ class Session(TimeTravel):
 
         Raises Invalid, UnknownName, NotFound, Rejected …; whatever is raised, the session is as before."""
         __tracebackhide__ = True
+        if unnamed:
+            raise Invalid("issue", [Problem("on", unnamed[0], (
+                f"{shown(unnamed[0])} has no name; what a command is on is given by on=: issue(…, on=…)"))])
         manager = await self._renew()
         if isinstance(command, str):
             command, there = self.registry.command_at(command, {**(data or {}), **fields})

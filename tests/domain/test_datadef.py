@@ -81,6 +81,22 @@ def test_all_problems_come_in_one_error():
         ("lines[3]", 5), ("total", "ten"), ("colour", "dark green"), ("noet", "x")]
 
 
+def test_a_value_without_a_name():
+    """A value that is given by its place is refused with the field that it may be for; a dict with how to take it
+    apart."""
+    class Fine(Command):
+        amount = field(int)
+        why = field(str, initial="")
+
+    assert str(problems(Fine, 3)) == (
+        "Fine was refused: 1 problem\n  3 has no name; say for which field it is: Fine(amount=3)")
+    assert str(problems(Fine, "late", 2, amount=3)) == (
+        "Fine was refused: 2 problems\n  'late' has no name; say for which field it is: Fine(why='late')\n"
+        "  2 has no name, and no field is left that it could be for")
+    assert str(problems(Fine, {"amount": 3})) == (
+        "Fine was refused: 1 problem\n  {'amount': 3} has no name; of a dict say Fine(**values)")
+
+
 def test_a_missing_field_is_named():
     """A field without an initial value, whose type does not admit None, must be given."""
     assert str(problems(Address)) == 'Address was refused: 1 problem\n  city: is missing; give a str such as "Ada"'

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Never, Self, TypeVar
 from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
@@ -210,9 +210,9 @@ class Awaited:
         finally:
             self._watchers.tell()
 
-    async def issue(self, command: Command | str, /, **arguments: Any) -> Step:
+    async def issue(self, command: Command | str, /, *unnamed: Never, **arguments: Any) -> Step:
         """Session.issue, of the present cell."""
-        return await self._run(kept(self._session.issue(command, cell=cell(), **arguments)))
+        return await self._run(kept(self._session.issue(command, *unnamed, cell=cell(), **arguments)))
 
     async def commit(
         self, plan: ShownPlan | Plan | None = None, *, after: After | None = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from workbench.domain.convert import shown
 from workbench.domain.entity import Command
@@ -58,7 +58,7 @@ class Workbench(Travelling):
     # -------------------------------------------------------------------------------------------- the verbs
 
     def issue(
-        self, command: Command | str, /, *, on: Any = None, data: Mapping[str, Any] | None = None,
+        self, command: Command | str, /, *unnamed: Never, on: Any = None, data: Mapping[str, Any] | None = None,
         if_match: str | None = None, **fields: Any,
     ) -> Step:
         """Handles a command; nothing is written. Returns the step, which shows what came of it.
@@ -70,7 +70,7 @@ class Workbench(Travelling):
         """
         __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
         return self._run(kept(
-            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields)),
+            self._at_work().issue(command, *unnamed, on=on, cell=cell(), data=data, if_match=if_match, **fields)),
             ProgressBar("issue"))
 
     def issue_many(
