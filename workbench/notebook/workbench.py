@@ -142,8 +142,10 @@ class Workbench(Travelling):
         """Writes a saved plan, given as itself or by its file, exactly and once only.
 
         See Session.apply for what is raised; the last Conflict is in ``wb.conflict``."""
-        bar = ProgressBar("apply")
-        return self._decide(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait, progress=bar), bar)
+        session, bar = self._at_work(), ProgressBar("apply")
+        plan = saved if isinstance(saved, SavedPlan) else SavedPlan.load(saved)
+        return self._decide(
+            session.apply(plan, verify_reads=verify_reads, wait=wait, progress=bar), bar, saved=plan)
 
     def history(self) -> pd.DataFrame:
         """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce."""
