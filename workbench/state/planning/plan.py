@@ -99,7 +99,8 @@ class Plan:
     def saved(self) -> SavedPlan:
         """The plan as ``save`` writes it, without a file."""
         return SavedPlan(document_of(
-            self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary))
+            self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary,
+            self.warnings))
 
     @staticmethod
     def load(path: str | Path) -> SavedPlan:
