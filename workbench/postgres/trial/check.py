@@ -31,6 +31,7 @@ from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepo
 from workbench.postgres.trial.violation import Checked, Violation, causes_of
 from workbench.postgres.writing.attempt import LONGEST
 from workbench.postgres.writing.guards import deferral, hit_twice
+from workbench.postgres.writing.holder import held_by_deleted
 from workbench.postgres.writing.patience import check_seconds
 from workbench.postgres.writing.receipt import missing_right, receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
@@ -219,7 +220,8 @@ class _Trial:
                 return
         columns = told.columns or await columns_of_constraint(self._connection, table, told.constraint)
         fields = {column.name: column.field for column in table.columns}
-        self._add(told.kind, change, told.detail, constraint=told.constraint,
+        held = await held_by_deleted(self._connection, table, columns, change.after) if told.kind == "unique" else ""
+        self._add(told.kind, change, "; ".join(filter(None, [told.detail, held])), constraint=told.constraint,
                   columns=tuple(fields.get(column, column) for column in columns))
 
     async def _end(self) -> None:
