@@ -29,7 +29,7 @@ from workbench.postgres.trial.deferred import broken
 from workbench.postgres.trial.reads import etag_words, moved_reads, said
 from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of
-from workbench.postgres.writing.attempt import LONGEST
+from workbench.postgres.writing.attempt import LONGEST_WAIT
 from workbench.postgres.writing.guards import deferral, hit_twice
 from workbench.postgres.writing.holder import held_by_deleted
 from workbench.postgres.writing.patience import check_seconds
@@ -50,7 +50,7 @@ async def check(
     Raises ConnectionLost, and TablesDiffer as a commit does."""
     reader.check_fit()
     check_seconds("check", "timeout", timeout)
-    timeout = min(timeout, LONGEST)
+    timeout = min(timeout, LONGEST_WAIT)
     with uncollected(len(plan)):
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()

@@ -34,7 +34,7 @@ from workbench.state.progress import Progress
 from workbench.state.resolution import WAYS_OUT
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
-LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
+LONGEST_WAIT = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
 _NUMBER = "pg_current_xact_id()::text"
 
 
@@ -123,7 +123,7 @@ class Attempt:
         """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
         isolation = " ISOLATION LEVEL SERIALIZABLE" if self._how.serializable else ""
         deferring = deferral(self._plan)
-        timeout = max(1, round(min(self._lock_timeout, LONGEST) * 1000))
+        timeout = max(1, round(min(self._lock_timeout, LONGEST_WAIT) * 1000))
         turn = f"; SELECT pg_advisory_xact_lock({VERIFYING})" if self._verifies else ""
         return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}{turn}" + (f"; {deferring}" if deferring else "")
 

@@ -25,7 +25,7 @@ from workbench.state.step import Step
 # What the user's psqlrc may have set otherwise: an error must end it all, a line is no statement, the text is UTF-8.
 HEAD = ["\\set ON_ERROR_STOP on", "\\set ON_ERROR_ROLLBACK off", "\\set SINGLELINE off", "\\encoding UTF8"]
 NAMED = 8       # items that a comment names one by one
-LONGEST = 500   # signs of a comment
+COMMENT = 500   # signs of a comment
 
 
 def script(plan: Plan, *, verify_reads: bool = True) -> str:
@@ -189,7 +189,7 @@ def _about(statement: Statement, changes: Sequence[Change]) -> str:
 
 
 def _comment(text: str) -> str:
-    return comment(text[:LONGEST])
+    return comment(text[:COMMENT])
 
 
 def _by(step: Step) -> str:
