@@ -277,4 +277,7 @@ class Workbench(Travelling):
             return f"<workbench on {domains}: closed>"
         state, user = self.session.manager.state, f"; user {self.session.user}" if self.session.user else ""
         steps, items = counted(len(state.pending()), "step"), counted(len(state.changed), "item")
-        return f"<workbench on {domains}: {steps} pending, {items} changed{user}>"
+        # What opening did to the database is told until something is issued.
+        created = self.session.created if state.number == 0 else ()
+        made = f"; made the table{'' if len(created) == 1 else 's'} {', '.join(created)}" if created else ""
+        return f"<workbench on {domains}: {steps} pending, {items} changed{user}{made}>"
