@@ -164,13 +164,13 @@ class Session(TimeTravel):
         """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
         items in ``only`` stand on; that part must be closed.
 
-        Items that the steps read but did not change must still have the version that was read, unless
-        ``verify_reads=False``. With ``serializable=True`` what the steps searched for must be found the same as well.
-        Other transactions are waited for, and a deadlock or serialization failure is tried again, for ``wait`` seconds
-        in all. ``after`` is awaited first, as the commit of another session in a task; when it fails, so does this.
-        Where it is a saved plan (or its nonce, as text), the commit waits until whoever it be has applied that one, for
-        ``wait`` seconds as well. ``progress(done, total)`` is called now and then; a commit that is cancelled has
-        written nothing.
+        Items that the steps read but did not change must still have the version that was read, and those that they did
+        not find must still not be there, unless ``verify_reads=False``. With ``serializable=True`` what the steps
+        searched for must be found the same as well. Other transactions are waited for, and a deadlock or serialization
+        failure is tried again, for ``wait`` seconds in all. ``after`` is awaited first, as the commit of another
+        session in a task; when it fails, so does this. Where it is a saved plan (or its nonce, as text), the commit
+        waits until whoever it be has applied that one, for ``wait`` seconds as well. ``progress(done, total)`` is
+        called now and then; a commit that is cancelled has written nothing.
 
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
