@@ -125,7 +125,7 @@ deeds = st.one_of(
 
 
 @given(st.lists(deeds, min_size=4, max_size=10))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_schedule(some: list[Any]) -> None:
     """The same of longer ones, as they come."""
     asyncio.run(play(*some))
