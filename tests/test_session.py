@@ -90,6 +90,8 @@ async def test_refused(dsn: str, given: Any, data: dict[str, Any], words: str) -
     async with Session(bank, dsn=dsn) as session:
         with pytest.raises(Invalid, match=words.replace("?", r"\?")):
             await session.issue(given, **data)
+        with pytest.raises(Invalid, match=r"on: 'account/x' has no name; what a .* on=: issue\(…, on=…\)"):
+            await session.issue(given, "account/x")   # type: ignore[arg-type]  # as a user would
         assert session.steps == []
         with pytest.raises(UnknownName, match='no command "depositt" in bank; did you mean "deposit"?'):
             await session.issue("bank:depositt")

@@ -220,7 +220,8 @@ class NotClosed(WorkbenchError):
     def __init__(self, wanted: Sequence[Any], missing: Sequence[Any]) -> None:
         self.wanted, self.missing = tuple(wanted), tuple(missing)
         super().__init__(listed(
-            "this part cannot be committed alone: the same steps changed or read more. Add to only=[…]", missing))
+            "this part cannot be committed alone: the same steps changed or read more, or earlier ones had read what "
+            "they change. Add to only=[…]", missing))
 
 
 class CannotOrder(WorkbenchError):

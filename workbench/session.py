@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from uuid import UUID
 
+from workbench.domain.convert import shown
 from workbench.domain.entity import Command
 from workbench.domain.resource import Resource, Target, targets_of
 from workbench.errors import Invalid, NothingTo, Problem, StalePlan, WorkbenchError
@@ -59,7 +60,7 @@ class Session(TimeTravel):
     # -------------------------------------------------------------------------------------------- commands
 
     async def issue(
-        self, command: Command | str, /, *, on: Any = None, cell: int | None = None,
+        self, command: Command | str, /, *unnamed: Never, on: Any = None, cell: int | None = None,
         data: Mapping[str, Any] | None = None, if_match: str | None = None, **fields: Any,
     ) -> Step:
         """Handles a command; nothing is written. Returns the Step: the response, events and mutations.
@@ -70,6 +71,9 @@ class Session(TimeTravel):
 
         Raises Invalid, UnknownName, NotFound, Rejected …; whatever is raised, the session is as before."""
         __tracebackhide__ = True
+        if unnamed:
+            raise Invalid("issue", [Problem("on", unnamed[0], (
+                f"{shown(unnamed[0])} has no name; what a command is on is given by on=: issue(…, on=…)"))])
         manager = await self._renew()
         if isinstance(command, str):
             command, there = self.registry.command_at(command, {**(data or {}), **fields})
@@ -160,13 +164,13 @@ class Session(TimeTravel):
         """Writes what is pending in one transaction: exactly ``plan`` when one is given, or the part of it that the
         items in ``only`` stand on; that part must be closed.
 
-        Items that the steps read but did not change must still have the version that was read, unless
-        ``verify_reads=False``. With ``serializable=True`` what the steps searched for must be found the same as well.
-        Other transactions are waited for, and a deadlock or serialization failure is tried again, for ``wait`` seconds
-        in all. ``after`` is awaited first, as the commit of another session in a task; when it fails, so does this.
-        Where it is a saved plan (or its nonce, as text), the commit waits until whoever it be has applied that one, for
-        ``wait`` seconds as well. ``progress(done, total)`` is called now and then; a commit that is cancelled has
-        written nothing.
+        Items that the steps read but did not change must still have the version that was read, and those that they did
+        not find must still not be there, unless ``verify_reads=False``. With ``serializable=True`` what the steps
+        searched for must be found the same as well. Other transactions are waited for, and a deadlock or serialization
+        failure is tried again, for ``wait`` seconds in all. ``after`` is awaited first, as the commit of another
+        session in a task; when it fails, so does this. Where it is a saved plan (or its nonce, as text), the commit
+        waits until whoever it be has applied that one, for ``wait`` seconds as well. ``progress(done, total)`` is
+        called now and then; a commit that is cancelled has written nothing.
 
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import Address, Colour, Leg, datadef_classes, records, values
 from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, same, values_of
+from workbench.domain.entity import Command
 from workbench.domain.frozen import FrozenList
 from workbench.domain.kinds import dumped
 from workbench.errors import DefinitionError, Invalid, Problem
@@ -78,6 +79,22 @@ def test_all_problems_come_in_one_error():
     assert [(problem.field, problem.value) for problem in error.problems] == [
         ("to.city", 1), ("to.hose", 2), ("lines[1].sku", "x"), ("lines[1].quantity", 0), ("lines[2].sku", MISSING),
         ("lines[3]", 5), ("total", "ten"), ("colour", "dark green"), ("noet", "x")]
+
+
+def test_a_value_without_a_name():
+    """A value that is given by its place is refused with the field that it may be for; a dict with how to take it
+    apart."""
+    class Fine(Command):
+        amount = field(int)
+        why = field(str, initial="")
+
+    assert str(problems(Fine, 3)) == (
+        "Fine was refused: 1 problem\n  3 has no name; say for which field it is: Fine(amount=3)")
+    assert str(problems(Fine, "late", 2, amount=3)) == (
+        "Fine was refused: 2 problems\n  'late' has no name; say for which field it is: Fine(why='late')\n"
+        "  2 has no name, and no field is left that it could be for")
+    assert str(problems(Fine, {"amount": 3})) == (
+        "Fine was refused: 1 problem\n  {'amount': 3} has no name; of a dict say Fine(**values)")
 
 
 def test_a_missing_field_is_named():
@@ -539,3 +556,17 @@ def test_same_holds_a_nan_equal_to_itself(one, other, equal):
     """``same`` is equality, except that a NaN equals a NaN."""
     assert same(one, other) is equal
     assert same(other, one) is equal
+
+
+def test_what_tab_offers() -> None:
+    """A record and its class offer their fields and what is documented of them, not pyrsistent's own ways; these are
+    there, and are no names for fields."""
+    class Deposit(Command):
+        amount = field(int)
+
+    deposit = Deposit(amount=1)
+    for it in (deposit, Deposit):
+        assert [name for name in dir(it) if not name.startswith("_")] == ["amount", "on", "set", "target"]
+    assert deposit.serialize()["amount"] == 1
+    with pytest.raises(DefinitionError, match='"evolver" is a name that every Command has for itself'):
+        type("Odd", (Command,), {"evolver": field(int)})

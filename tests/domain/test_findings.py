@@ -4,8 +4,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from workbench import Command, Domain, Event, Resource, Response, Update, field
+import workbench as wb
+from workbench import Command, Domain, Event, Insert, Resource, Response, Update, field
+from workbench import Update as Wish
 from workbench.domain.findings import in_past_tense
+from workbench.domain.mentions import mentions
 from workbench.examples.bank import bank
 
 
@@ -178,6 +181,40 @@ def test_a_forgotten_yield() -> None:
         "    nothing comes of it; yield Price(…) was probably meant",
         "event handler priced: seems to make Update and neither to yield nor to return it\n"
         "    nothing comes of it; yield Update(…) was probably meant"]
+
+
+def test_a_forgotten_yield_under_other_names() -> None:
+    """What is dropped is found under a name with a type, and where the class is called otherwise or by its module."""
+    domain, price = shop()
+
+    @domain.command_handler(domain.commands["set-price"].cls)
+    async def set_price(command, context):
+        made: object = price(amount=command.amount)     # noqa: F841  # the slip that is to be found
+        later: object
+        later = price(amount=2)
+        return later
+
+    @domain.event_handler(price)
+    def priced(event, context):
+        wb.Delete(event.target)
+        Wish(event.target)
+
+    told = [line.what for line in domain.check() if "yield" in line.what]
+    assert told == [f"seems to make {made} and neither to yield nor to return it"
+                    for made in ("Price", "Delete", "Update")]
+
+
+def test_a_mutation_is_mentioned_under_any_name() -> None:
+    """Which mutations a handler makes is seen whatever it calls their classes."""
+    def renamed(event, context):
+        return Wish(event.target)
+
+    def of_the_module(event, context):
+        return wb.Update(event.target)
+
+    for handler in (renamed, of_the_module):
+        read = mentions([handler])
+        assert (read.name(Update), read.name(Insert), read.partly) == (True, False, False)
 
 
 def test_without_a_source_no_yield_is_missed() -> None:

@@ -12,6 +12,7 @@ from tests.strategies import items, resource_classes
 from workbench.domain.datadef import field
 from workbench.domain.mutation import Delete, Insert, Shared, Update
 from workbench.domain.resource import Resource, Target
+from workbench.errors import Invalid
 
 TARGET = Target("bank", "account", 5)
 
@@ -62,9 +63,19 @@ def test_a_mutation_cannot_be_changed():
 
 
 def test_a_delete_sets_nothing():
-    """Delete takes no values."""
-    with pytest.raises(TypeError, match="unexpected keyword argument 'owner'"):
-        Delete(TARGET, owner="Ada")
+    """Delete takes no values, and says so."""
+    for wrong in (lambda: Delete(TARGET, owner="Ada"), lambda: Delete(TARGET, "Ada")):
+        with pytest.raises(Invalid, match="'Ada' sets nothing: Delete takes the item alone"):
+            wrong()
+
+
+def test_values_of_a_mutation_have_names():
+    """A value, and a dict of values, that is given by its place is refused with how to say it."""
+    with pytest.raises(Invalid) as caught:
+        Insert(TARGET, {"owner": "Ada"}, 3)
+    assert str(caught.value) == (
+        "Insert was refused: 2 problems\n  {'owner': 'Ada'} has no name; of a dict say Insert(…, **values)\n"
+        "  3 has no name; say for which field it is: Insert(…, field=3)")
 
 
 def test_what_becomes_of_a_value_does_not_reach_its_mutation():

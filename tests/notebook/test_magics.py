@@ -228,6 +228,21 @@ def test_tab_offers_the_fields_of_a_class(shell: Any, wb: Workbench) -> None:
         assert offered(shell, text) == []
 
 
+def test_tab_behind_an_item_and_in_a_response(shell: Any, wb: Workbench) -> None:
+    """IPython's own completer offers of an item what is documented, with and without jedi, and of a response its names.
+    """
+    shell.user_ns["step"] = line(shell, "issue", "bank:open-account/account owner=Ada")
+    shell.run_cell("ada = wb.fetch(step.target)\nanswer = step.response")
+    had = shell.Completer.use_jedi
+    try:
+        for shell.Completer.use_jedi in (True, False):
+            for text, names in (("ada.", {"balance", "etag", "identifier", "owner", "set"}), ('answer["', {"account"})):
+                with provisionalcompleter():
+                    assert {one.text.lstrip(".") for one in shell.Completer.completions(text, len(text))} == names
+    finally:
+        shell.Completer.use_jedi = had
+
+
 def test_tab_tells_what_an_identifier_is(shell: Any, wb: Workbench) -> None:
     """An identifier is offered with what its item is called; one that is begun is found among however many."""
     first = line(shell, "issue", "bank:open-account/account owner=Ada").target.identifier

@@ -22,7 +22,7 @@ def test_saved_looked_at_and_applied(wb: Workbench, dsn: str, tmp_path: Path) ->
     with Workbench(bank, dsn=dsn, user="bob") as other:
         read = other.load_plan(path)
         assert read == shown
-        assert read.warnings == []
+        assert read.doubts == []
         live, saved = wb.plan().frame(), read.frame()
         assert list(saved.columns) == list(live.columns)
         assert saved.to_dict("records") == live.to_dict("records")

@@ -23,6 +23,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from tests import editing
+from tests.editing import Owner, desk
 from workbench import Command, Context, Domain, Event, Insert, Resource, Target, Workbench, field
 from workbench.errors import (
     Conflict,
@@ -43,6 +45,18 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "workbench-loop"]
+
+
+def test_the_tables_that_opening_made(dsn: str) -> None:
+    """They are told where the workbench is shown, until something is issued; where they were there nothing is."""
+    with Workbench(bank, Domain("empty"), dsn=dsn, user="ada") as wb:
+        assert repr(wb) == ("<workbench on bank, empty: 0 steps pending, 0 items changed; user ada; "
+                            "made the table bank_account>")
+        assert repr(wb.rival("Eve")).endswith("; user Eve>")
+        wb.issue(OpenAccount(owner="Ada"))
+        assert repr(wb).endswith("; user ada>")
+    with Workbench(desk(Owner, editing.Account), dsn=dsn) as wb:
+        assert repr(wb).endswith("0 items changed; made the tables desk_owner, desk_account>")
 
 
 def test_from_a_command_to_a_committed_row(wb: Workbench, dsn: str) -> None:

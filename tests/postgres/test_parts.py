@@ -51,7 +51,8 @@ async def test_a_part_that_is_not_closed(session: Session, admin: asyncpg.Connec
     with pytest.raises(NotClosed) as caught:
         await session.commit(only=[D])
     assert str(caught.value) == (
-        "this part cannot be committed alone: the same steps changed or read more. Add to only=[…]\n"
+        "this part cannot be committed alone: the same steps changed or read more, or earlier ones had read what "
+        "they change. Add to only=[…]\n"
         "  desk:note/a\n  desk:note/b\n  desk:note/c")
     assert (caught.value.wanted, caught.value.missing) == ((D,), (A, B, C))
     with pytest.raises(NotClosed, match="desk:note/b"):
@@ -118,12 +119,31 @@ async def test_a_conflict_of_a_part(session: Session, rival: Session, admin: asy
     assert await notes(admin) == {"a": ("mine", 0), "b": ("", 0)}
 
 
-@pytest.mark.parametrize("change", [Update(A, text="x"), Delete(A)], ids=["changed", "deleted"])
-async def test_what_the_rest_had_read_before(session: Session, admin: asyncpg.Connection, change: Any) -> None:
-    """A step that read an item which a later step changed does not conflict with that, once it was committed as a part;
-    it does with what somebody else changed since."""
-    await written(session, Insert(A, text="a"))
+CHANGES = pytest.mark.parametrize("change", [Update(A, text="x"), Delete(A)], ids=["changed", "deleted"])
+
+
+@CHANGES
+async def test_what_had_read_a_part_before(session: Session, admin: asyncpg.Connection, change: Any) -> None:
+    """A step that read an item which a later step changed comes first: somebody who sees the change before it would see
+    what no order of the two gives."""
+    await written(session, Insert(A, text="a"), Insert(C))
     await edit(session, Insert(B), reads=[A])
+    await edit(session, change)
+    with pytest.raises(NotClosed, match="earlier ones had read what they change") as caught:
+        await session.commit(only=[A])
+    assert [target.identifier for target in caught.value.missing] == ["b"]
+    assert set(await notes(admin)) == {"a", "c"}
+    await session.commit(only=[A, B])
+    assert "b" in await notes(admin)
+
+
+@CHANGES
+async def test_what_the_rest_had_read_before(session: Session, admin: asyncpg.Connection, change: Any) -> None:
+    """A step that changed nothing and read an item which a later step changed stays behind, and does not conflict with
+    that, once it was committed as a part; it does with what somebody else changed since."""
+    await written(session, Insert(A, text="a"))
+    await edit(session, reads=[A])
+    await edit(session, Insert(B))
     await edit(session, change)
     await session.commit(only=[A])
     await session.commit()
@@ -133,7 +153,8 @@ async def test_what_the_rest_had_read_before(session: Session, admin: asyncpg.Co
 async def test_what_somebody_else_changed_since(session: Session, rival: Session) -> None:
     """What the rest had read is compared with what the part left of it: a rival's change of it is found."""
     await written(session, Insert(A, text="a"))
-    await edit(session, Insert(B), reads=[A])
+    await edit(session, reads=[A])
+    await edit(session, Insert(B))
     await edit(session, Update(A, text="x"))
     await session.commit(only=[A])
     await written(rival, Update(A, text="y"))

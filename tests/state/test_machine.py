@@ -17,6 +17,7 @@ from tests.state.model import Row, World
 from workbench import Target
 from workbench.errors import NotFound, NothingTo, Rejected
 from workbench.examples.bank import Account, CloseAccount, Deposit, OpenAccount, Pay, Withdraw, bank
+from workbench.state.step import NOT_THERE
 
 OWNERS = st.sampled_from(["Ada", "Bob", "Eve"])
 AMOUNTS = st.sampled_from([Decimal("0.50"), Decimal(1), Decimal(2), Decimal("2.00")])
@@ -107,7 +108,8 @@ class Sessions(RuleBasedStateMachine):
             else:
                 self.reader.items[change.target] = change.after
         for target, etag in plan.reads.items():
-            assert self.reader.items[target].etag == etag
+            row = self.reader.items.get(target)
+            assert (NOT_THERE if row is None else row.etag) == etag
         held(self.manager).settle(plan)
         self.world.commit()
 

@@ -15,6 +15,8 @@ from typing import Any
 from pyrsistent import PClass
 
 from workbench.domain.function_text import ABSENT, FunctionText, indented, is_replaceable, unpacked
+from workbench.domain.unnamed import unnamed_fields
+from workbench.errors import Invalid
 
 # ------------------------------------------------------------------------------------------------ building
 
@@ -34,8 +36,8 @@ def builder_of(cls: Any) -> Any:
         lines += [*accept, source.put(place, "v")]
     lines += source.finish("return record")
     given = unpacked(f"f{place}" for place in range(len(cls._layout)))
-    begin = [f"if more or cls is not of: return elsewhere(of, cls, {given}, more)"]
-    return source.method("__new__", first="cls", star="*", begin=begin, lines=lines,
+    begin = [f"if pair or more or cls is not of: return elsewhere(of, cls, pair, {given}, more)"]
+    return source.method("__new__", first="cls", rest="_", begin=begin, lines=lines,
                          end=f"return resumed(of, {given}, record, trouble)")
 
 
@@ -45,9 +47,11 @@ def _named(cls: Any, values: Sequence[Any], more: Mapping[str, Any]) -> dict[str
     return {**given, **more}
 
 
-def _built_elsewhere(of: Any, cls: Any, values: Sequence[Any], more: Mapping[str, Any]) -> Any:
+def _built_elsewhere(of: Any, cls: Any, unnamed: Sequence[Any], values: Sequence[Any], more: Mapping[str, Any]) -> Any:
     """The record of a call that is for a derived class, pyrsistent's own, or wrong."""
     given = _named(of, values, more)
+    if unnamed:
+        raise Invalid(cls.__name__, unnamed_fields(cls, unnamed, given))
     if "_factory_fields" in given:
         return cls._told(given)
     return cls._checked(given) if cls is of else cls._made(cls, **given)
@@ -95,7 +99,7 @@ def changer_of(cls: Any) -> Any:
     lines += source.finish("return record")
     given = unpacked(f"f{place}" for place in range(len(cls._layout)))
     begin = [f"if pair or more or type(self) is not of: return elsewhere(of, self, pair, {given}, more)"]
-    return source.method("set", first="self", star="*pair", begin=begin, lines=lines,
+    return source.method("set", first="self", rest="pair", begin=begin, lines=lines,
                          end=f"return resumed(self, {given}, record, trouble)")
 
 

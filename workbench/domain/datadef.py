@@ -39,6 +39,7 @@ _RESERVED = frozenset({
     "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change",       # what is known of every class
     "_public", "_homes",
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
+_OF_PCLASS = frozenset({"create", "evolver", "remove", "serialize", "transform"})
 Rule = Callable[[Any], Any]
 
 
@@ -106,6 +107,10 @@ class DatadefMeta(_PClassMeta):
         derived: list[Any] = super().__subclasses__()
         return [one for one in derived if not is_blank(one)]
 
+    def __dir__(cls) -> list[str]:
+        """The names that Tab offers: without pyrsistent's own ways to make and change a record."""
+        return [name for name in super().__dir__() if name not in _OF_PCLASS]
+
     def getdoc(cls) -> str:
         """What IPython tells for ``Deposit?``: the fields, with type, whether required, and doc."""
         return help_of(cls)
@@ -113,9 +118,9 @@ class DatadefMeta(_PClassMeta):
 
 def _clashes(name: str, bases: tuple[type, ...], namespace: dict[str, Any], declared: dict[str, Field]) -> list[str]:
     """Why a class cannot be defined with these fields, a sentence each: of names that are taken, or would be lost."""
-    reserved = _RESERVED.union(
+    reserved = _RESERVED.union(_OF_PCLASS, (
         key for base in bases for key in dir(base)
-        if isinstance(getattr(base, key), property) or callable(getattr(base, key)))
+        if isinstance(getattr(base, key), property) or callable(getattr(base, key))))
     clashes = [f'"{key}" is a name that every {bases[0].__name__} has for itself; call the field otherwise'
                for key in declared if key in reserved or key.startswith("__")]
     inherited = {key for base in bases for key in getattr(base, "_fields", ())}
@@ -158,6 +163,10 @@ class Datadef(PClass, metaclass=DatadefMeta):
     def set(self, *pair: Any, **given: Any) -> Self:
         """This record with other values for some fields, as PClass has it; raises Invalid."""
         return super().set(*pair, **given) if self._change is None else self._change(*pair, **given)
+
+    def __dir__(self) -> list[str]:
+        """The same of a record."""
+        return [name for name in super().__dir__() if name not in _OF_PCLASS]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_pclass_frozen", False):

@@ -6,7 +6,7 @@ response what the caller gets. Commands and events may be *on* one item: ``Depos
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from workbench.domain.compiled import putter_of
@@ -77,3 +77,6 @@ class Answer(Response):
 
     def __iter__(self) -> Iterator[str]:
         yield from self.values
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.values) if isinstance(self.values, Mapping) else []

@@ -133,23 +133,22 @@ class FunctionText:
         return made
 
     def method(
-        self, name: str, *, first: str, star: str, begin: Sequence[str], lines: Sequence[str], end: str,
+        self, name: str, *, first: str, rest: str, begin: Sequence[str], lines: Sequence[str], end: str,
     ) -> Any:
         """A method of this name: it begins with ``begin``, then does the lines, and ``end`` where they raise.
 
-        ``first`` names its first parameter; ``star`` stands before the values, which are given by name: "*", or "*pair"
-        to take others by their place. In the lines the values are ``f0``, ``f1`` …; it is called with the names of the
-        fields."""
+        ``first`` names its first parameter, ``rest`` what is given by its place, which is ``pair`` in the lines. There
+        the values are ``f0``, ``f1`` …; it is called with the names of the fields."""
         values = [f"f{place}" for place in range(len(self.layout))]
-        parameters = [first, "/", *([star] if values or star != "*" else ()), *(f"{value}=absent" for value in values)]
+        parameters = [first, "/", "*pair", *(f"{value}=absent" for value in values)]
         made = self.function([
             f"def made({', '.join(parameters)}, **more):",
             *indented(1, [*begin, "trouble = None", "try:", *indented(1, lines)]),
             # Out of the handler: the error of the slow way does not come from this one, nor is to keep it alive.
             *indented(1, ["except Exception as error: trouble = error", f"try: {end}", "finally: trouble = None"])])
         names = dict(zip(values, self._cls._fields, strict=True))
-        for own in (first, "pair", "more"):
-            names[own] = own
+        for own, called in ((first, first), ("pair", rest), ("more", "more")):
+            names[own] = called
             while names[own] in self._cls._fields:      # a field may have any name
                 names[own] += "_"
         made.__code__ = made.__code__.replace(co_varnames=tuple(names.get(it, it) for it in made.__code__.co_varnames))

@@ -15,12 +15,13 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from workbench.domain.datadef import Datadef
+from workbench.domain.mutation import Mutation
 from workbench.domain.place import place_of
 
 
 class Mentions(NamedTuple):
-    """What some code names: ``places`` of datadefs, ``texts`` (names and string constants), and whether it was read
-    only ``partly``."""
+    """What some code names: ``places`` of datadefs and mutations, ``texts`` (names and string constants), and whether
+    it was read only ``partly``."""
 
     places: frozenset[tuple[str, str]]
     texts: frozenset[str]
@@ -46,7 +47,7 @@ def mentions(functions: Iterable[Callable[..., Any]]) -> Mentions:
         seen.add(id(it))
         kept.append(it)
         if isinstance(it, type):
-            if issubclass(it, Datadef):
+            if issubclass(it, Datadef | Mutation):
                 places.add(place_of(it))
         elif isinstance(it, FunctionType):
             if (inner := unwrap(it)) is not it:

@@ -7,12 +7,16 @@ each shares its values with the item that it made, so that no dict need be kept:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Never, Self, TypeAlias
 
+from workbench.domain.convert import shown
 from workbench.domain.frozen import FrozenDict, frozen
 from workbench.domain.json_values import is_flat
 from workbench.domain.resource import Resource, Target
+from workbench.domain.unnamed import unnamed_values
+from workbench.errors import Invalid, Problem
 from workbench.wording import visible
 
 Names: TypeAlias = dict[tuple[str, ...], tuple[str, ...]]      # which mutations have in common, each by itself
@@ -30,7 +34,10 @@ class Mutation:
     _values: dict[str, Any] | Shared
     verb: ClassVar[str]
 
-    def __init__(self, on: Target | Resource | type[Resource], /, **values: Any) -> None:
+    def __init__(self, on: Target | Resource | type[Resource], /, *unnamed: Never, **values: Any) -> None:
+        if unnamed:
+            call = type(self).__name__
+            raise Invalid(call, unnamed_values(unnamed, f"{call}(…, "))
         for name, value in values.items():
             kind = type(value)
             if kind is dict or kind is list:
@@ -145,5 +152,9 @@ class Delete(Mutation):
     __slots__ = ()
     verb = "delete"
 
-    def __init__(self, on: Target | Resource, /) -> None:
+    def __init__(self, on: Target | Resource, /, *unnamed: Never, **values: Never) -> None:
+        if unnamed or values:
+            given: list[tuple[str | None, object]] = [*zip(repeat(None), unnamed, strict=False), *values.items()]
+            raise Invalid("Delete", [Problem(name, value, f"{shown(value)} sets nothing: Delete takes the item alone")
+                                     for name, value in given])
         super().__init__(on)

@@ -12,6 +12,8 @@ from textwrap import dedent
 from types import FunctionType, ModuleType
 from typing import Any
 
+import workbench
+
 
 def unyielded(function: Callable[..., Any], bases: tuple[type, ...]) -> list[str]:
     """The names of the classes, derived from ``bases``, of which a function makes something that goes nowhere.
@@ -25,9 +27,10 @@ def unyielded(function: Callable[..., Any], bases: tuple[type, ...]) -> list[str
     unused = {*function.__code__.co_varnames} - used
     dropped = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) or (isinstance(node, ast.Assign) and all(
-                isinstance(name, ast.Name) and name.id in unused for name in node.targets)):
-            made = _made(node.value, function)
+        names = ([] if isinstance(node, ast.Expr) else node.targets if isinstance(node, ast.Assign) else
+                 [node.target] if isinstance(node, ast.AnnAssign) else None)
+        if names is not None and all(isinstance(name, ast.Name) and name.id in unused for name in names):
+            made = _made(node.value, function)      # type: ignore[attr-defined]  # as all three have
             if isinstance(made, type) and issubclass(made, bases):
                 dropped.append(made.__name__)
     return list(dict.fromkeys(dropped))
@@ -54,6 +57,8 @@ def _known(name: ast.expr, function: FunctionType) -> Any:
     """What a name, or that of something in a module, stands for in a function."""
     if isinstance(name, ast.Attribute):
         module = _known(name.value, function)
+        if module is workbench:     # which imports a name when it is asked for
+            return getattr(module, name.attr, None)
         return vars(module).get(name.attr) if isinstance(module, ModuleType) else None
     if not isinstance(name, ast.Name) or name.id in function.__code__.co_varnames:
         return None

@@ -13,8 +13,8 @@ BLAMED = 5      # items that are told; the check tells all
 
 
 def blame(broken: ConstraintViolated, plan: Plan, called: Called) -> Iterator[str]:
-    """A line for each item, ``member Bob · 603dae8a: step 3 Join (cell 2)``, and where more is told; nothing where
-    the items are none of this plan, but of a saved one."""
+    """A line for each item of the plan that was to be written, ``member Bob · 603dae8a: step 3 Join (cell 2)``, and
+    where more is told."""
     steps = {step.number: step for step in plan.steps}
     changes = {change.target: change for change in plan.changes}
     if not changes or (broken.targets and changes.keys().isdisjoint(broken.targets)):

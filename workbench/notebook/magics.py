@@ -74,7 +74,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
         """``%issue bank:deposit/account/<id> amount=10``, or ``%%issue <address>`` with the fields beneath, in TOML or
         as a JSON object. In the line a list or an object is JSON in quotes: ``authors='["Ada", "Eve"]'``."""
         __tracebackhide__ = True
-        address, fields = told(line)
+        address, fields = parted(line)
         if cell is not None:
             beneath = body(cell)
             twice = [Problem(name, beneath[name], "stands in the line and beneath it; say it once")
@@ -119,7 +119,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
         return self._used.redo(count("%redo", line))
 
 
-def told(line: str) -> tuple[str, dict[str, Any]]:
+def parted(line: str) -> tuple[str, dict[str, Any]]:
     """The address and the fields in ``bank:deposit/account/<id> amount=10 note='two words'``; raises Invalid."""
     try:
         address, *words = shlex.split(line) or [""]

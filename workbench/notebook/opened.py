@@ -8,13 +8,13 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Never, Self, TypeVar
 from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
@@ -42,6 +42,7 @@ from workbench.state.step import Step
 from workbench.wording import nearest
 
 T = TypeVar("T")
+_DECIDING = frozenset({"merge", "revert"})      # and commit, and apply: they may end in a Conflict
 
 
 class Opened:
@@ -74,7 +75,7 @@ class Opened:
     @property
     def aio(self) -> Awaited:
         """The session's verbs for those who await, from any loop: ``step = await wb.aio.issue(…)``."""
-        return Awaited(self._at_work(), self._bridge, self._watchers)
+        return Awaited(self._at_work(), self._bridge, self._watchers, self._deciding)
 
     def close(self) -> None:
         """Closes the session and its rivals; what is pending is dropped. A second time does nothing."""
@@ -149,18 +150,30 @@ class Opened:
         finally:
             self._watchers.tell()
 
-    def _decide(self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None) -> T:
-        """Runs a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint, to which is
-        added what the items are called and where they come from."""
+    def _decide(
+        self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None, *, saved: SavedPlan | None = None,
+    ) -> T:
+        """Runs a verb that may end in a Conflict or a broken constraint; see ``_deciding``."""
+        __tracebackhide__ = True
+        with self._deciding(saved):
+            return self._wait_for(verb, bar)
+
+    @contextmanager
+    def _deciding(self, saved: SavedPlan | None = None) -> Iterator[None]:
+        """Context of a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint, to
+        which is added what the items are called and where they come from; of a ``saved`` plan that is not the one
+        pending here that is not known. Tells whoever watches."""
         self._conflict = None
         try:
-            return self._wait_for(verb, bar)
+            yield
         except Conflict as conflict:
             self._conflict = conflict
             raise
         except ConstraintViolated as broken:
-            for note in blame(broken, self.session.manager.plan(), self._called):
-                broken.add_note(note)
+            manager = self.session.manager
+            if saved is None or saved.nonce == manager.saved.nonce(manager.state):
+                for note in blame(broken, manager.plan(), self._called):
+                    broken.add_note(note)
             raise
         finally:
             self._watchers.tell()
@@ -199,10 +212,13 @@ class Awaited:
     """The verbs of a session on its own loop, awaitable from any other: ``await wb.aio.commit()``.
 
     They are Session's, with its arguments and results; ``issue`` knows the cell, and ``after=`` of a commit is awaited
-    on the caller's loop."""
+    on the caller's loop. A Conflict is kept, in ``wb.conflict``, and a broken constraint told as where one waits."""
 
-    def __init__(self, session: Session, bridge: Bridge, watchers: Watchers) -> None:
-        self._session, self._bridge, self._watchers = session, bridge, watchers
+    def __init__(
+        self, session: Session, bridge: Bridge, watchers: Watchers,
+        deciding: Callable[..., AbstractContextManager[None]],
+    ) -> None:
+        self._session, self._bridge, self._watchers, self._deciding = session, bridge, watchers, deciding
 
     async def _run(self, verb: Coroutine[Any, Any, T]) -> T:
         try:
@@ -210,9 +226,13 @@ class Awaited:
         finally:
             self._watchers.tell()
 
-    async def issue(self, command: Command | str, /, **arguments: Any) -> Step:
+    async def _decide(self, verb: Coroutine[Any, Any, T], saved: SavedPlan | None = None) -> T:
+        with self._deciding(saved):
+            return await self._bridge.aio(verb)
+
+    async def issue(self, command: Command | str, /, *unnamed: Never, **arguments: Any) -> Step:
         """Session.issue, of the present cell."""
-        return await self._run(kept(self._session.issue(command, cell=cell(), **arguments)))
+        return await self._run(kept(self._session.issue(command, *unnamed, cell=cell(), **arguments)))
 
     async def commit(
         self, plan: ShownPlan | Plan | None = None, *, after: After | None = None,
@@ -224,7 +244,12 @@ class Awaited:
             arguments["after"] = after
         elif after is not None:
             await ended(after)
-        return await self._run(self._session.commit(given, **arguments))
+        return await self._decide(self._session.commit(given, **arguments))
+
+    async def apply(self, saved: SavedPlan | str | Path, **arguments: Any) -> Commit:
+        """Session.apply."""
+        plan = saved if isinstance(saved, SavedPlan) else SavedPlan.load(saved)
+        return await self._decide(self._session.apply(plan, **arguments), plan)
 
     async def tables(self, **arguments: Any) -> TablesPlan:
         """Session.tables; ``apply`` of the plan is awaitable from any loop as well."""
@@ -237,7 +262,9 @@ class Awaited:
                      and iscoroutinefunction(getattr(Session, name))]
             raise AttributeError(f"there is no verb {name!r} to await; {nearest(name, there)}")
 
+        run = self._decide if name in _DECIDING else self._run
+
         async def on_its_loop(*positional: Any, **named: Any) -> Any:
-            return await self._run(verb(*positional, **named))
+            return await run(verb(*positional, **named))
 
         return on_its_loop

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from workbench.domain.convert import shown
 from workbench.domain.entity import Command
@@ -58,7 +58,7 @@ class Workbench(Travelling):
     # -------------------------------------------------------------------------------------------- the verbs
 
     def issue(
-        self, command: Command | str, /, *, on: Any = None, data: Mapping[str, Any] | None = None,
+        self, command: Command | str, /, *unnamed: Never, on: Any = None, data: Mapping[str, Any] | None = None,
         if_match: str | None = None, **fields: Any,
     ) -> Step:
         """Handles a command; nothing is written. Returns the step, which shows what came of it.
@@ -70,7 +70,7 @@ class Workbench(Travelling):
         """
         __tracebackhide__ = True    # the author of a handler is shown the handler's own lines
         return self._run(kept(
-            self._at_work().issue(command, on=on, cell=cell(), data=data, if_match=if_match, **fields)),
+            self._at_work().issue(command, *unnamed, on=on, cell=cell(), data=data, if_match=if_match, **fields)),
             ProgressBar("issue"))
 
     def issue_many(
@@ -142,8 +142,10 @@ class Workbench(Travelling):
         """Writes a saved plan, given as itself or by its file, exactly and once only.
 
         See Session.apply for what is raised; the last Conflict is in ``wb.conflict``."""
-        bar = ProgressBar("apply")
-        return self._decide(self._at_work().apply(saved, verify_reads=verify_reads, wait=wait, progress=bar), bar)
+        session, bar = self._at_work(), ProgressBar("apply")
+        plan = saved if isinstance(saved, SavedPlan) else SavedPlan.load(saved)
+        return self._decide(
+            session.apply(plan, verify_reads=verify_reads, wait=wait, progress=bar), bar, saved=plan)
 
     def history(self) -> pd.DataFrame:
         """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce."""
@@ -275,4 +277,7 @@ class Workbench(Travelling):
             return f"<workbench on {domains}: closed>"
         state, user = self.session.manager.state, f"; user {visible(self.session.user)}" if self.session.user else ""
         steps, items = counted(len(state.pending()), "step"), counted(len(state.changed), "item")
-        return f"<workbench on {domains}: {steps} pending, {items} changed{user}>"
+        # What opening did to the database is told until something is issued.
+        created = self.session.created if state.number == 0 else ()
+        made = f"; made the table{'' if len(created) == 1 else 's'} {', '.join(created)}" if created else ""
+        return f"<workbench on {domains}: {steps} pending, {items} changed{user}{made}>"

@@ -11,15 +11,16 @@ _GONE = object()
 
 
 async def etags_of(
-    connection: Any, table: Table, identifiers: Sequence[Any], *, locking: str = "",
+    connection: Any, table: Table, identifiers: Sequence[Any], *, locking: str = "", alive: bool = False,
 ) -> dict[Any, str | None]:
-    """The etags by identifier, of soft-deleted rows too; those that are not there are left out.
+    """The etags by identifier, of soft-deleted rows too unless ``alive``; those that are not there are left out.
 
     ``locking`` is how the rows are to be locked, one after the other (``"FOR UPDATE SKIP LOCKED"``)."""
     key, etag = table.column("_id"), table.column("_etag")
     rows = await connection.fetch(
         f"SELECT {quoted(key.name)}, {quoted(etag.name)} FROM {table.quoted} "
-        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[])" + (f" ORDER BY {_order(key)} {locking}" if locking else ""),
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[])" + (table.alive if alive else "")
+        + (f" ORDER BY {_order(key)} {locking}" if locking else ""),
         identifiers)
     return dict(rows)       # a record of two is a pair
 

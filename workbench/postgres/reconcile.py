@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import Conflict, NothingTo
 from workbench.postgres.drift import drifted
 from workbench.postgres.engine import Engine
@@ -16,6 +16,7 @@ from workbench.postgres.query import PostgresReader
 from workbench.state.held import Held
 from workbench.state.planning.plan import Plan
 from workbench.state.resolution import Way, check_way, mergeable
+from workbench.state.step import NOT_THERE
 
 
 async def reconciled(
@@ -34,7 +35,7 @@ async def reconciled(
     moved = {drift.target: drift.stored for drift in await drifted(engine, reader, wanted)}
     stored = {**known, **wanted, **moved}
     # What steps read may have been fetched anew since, and so be cached as it is stored now.
-    stale = [target for target, etag in reads.items() if _etag(stored.get(target)) != etag]
+    stale = [target for target, etag in reads.items() if _is_stale(stored.get(target), etag)]
     if ways is not None:
         pending = before.state.changed if verb == "drop" else ()
         for target in ways:
@@ -58,5 +59,6 @@ async def reconciled(
     return plan
 
 
-def _etag(item: Resource | None) -> str | None:
-    return None if item is None else item._etag
+def _is_stale(item: Resource | None, etag: str | None) -> bool:
+    """Whether an item is not stored any more as a step has read it, with this etag."""
+    return not is_deleted(item) if etag == NOT_THERE else item is None or item._etag != etag

@@ -14,7 +14,7 @@ from workbench.wording import visible
 class Clash(NamedTuple):
     """``kind`` says what I did and what they did: "update-update", "update-delete", "delete-update", "delete-delete",
     "insert-insert"; "read-update" and "read-delete" for an item that a step only read, "search-insert" for one that
-    a step's search would find now.
+    a step looked for and did not find, and would find now.
 
     ``base`` is the item as it was fetched, ``mine`` as it is pending, ``theirs`` as it is stored now: mappings of
     fields to values, stamps included; None where there is no such item, and for one that was only read. ``me`` and

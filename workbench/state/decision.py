@@ -30,3 +30,16 @@ class ConflictResolved(Event):
     """What a resolution did to one item."""
 
     way = field(str)
+
+
+class RevertCommit(Decision):
+    """The command of the step that a revert is; ``number`` counts the commits of the session from 1."""
+
+    lost: ClassVar[str] = "a revert speaks of items as they were, and is not issued again; call revert() anew"
+    number = field(int)
+
+
+class CommitReverted(Event):
+    """What a revert does to one item."""
+
+    number = field(int)

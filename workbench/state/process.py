@@ -17,12 +17,12 @@ from workbench.domain.frozen import FrozenDict
 from workbench.domain.handler import Handler
 from workbench.domain.mutation import Delete, Insert, Mutation, Names, Update
 from workbench.domain.registry import Kindred
-from workbench.domain.resource import Resource, Target
+from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.errors import Conflict, Invalid, NotFound, PolicyLoop, Problem, UnknownName
 from workbench.state.clash import clash_of
 from workbench.state.context import Context
 from workbench.state.state import State
-from workbench.state.step import Handling, Occurrence, Step
+from workbench.state.step import NOT_THERE, Handling, Occurrence, Step
 from workbench.state.turn import STOP
 from workbench.state.view import View
 
@@ -57,7 +57,9 @@ class Unit(View):
                 output = (response.values if isinstance(response, Answer)
                           else await self._output(response, handling.domain, handling.target))
                 break
-        reads = {target: item._etag for target, item in self.seen.items()} if self.seen else _NOTHING
+        reads = {target: item._etag for target, item in self.seen.items()} if self.seen or self.absent else _NOTHING
+        if self.absent:
+            reads |= dict.fromkeys(self.absent, NOT_THERE)
         step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
                     output)
         as_touched = None
@@ -214,6 +216,9 @@ class Unit(View):
             after = self.update(mutation, before, clean, target, event)
             self.remember(target, before if after is None else after, domain)
         else:
+            entry = self.changed.get(target)
+            if entry is not None and is_deleted(entry.origin):      # it leaves nothing that would tell of it
+                self.absent.append(target)
             self.delete(mutation, before, clean, target, event)
             self.forget_last()
         return mutation

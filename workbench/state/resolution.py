@@ -109,7 +109,7 @@ def resolved(
     for clash, way, stored in ways:
         target, cls = clash.target, registry.resource(clash.target[:2])
         mutation = resolution(clash, way, cls)
-        event = ConflictResolved(way=told(way)).on(target)
+        event = ConflictResolved(way=way_in_words(way)).on(target)
         occurrence = Occurrence(event)
         theirs = None if stored is None else refit(stored, cls)
         if theirs is not None:
@@ -124,7 +124,7 @@ def resolved(
                 made.earlier = earlier
                 made.place = made.place if earlier is None else earlier.place
         occurrences.append(occurrence)
-    told_ways = "; ".join(dict.fromkeys(told(way) for _, way, _ in ways))
+    told_ways = "; ".join(dict.fromkeys(way_in_words(way) for _, way, _ in ways))
     handling = Handling(ResolveConflict(way=told_ways), "", "", ways[0][0].target if len(ways) == 1 else None)
     handling.results += occurrences
     step = Step(draft.step, handling, f"resolve conflict: {told_ways}", user=draft.user, at=draft.now, cell=None,
@@ -132,6 +132,6 @@ def resolved(
     return state.after(draft.changed, step, draft.applied)
 
 
-def told(way: Way) -> str:
+def way_in_words(way: Way) -> str:
     """A way in words, for the log."""
     return way if isinstance(way, str) else ", ".join(f"{name}={value!r}" for name, value in way.items())

@@ -8,35 +8,22 @@ was deleted, nothing is reverted: that is a Conflict, which people decide.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-from workbench.domain.datadef import field, same, values_of
+from workbench.domain.datadef import same, values_of
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.errors import Conflict, NothingTo
 from workbench.state.clash import clash_of
-from workbench.state.decision import Decision
+from workbench.state.decision import CommitReverted, RevertCommit
 from workbench.state.draft import Draft
 from workbench.state.planning.change import Change
 from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
 
 _PENDING, _ANOTHER = "a pending step", "another"        # who may have changed an item since, besides later commits
-
-
-class RevertCommit(Decision):
-    """The command of the step that a revert is; ``number`` counts the commits of the session from 1."""
-
-    lost: ClassVar[str] = "a revert speaks of items as they were, and is not issued again; call revert() anew"
-    number = field(int)
-
-
-class CommitReverted(Event):
-    """What a revert does to one item."""
-
-    number = field(int)
 
 
 class Done(NamedTuple):

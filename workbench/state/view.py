@@ -49,26 +49,24 @@ class View(Draft):
 
     ``again`` are the targets that were made up when the command ran before: the same are made up this time."""
 
-    __slots__ = ("_again", "_home", "_identifiers", "at", "cache", "item", "leaned", "made", "reader", "registry",
-                 "searches", "seen", "state")
+    __slots__ = ("_again", "_home", "_identifiers", "absent", "at", "cache", "item", "leaned", "made", "reader",
+                 "registry", "searches", "seen", "state")
     item: Resource | None
 
     def __init__(
         self, state: State, means: Means, now: datetime, user: str | None, again: Sequence[Target] = (),
     ) -> None:
         self.registry, self.cache, self.reader, self._identifiers, self.new_etag = means
-        # As a Draft begins.
-        self.state, self.now, self.user = state, now, user
-        self.changed, self.applied, self.step = state.changed, state.applied, state.number + 1
-        self.recorded = []
+        self.state, self.now, self.user = state, now, user      # from here on as a Draft begins
+        self.changed, self.applied, self.step, self.recorded = state.changed, state.applied, state.number + 1, []
         self.seen: dict[Target, Resource] = {}      # clean items as first read
         self.leaned: set[Target] = set()            # what earlier steps had left pending, and this one looked at
+        self.absent: list[Target] = []      # what was looked for by its key, and is not stored
         self.searches: tuple[Search, ...] = ()
         self.made: list[Target] = []
         self._again = again
         # The item last looked at, where it is and for which domain: handlers mostly look at one, again and again.
-        self.at, self.item = _NOWHERE, None
-        self._home = ""
+        self.at, self.item, self._home = _NOWHERE, None, ""
 
     # -------------------------------------------------------------------------------------------- targets
 
@@ -153,7 +151,8 @@ class View(Draft):
         """The present item of a target, fetched where it is not cached; None where there is none."""
         if (item := self._present(target)) is None:
             await self._load([target], [target[:2]])
-            item = self._present(target)
+            if (item := self._present(target)) is None and target not in self.changed:
+                self.absent.append(target)
         return item
 
     async def fetch_one(self, domain: str, what: Any) -> Resource:
@@ -194,6 +193,7 @@ class View(Draft):
                 items = came
         if absent := [target for target, item in zip(targets, items, strict=True) if item is None]:
             missing = [target for target in absent if target not in self.changed]
+            self.absent += missing
             raise NotFound(*dict.fromkeys(missing or absent), deleted=not missing)
         return items
 

@@ -62,6 +62,19 @@ def test_undone_and_redone_steps_are_shown(wb: Workbench) -> None:
     assert words(redone).endswith("balance= 1")
 
 
+def test_what_is_missing_is_one_value_in_a_column(wb: Workbench) -> None:
+    """Where steps have no user, cell, item, response or refusal, each column has what its dtype has for it."""
+    wb.user = None
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    with pytest.raises(Rejected):
+        wb.issue(Withdraw(amount=50), on=ada)
+    steps = wb.steps
+    missing = {name: {repr(value) for value in column[column.isna()]} for name, column in steps.items()}
+    assert {name: values for name, values in missing.items() if values} == {
+        "user": {"nan"}, "cell": {"<NA>"}, "response": {"None"}, "refusal": {"nan"}}
+    assert dtypes(steps) == STEPS
+
+
 def test_the_steps_of_a_session(wb: Workbench) -> None:
     """Committed, pending, undone and refused: each step is there, in order, with where we are."""
     ada = wb.issue(OpenAccount(owner="Ada"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -338,6 +339,34 @@ async def test_unique_constraint(session: Session, admin: asyncpg.Connection) ->
     session.undo()
     await edit(session, Insert(at(Owner, UUID(int=2)), email="b@x"))
     await session.commit()
+
+
+class Member(Resource):
+    """Deleted softly; no two have one e-mail."""
+
+    email = field(str, unique=True)
+    _deleted = field(datetime | None)
+
+
+async def test_a_unique_value_of_a_deleted_item(dsn: str) -> None:
+    """A value that a softly deleted item still has: the error and the check name that item, which nobody finds; of one
+    that is there they say nothing more."""
+    gone, there, new = (at(Member, UUID(int=number)) for number in (1, 2, 3))
+    async with Session(desk(Member), dsn=dsn) as session:
+        await edit(session, Insert(gone, email="gone@bank"), Insert(there, email="there@bank"))
+        await session.commit()
+        await edit(session, Delete(gone))
+        await session.commit()
+        words = f"; it is held by a deleted item, {gone}: its row stays, and keeps its values; give others"
+        for email, held in (("gone@bank", words), ("there@bank", "")):
+            await edit(session, Insert(new, email=email))
+            with pytest.raises(ConstraintViolated) as caught:
+                await session.commit()
+            assert caught.value.detail == f"Key (email)=({email}) already exists.{held}"
+            assert (caught.value.kind, caught.value.targets) == ("unique", (new,))
+            [violation] = (await session.check()).violations
+            assert (violation.kind, violation.detail) == ("unique", caught.value.detail)
+            session.undo()
 
 
 async def test_foreign_key(session: Session) -> None:

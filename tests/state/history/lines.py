@@ -151,7 +151,8 @@ class Lines:
     # ------------------------------------------------------------------------------------------- commits
 
     def part(self, card: str) -> set[str]:
-        """The cards that must be committed with a card: a step is never torn apart, nor from what it leaned on."""
+        """The cards that must be committed with a card: a step is never torn apart, nor from what it leaned on,
+        nor from what had read it before."""
         pending, cards, before = self.pending(self.line.node), {card}, set[str]()
         there = {one for node in pending for one in node.touched}
         while cards != before:
@@ -159,6 +160,10 @@ class Lines:
             for node in pending:
                 if node.touched & cards:
                     cards |= node.touched | (node.leaned & there)
+            for place, node in enumerate(pending):      # what had read something before it was changed comes first
+                later = frozenset().union(*(one.touched for one in pending[place + 1:]))
+                if {*node.reads, *node.leaned} & cards & later:
+                    cards |= node.touched
         return cards
 
     def commit(self, cards: set[str] | None = None) -> bool:

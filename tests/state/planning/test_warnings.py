@@ -11,9 +11,11 @@ from tests.editing import Paper, at, desk, edit
 from tests.state.domains import held, manage
 from workbench import Delete, Insert, Resource, field
 from workbench.domain.kinds import kind_of
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.state.manager import StateManager
 from workbench.state.planning.table import Column, Table
 from workbench.state.revert import Done
+from workbench.state.saved.plan import SavedPlan
 
 
 class Shift(Resource):
@@ -52,10 +54,16 @@ async def test_what_does_not_come_back() -> None:
     await edit(manager, Delete(target))
     deletion = manager.plan()
     held(manager).settle(deletion)
-    assert held(manager).revert(Done(2, deletion.changes, {}, {}), {target: None}).warnings == (
+    plan = held(manager).revert(Done(2, deletion.changes, {}, {}), {target: None})
+    assert plan.warnings == (
         "secret of things will have defaults, not the values of before: no field has kept them",
         "span of things will have 30 days for each month it had: a timedelta has no months",
         "rows of lines that went or changed along with those of things stay so")
+    saved = SavedPlan.read(plan.saved().text)       # whoever looks at it elsewhere has none of the tables
+    assert (saved.warnings, saved.doubts) == (plan.warnings, [])
+    assert repr(saved).splitlines()[-3:] == [f"  ! {warning}" for warning in plan.warnings]
+    html = ShownSavedPlan(saved.document)._repr_html_()
+    assert [html.count(warning) for warning in plan.warnings] == [1, 1, 1]
     manager.history.undo()
     await edit(manager, Insert(target))
     assert manager.plan().warnings == ()

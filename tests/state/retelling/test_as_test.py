@@ -12,7 +12,7 @@ import pytest
 
 from tests.state.domains import held, manage
 from workbench import Command, Context, Domain, Event, Insert, Resource, Target, Update, field
-from workbench.errors import Conflict, Invalid, WorkbenchError
+from workbench.errors import Conflict, Invalid, NotFound, WorkbenchError
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.manager import StateManager
 from workbench.state.planning.plan import Plan
@@ -58,6 +58,11 @@ class Look(Command):
 
 
 @book.command(on=Entry)
+class Seek(Command):
+    pass
+
+
+@book.command(on=Entry)
 class Rename(Command):
     by = field(str)
 
@@ -71,6 +76,16 @@ class Renamed(Event):
 async def look(command: Look, context: Context) -> AsyncIterator[Any]:
     seen = await context.fetch(Entry, context.target.identifier)
     yield context.respond(by=seen.by)
+
+
+@book.command_handler(Seek)
+async def seek(command: Seek, context: Context) -> AsyncIterator[Any]:
+    try:
+        await context.fetch(context.target)
+    except NotFound:
+        yield context.respond(found=False)
+    else:
+        yield context.respond(found=True)
 
 
 @book.command_handler(Rename)
@@ -225,6 +240,18 @@ async def test_an_item_that_moved_since_it_was_read() -> None:
     source = told(manager)
     assert "# step 1: its response left out, otherwise here: in the session it saw what this test does not" in source
     assert "response=" not in source
+
+
+async def test_an_item_that_came_since_it_was_looked_for() -> None:
+    """It is not given: the command did not find it, whoever has added it since."""
+    reader = MemoryReader()
+    manager = manage(book, reader=reader)
+    await manager.issue(Seek(), on=ENTRY)
+    reader.items[ENTRY] = entry("x")
+    await manager.fetch(ENTRY)
+    source = told(manager)
+    assert "response={'found': False}" in source
+    assert "left out" not in source
 
 
 async def test_an_item_that_another_branch_changed_since_it_was_read() -> None:

@@ -206,7 +206,7 @@ async def test_without_its_classes() -> None:
     assert saved.changes[0].before["_created"] == datetime.fromisoformat("2013-01-01T00:00:00+00:00")
     assert [(it["step"], it["address"], it["user"]) for it in saved.commands] == [
         (2, "desk:edit", "ada"), (3, "desk:edit", "ada")]
-    assert (len(saved), saved.faults, saved.warnings, saved.user) == (3, [], [], "ada")
+    assert (len(saved), saved.faults, saved.doubts, saved.warnings, saved.user) == (3, [], [], (), "ada")
     with pytest.raises(UnknownName, match='there is no change of "note/x" in this plan'):
         saved.why("note/x")
 

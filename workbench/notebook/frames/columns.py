@@ -2,7 +2,8 @@
 
 Text is ``str``, whole numbers ``int64`` (or ``Int64`` where None may stand), bools ``bool`` (``boolean``), floats
 ``float64``, moments ``datetime64[us, UTC]``, and in these None is pandas' missing value; Decimals, UUIDs, dates, times
-and nested values stay the objects that they are.
+and nested values stay the objects that they are, and None among them None. So what is missing is one value throughout a
+column: NaN in text and floats, NA in whole numbers and bools, NaT in moments; ``isna`` finds them all.
 
 This module brings pandas, a quarter of a second: whoever makes a frame imports it when the first one is asked for.
 """

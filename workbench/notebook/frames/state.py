@@ -43,8 +43,8 @@ def pending_frame(state: State) -> pd.DataFrame:
     """The mutations of the pending steps, one a row, in the order in which they were applied.
 
     Columns: ``mutation`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``values`` (a dict), ``event``,
-    ``command``, ``policy`` (that issued the command, or None), ``step``, ``cell``, ``user``, ``at``. The index counts
-    from 1."""
+    ``command``, ``policy`` (that issued the command, or missing), ``step``, ``cell``, ``user``, ``at``. The index
+    counts from 1."""
     rows: list[tuple[Any, ...]] = []
 
     def of(handling: Handling, step: Step) -> None:

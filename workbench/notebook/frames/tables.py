@@ -15,7 +15,7 @@ def tables_frame(plan: TablesPlan) -> pd.DataFrame:
     """The changes of tables, one a row; the index counts from 1.
 
     Columns: ``change`` ("add", "alter", "drop"), ``table``, ``resource``, ``what`` (in words), ``costs`` ("additive",
-    "other", "blocked"), ``reason`` (why it is not additive, or None), ``hint`` (what else may have been meant, or None)
+    "other", "blocked"), ``reason`` (why it is not additive, or missing), ``hint`` (what else may have been meant)
     and ``sql``."""
     rows = [(it.kind, it.table, ":".join(it.kindred), it.what,
              "additive" if it.additive else "blocked" if it.blocked else "other", it.reason or None, it.hint or None,

@@ -23,8 +23,8 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
     refused on this branch, after the step that it followed.
 
     The index is the step's ``number`` (``Int64``; missing for a refused command). Columns: ``at``, ``user``, ``cell``,
-    ``command``, ``target`` (text or None), ``events`` (their names), ``mutations`` and ``items`` (how many),
-    ``response`` (what the response handler made of it), ``refusal`` (its words or None), ``state`` ("committed",
+    ``command``, ``target`` (text, or missing), ``events`` (their names), ``mutations`` and ``items`` (how many),
+    ``response`` (what the response handler made of it), ``refusal`` (its words, or missing), ``state`` ("committed",
     "pending", "undone", "refused"), ``here`` (True for the step where we are)."""
     refused: dict[int, list[RefusedCommand]] = {}
     for refusal in refusals:
@@ -60,8 +60,8 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
 def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
     """The events of some steps, one a row, in the order in which they happened.
 
-    Columns: ``event``, ``target`` (text or None), ``values`` (a dict), ``mutations`` (how many), ``command``,
-    ``policy`` (that issued it, or None), ``step``, ``user``, ``at``. The index counts from 1."""
+    Columns: ``event``, ``target`` (text, or missing), ``values`` (a dict), ``mutations`` (how many), ``command``,
+    ``policy`` (that issued it, or missing), ``step``, ``user``, ``at``. The index counts from 1."""
     rows = [(type(event).__name__, None if event._target is None else str(event._target), values_of(event),
              len(occurrence.mutations), type(handling.command).__name__, handling.policy, step.number, step.user,
              step.at)
@@ -87,8 +87,8 @@ def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:
 def branches_frame(branches: Iterable[Branch], here: Branch) -> pd.DataFrame:
     """The branches, one a row, ``main`` first; the index is their ``name``.
 
-    Columns: ``here`` (bool), ``named`` (False for what an issue after an undo left behind), ``forked_from`` (a name or
-    None), ``steps`` (its own), ``pending`` (steps), ``undone`` (steps), ``items`` (that are changed)."""
+    Columns: ``here`` (bool), ``named`` (False for what an issue after an undo left behind), ``forked_from`` (a name, or
+    missing), ``steps`` (its own), ``pending`` (steps), ``undone`` (steps), ``items`` (that are changed)."""
     branches = list(branches)
     rows = [(branch is here, branch.named, branch.forked_from, len(branch.steps()), len(branch.state.pending()),
              len(branch.undone), len(branch.state.changed)) for branch in branches]

@@ -1,13 +1,14 @@
 """Plan as HTML: a summary line, ``+ ~ -`` with old -> new per column grouped by resource; causes and SQL are folded.
 
-It is made of a Plan, its statements and the last check of it; a saved plan, which looks like a Plan, is shown the same.
+It is made of a Plan, its statements and the last check of it; or of a saved plan, of which there is what ``PlanToShow``
+has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.domain.datadef import same
 from workbench.domain.resource import Resource, Target
@@ -18,7 +19,7 @@ from workbench.notebook.labels import label_in
 from workbench.postgres.trial.violation import Checked, Violation
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.change import Change
-from workbench.state.planning.plan import Plan
+from workbench.state.saved.change import SavedChange
 from workbench.wording import counted, visible
 
 CAUSES = 90     # lines of what led to a change that are folded under it: about thirty mutations
@@ -28,9 +29,28 @@ RANGES = 12     # of steps that are named beside a change
 TOLD = 1000     # changes of a plan whose causes are folded under each: finding them takes a look at all, for each
 
 
+AnyChange = Change | SavedChange
+
+
+class PlanToShow(Protocol):
+    """What is shown of a plan, whether it is a Plan or was saved."""
+
+    @property
+    def summary(self) -> str: ...
+    @property
+    def changes(self) -> Sequence[AnyChange]: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
+    @property
+    def idle(self) -> Sequence[Target]: ...
+    @property
+    def reads(self) -> Mapping[Target, str | None]: ...
+    def __len__(self) -> int: ...
+
+
 def plan_html(
-    plan: Plan, statements: Sequence[str], *, checked: Checked | None = None, ago: float = 0.0,
-    why: Callable[[Change], str] | None = None, called: Called | None = None,
+    plan: PlanToShow, statements: Sequence[str], *, checked: Checked | None = None, ago: float = 0.0,
+    why: Callable[[Any], str] | None = None, called: Called | None = None,
 ) -> str:
     """A plan to look at: ``checked`` is what the last check of it found, ``ago`` how many seconds before.
 
@@ -65,12 +85,12 @@ def plan_html(
 
 
 def _table(
-    changes: Iterable[Change], blamed: dict[Target | None, list[Violation]], why: Callable[[Change], str] | None,
+    changes: Iterable[AnyChange], blamed: dict[Target | None, list[Violation]], why: Callable[[Any], str] | None,
     called: Called | None,
 ) -> list[str]:
     """Changes by resource in one table, so that what is told of each resource begins at one place; none of none. What
     of ``blamed`` is told there is taken out."""
-    groups: dict[str, list[Change]] = {}
+    groups: dict[str, list[AnyChange]] = {}
     for change in changes:
         groups.setdefault(f"{change.target.domain}:{change.target.resource}", []).append(change)
     rows = []
@@ -97,7 +117,7 @@ def _span(seconds: float) -> str:
 
 
 def change_row(
-    change: Change, violations: Sequence[Violation] = (), why: Callable[[Change], str] | None = None,
+    change: AnyChange, violations: Sequence[Violation] = (), why: Callable[[Any], str] | None = None,
     called: Called | None = None,
 ) -> str:
     """A change as a row of a table, not yet in a ``box``."""

@@ -13,14 +13,13 @@ from workbench.wording import visible
 
 def saved_plan_html(saved: SavedPlan) -> str:
     """A saved plan to look at, with what speaks against applying it."""
-    looks_like_one: Any = saved
-    loud = "".join(f'<div class="delete"><b>⚠ {escape(warning)}</b></div>' for warning in saved.warnings)
+    loud = "".join(f'<div class="delete"><b>⚠ {escape(doubt)}</b></div>' for doubt in saved.doubts)
     rows = "".join(
         f"<tr><td>{value_html(command.get('step'))}</td><td>{escape(visible(str(command.get('address'))))}</td>"
         f"<td>{_values(command.get('data'))}</td>"
         f'<td class="dim">{escape(visible(str(command.get("user") or "")))}</td></tr>' for command in saved.commands)
     log = f"<details><summary>Commands</summary><table>{rows}</table></details>" if rows else ""
-    return box(loud, f'<div class="dim">{escape(saved.signature)}</div>') + plan_html(looks_like_one, []) + box(log)
+    return box(loud, f'<div class="dim">{escape(saved.signature)}</div>') + plan_html(saved, []) + box(log)
 
 
 def _values(data: Any) -> str:

@@ -17,7 +17,7 @@ from workbench.notebook.html.called import Called, field_html, named_html, targe
 from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
 from workbench.state.replay import Issued
-from workbench.state.step import Handling, Step
+from workbench.state.step import NOT_THERE, Handling, Step
 from workbench.wording import visible
 
 
@@ -82,7 +82,8 @@ def _message(message: Any) -> str:
 
 def _reads(step: Step) -> str:
     """What the handlers looked at in the database, folded."""
-    lines = [f"{target}  {'not there' if etag is None else f'etag {etag}'}" for target, etag in step.reads.items()]
+    lines = [f"{target}  {'not there' if etag == NOT_THERE else 'no etag' if etag is None else f'etag {etag}'}"
+             for target, etag in step.reads.items()]
     for search in step.searches:
         equals = ", ".join(f"{name}={value!r}" for name, value in search.equals.items())
         lines.append(f"{':'.join(search.kindred)} where {equals or 'any'}: {len(search.found)} found")

@@ -11,12 +11,13 @@ from typing import Any
 
 from workbench.domain.handler import Handler
 from workbench.domain.mentions import mentions
+from workbench.domain.mutation import Delete, Insert, Update
 from workbench.domain.place import place_of
 from workbench.domain.registry import Known, Registry
 from workbench.errors import UnknownName
 from workbench.notebook.pictures.diagram import Kind
 
-_VERBS = frozenset({"Insert", "Update", "Delete"})
+_VERBS = (Insert, Update, Delete)
 
 
 def name_of(kind: Kind, known: Known) -> str:
@@ -102,5 +103,7 @@ class Seen:
         """Whether an event's handler changes something that may be what the command is on: it names a ``target``, or no
         resource at all. A resource that it names it may only look at."""
         handler = self._handler(event)
-        texts = frozenset() if handler is None else self._read[handler.function].texts
-        return bool(texts & _VERBS) and ("target" in texts or not self._named(handler, self._resources))
+        if handler is None:
+            return False
+        read = self._read[handler.function]
+        return any(map(read.name, _VERBS)) and ("target" in read.texts or not self._named(handler, self._resources))

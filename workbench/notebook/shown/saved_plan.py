@@ -27,9 +27,9 @@ class ShownSavedPlan(SavedPlan):
         self.differences = list(differences)
 
     @property
-    def warnings(self) -> list[str]:
+    def doubts(self) -> list[str]:
         other = visible(f"OTHER DEFINITIONS: it is not applied here ({'; '.join(self.differences)})")
-        return super().warnings + ([other] if self.differences else [])
+        return super().doubts + ([other] if self.differences else [])
 
     def frame(self) -> pd.DataFrame:
         """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""

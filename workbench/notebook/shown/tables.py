@@ -10,7 +10,7 @@ from workbench.notebook.html.box import safely
 from workbench.notebook.html.tables import VERB, tables_html
 from workbench.notebook.shown.source import ShownSql
 from workbench.postgres.tables.alteration import Alteration
-from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, told
+from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, lines_of
 from workbench.wording import listed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ShownTables:
         return len(self.plan)
 
     def __repr__(self) -> str:
-        return listed(f"tables: {self.summary}", told(self.alterations))
+        return listed(f"tables: {self.summary}", lines_of(self.alterations))
 
     def _repr_html_(self) -> str:
         return safely(tables_html, self.plan)

@@ -85,7 +85,7 @@ def _unique(
         return
     replaced = [it for it in (*same, *fit.there.uniques) if it["name"] == name or it in same]
     drops = dict.fromkeys(_gone(fit, it) for it in replaced if not it["primary"])
-    reason = _not_kept("unique", name) if any(it not in same for it in replaced) else ""
+    reason = _gives_way("unique", name) if any(it not in same for it in replaced) else ""
     what = f"unique constraint on {listing(columns)}"
     if same:
         yield fit.wish("alter", f"{what} becomes DEFERRABLE", *drops, statement, needs=fit.at(*columns), reason=reason)
@@ -94,7 +94,7 @@ def _unique(
                        needs=fit.at(*columns), reason=reason)
 
 
-def _not_kept(kind: str, name: str) -> str:
+def _gives_way(kind: str, name: str) -> str:
     """What it costs when a constraint gives way to another that is to have its name."""
     return f'the {kind} constraint that is called "{name}" now would not be kept any more'
 
@@ -136,7 +136,7 @@ def _reference(fit: Fit, key: Key, kept: set[str]) -> Iterator[Wish]:
         return
     taken = [fit.dropped(key.name)] if key.name in {it["name"] for it in fit.there.foreign_keys} else []
     needs = fit.at(*own) | (key.parent.at(*(name for _, name in key.pairs)) if key.parent is not None else frozenset())
-    reason = _not_kept("foreign key", key.name) if taken else ""
+    reason = _gives_way("foreign key", key.name) if taken else ""
     yield fit.wish("alter" if taken else "add", what, *taken, Ddl(
         Phase.REFERENCE, foreign_key(fit.model, key.constraint)), needs=needs, asks=tuple(_orphaned(fit, key)),
                    reason=reason)
@@ -189,7 +189,7 @@ def _check(fit: Fit, constraint: Any, kept: set[str]) -> Iterator[Wish]:
     if found is not None and literals(found["definition"]):
         what += f" instead of {', '.join(map(repr, literals(found['definition'])))}"
     drops = [] if found is None else [fit.dropped(called)]
-    reason = "" if found is None or literals(found["definition"]) else _not_kept("check", called)
+    reason = "" if found is None or literals(found["definition"]) else _gives_way("check", called)
     yield fit.wish("alter" if drops else "add", what, *drops, add, asks=tuple(asks), needs=fit.at(column.name),
                    reason=reason)
 

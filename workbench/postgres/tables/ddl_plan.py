@@ -104,7 +104,7 @@ class TablesPlan:
         return len(self.alterations)
 
     def __repr__(self) -> str:
-        return listed(f"tables: {self.summary}", told(self.alterations))
+        return listed(f"tables: {self.summary}", lines_of(self.alterations))
 
 
 class Altered:
@@ -124,10 +124,10 @@ class Altered:
         if not self.left:
             return self.summary
         rest = TablesPlan(self.left)
-        return listed(f"{self.summary} ({rest.summary})", told(self.left))
+        return listed(f"{self.summary} ({rest.summary})", lines_of(self.left))
 
 
-def told(alterations: Iterable[Alteration]) -> Iterator[str]:
+def lines_of(alterations: Iterable[Alteration]) -> Iterator[str]:
     """Alterations as lines, each table's under its name."""
     table = None
     for alteration in alterations:

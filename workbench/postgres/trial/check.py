@@ -26,10 +26,12 @@ from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
+from workbench.postgres.trial.reads import etag_words, moved_reads, said
 from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
-from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
-from workbench.postgres.writing.attempt import LONGEST
-from workbench.postgres.writing.guards import deferral, hit_twice, reads_of
+from workbench.postgres.trial.violation import Checked, Violation, causes_of
+from workbench.postgres.writing.attempt import LONGEST_WAIT
+from workbench.postgres.writing.guards import deferral, hit_twice
+from workbench.postgres.writing.holder import held_by_deleted
 from workbench.postgres.writing.patience import check_seconds
 from workbench.postgres.writing.receipt import missing_right, receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
@@ -48,7 +50,7 @@ async def check(
     Raises ConnectionLost, and TablesDiffer as a commit does."""
     reader.check_fit()
     check_seconds("check", "timeout", timeout)
-    timeout = min(timeout, LONGEST)
+    timeout = min(timeout, LONGEST_WAIT)
     with uncollected(len(plan)):
         statements = compiled(plan)
     at, started = datetime.now(UTC), monotonic()
@@ -97,7 +99,7 @@ class _Trial:
             if deferring is not None:
                 await self._connection.execute(deferring)
             if verify_reads:
-                await self._read()
+                self.violations += await moved_reads(self._connection, self._savepoints, self._plan)
             while left:
                 await self._try(left[0])
                 left.pop(0)
@@ -115,7 +117,7 @@ class _Trial:
             for asked in (partial(along, connection, before, statements),
                           partial(otherwise, connection, reader, self._plan)):
                 told = await self._savepoints.attempt(asked())
-                found += told if isinstance(told, list) else [f"not all could be looked at: {_words(told)}"]
+                found += told if isinstance(told, list) else [f"not all could be looked at: {said(told)}"]
         return found
 
     # -------------------------------------------------------------------------------------------- statements
@@ -177,29 +179,6 @@ class _Trial:
         free = await etags_of(self._connection, statement.table, identifiers, locking=f"FOR {mode} SKIP LOCKED")
         return set(there) - set(free)
 
-    async def _read(self) -> None:
-        """Compares the items that the steps only read."""
-        for kindred, (identifiers, etags) in reads_of(self._plan).items():
-            stored = await self._savepoints.attempt(
-                etags_of(self._connection, self._plan.tables[kindred], identifiers))
-            if isinstance(stored, Exception):
-                if isinstance(stored, asyncpg.QueryCanceledError):
-                    raise OutOfTime
-                late = isinstance(stored, asyncpg.LockNotAvailableError)
-                kind, detail = ("timeout", self._savepoints.waiting()) if late else ("refused", _words(stored))
-                self.violations.append(Violation(kind, "", None, (), {}, detail))
-                continue
-            for identifier, expected in zip(identifiers, etags, strict=True):
-                target, theirs = Target(*kindred, identifier), stored.get(identifier)
-                if identifier not in stored:
-                    detail = "a step read it, and it was deleted since"
-                elif theirs != expected:
-                    detail = f"a step read it, and it was changed since: {_etag_words(theirs, expected)}"
-                else:
-                    continue
-                self.violations.append(Violation(
-                    "read", "", target, ("_etag",), {"_etag": theirs}, detail, readers_of(target, self._plan)))
-
     # -------------------------------------------------------------------------------------------- what is found
 
     async def _stale(self, statement: Statement, missing: set[Any]) -> None:
@@ -214,7 +193,7 @@ class _Trial:
             elif identifier not in stored:
                 detail = "it was deleted since it was fetched"
             elif theirs != change.etag:
-                detail = f"it was changed since it was fetched: {_etag_words(theirs, change.etag)}"
+                detail = f"it was changed since it was fetched: {etag_words(theirs, change.etag)}"
             else:
                 detail = "its row is as expected, and still was not written: by a trigger's or a row policy's doing"
             self._add("stale", change, detail, columns=("_etag",), values={"_etag": theirs})
@@ -230,7 +209,7 @@ class _Trial:
             return
         told = translate(error)
         if not isinstance(told, ConstraintViolated):
-            self._add("refused", change, _words(error))
+            self._add("refused", change, said(error))
             return
         if told.kind == "unique" and change.kind == "insert":
             stored = await etags_of(self._connection, table, [change.target.identifier])
@@ -241,7 +220,8 @@ class _Trial:
                 return
         columns = told.columns or await columns_of_constraint(self._connection, table, told.constraint)
         fields = {column.name: column.field for column in table.columns}
-        self._add(told.kind, change, told.detail, constraint=told.constraint,
+        held = await held_by_deleted(self._connection, table, columns, change.after) if told.kind == "unique" else ""
+        self._add(told.kind, change, "; ".join(filter(None, [told.detail, held])), constraint=told.constraint,
                   columns=tuple(fields.get(column, column) for column in columns))
 
     async def _end(self) -> None:
@@ -263,7 +243,7 @@ class _Trial:
         told = translate(error)
         kind, name, columns = ((told.kind, told.constraint, told.columns)
                                if isinstance(told, ConstraintViolated) else ("refused", "", ()))
-        self.violations.append(Violation(kind, name, None, tuple(columns), {}, f"{_words(error)} ({what})"))
+        self.violations.append(Violation(kind, name, None, tuple(columns), {}, f"{said(error)} ({what})"))
 
     def _add(
         self, kind: str, change: Change, detail: str, *, constraint: str = "", columns: tuple[str, ...] = (),
@@ -278,14 +258,3 @@ class _Trial:
             detail += f"; it may follow from what is wrong with {', '.join(map(str, follows[:3]))}"
         self.violations.append(Violation(
             kind, constraint, change.target, columns, values, detail, causes_of(change, self._plan)))
-
-
-def _etag_words(theirs: str | None, expected: str | None) -> str:
-    return f"its etag is {theirs}, {expected} was expected"
-
-
-def _words(error: Exception) -> str:
-    """What the server says, with its detail and hint."""
-    said = getattr(error, "message", None) or str(error)     # str() of asyncpg's has all in it, in lines
-    parts = [said or type(error).__name__, getattr(error, "detail", None), getattr(error, "hint", None)]
-    return "; ".join(str(part).replace("\n", " ") for part in parts if part)

@@ -21,10 +21,10 @@ from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
 from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
-from workbench.postgres.etags import moved_of
+from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import FEW, Ahead
-from workbench.postgres.writing.guards import VERIFYING, deferral, hit_twice, reads_of
+from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement
@@ -34,7 +34,7 @@ from workbench.state.progress import Progress
 from workbench.state.resolution import WAYS_OUT
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
-LONGEST = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
+LONGEST_WAIT = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
 _NUMBER = "pg_current_xact_id()::text"
 
 
@@ -123,7 +123,7 @@ class Attempt:
         """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
         isolation = " ISOLATION LEVEL SERIALIZABLE" if self._how.serializable else ""
         deferring = deferral(self._plan)
-        timeout = max(1, round(min(self._lock_timeout, LONGEST) * 1000))
+        timeout = max(1, round(min(self._lock_timeout, LONGEST_WAIT) * 1000))
         turn = f"; SELECT pg_advisory_xact_lock({VERIFYING})" if self._verifies else ""
         return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}{turn}" + (f"; {deferring}" if deferring else "")
 
@@ -138,6 +138,9 @@ class Attempt:
         for kindred, (identifiers, etags) in reads_of(self._plan).items():
             moved = await moved_of(connection, self._plan.tables[kindred], identifiers, etags, locking=locking)
             self.moved |= {Target(*kindred, identifier): "read" for identifier in moved}
+        for kindred, identifiers in absent_of(self._plan).items():
+            there = await etags_of(connection, self._plan.tables[kindred], identifiers, alive=True)
+            self.moved |= {Target(*kindred, identifier): "search" for identifier in there}
 
     async def _search_again(self, connection: Any) -> None:
         """Rows that a search of a step would find now and did not find then are phantoms: they have moved, too."""

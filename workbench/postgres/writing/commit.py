@@ -26,6 +26,7 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
+from workbench.postgres.writing.holder import held_by_deleted
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.patience import Patience, check_seconds
 from workbench.postgres.writing.receipt import leave, prepare_receipts, receipt_of, refuse_again
@@ -192,15 +193,19 @@ async def _blamed(
     moved: dict[Target, str],
 ) -> ConstraintViolated:
     """The violation with the items that broke it; an insert of an item that is there by now is noted as moved."""
-    if violation.kind == "unique" and statement.kind == "insert":
-        kindred = statement.changes[0].target[:2]
+    blamed, held = [change for change in statement.changes if names(change, statement, violation)], ""
+    if violation.kind == "unique":
         async with engine.acquire(doing="reading what is in the way") as connection:
-            there = await reader.load_with(
-                connection, kindred, [change.target.identifier for change in statement.changes], deleted=True)
-        moved |= {Target(*kindred, item._id): "insert" for item in there}
+            if statement.kind == "insert":
+                kindred = statement.changes[0].target[:2]
+                there = await reader.load_with(
+                    connection, kindred, [change.target.identifier for change in statement.changes], deleted=True)
+                moved |= {Target(*kindred, item._id): "insert" for item in there}
+            if blamed:
+                held = await held_by_deleted(connection, statement.table, violation.columns, blamed[0].after)
     return ConstraintViolated(
-        violation.kind, violation.constraint, violation.table, violation.detail, columns=violation.columns,
-        targets=[change.target for change in statement.changes if names(change, statement, violation)])
+        violation.kind, violation.constraint, violation.table, "; ".join(filter(None, [violation.detail, held])),
+        columns=violation.columns, targets=[change.target for change in blamed])
 
 
 async def _is_written(connection: Any, plan: Plan) -> bool:
@@ -236,7 +241,8 @@ async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: d
     for target in sorted(moved, key=lambda target: target[:2]):
         change, theirs = changes.get(target), stored[target]
         base, mine = (change.before, change.after) if change else (None, None)
-        if moved[target] != "read" and base is not None and theirs is not None and theirs._etag == base._etag:
+        written = moved[target] not in ("read", "search")
+        if written and base is not None and theirs is not None and theirs._etag == base._etag:
             raise DatabaseError(
                 f"{target} is stored as it was fetched, and still was not written: a trigger or a row policy of "
                 "the database leaves it out; nothing was written, everything pending is kept")

@@ -14,6 +14,7 @@ from uuid import UUID
 from workbench.domain.registry import Kindred
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
+from workbench.state.step import NOT_THERE
 
 VERIFYING = 0x776F726B76726679      # "workvrfy": the advisory lock of commits and scripts that verify what was read
 
@@ -66,9 +67,20 @@ def reads_of(plan: Plan) -> Mapping[Kindred, tuple[list[Any], list[str | None]]]
     found: dict[Kindred, tuple[list[Any], list[str | None]]] = {}
     rows: dict[Kindred, list[tuple[Any, str | None]]] = defaultdict(list)
     for (domain, key, identifier), etag in plan.reads.items():
-        rows[domain, key].append((identifier, etag))
+        if etag != NOT_THERE:
+            rows[domain, key].append((identifier, etag))
     for kindred, read in sorted(rows.items()):
         order = lock_order([identifier for identifier, _ in read])
         identifiers, etags = zip(*map(read.__getitem__, order), strict=True)
         found[kindred] = list(identifiers), list(etags)
     return found
+
+
+def absent_of(plan: Plan) -> Mapping[Kindred, list[Any]]:
+    """What the steps looked for and did not find, by resource: the identifiers, in the order of locking."""
+    found: dict[Kindred, list[Any]] = defaultdict(list)
+    for (domain, key, identifier), etag in plan.reads.items():
+        if etag == NOT_THERE:
+            found[domain, key].append(identifier)
+    return {kindred: [identifiers[place] for place in lock_order(identifiers)]
+            for kindred, identifiers in sorted(found.items())}

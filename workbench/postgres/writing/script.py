@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from workbench.postgres.literals import comment, literal, text_literal
-from workbench.postgres.writing.guards import VERIFYING, deferral, etag_equals, reads_of
+from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, etag_equals, reads_of
 from workbench.postgres.writing.statements import CHUNK, Statement, aliases, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -25,7 +25,7 @@ from workbench.state.step import Step
 # What the user's psqlrc may have set otherwise: an error must end it all, a line is no statement, the text is UTF-8.
 HEAD = ["\\set ON_ERROR_STOP on", "\\set ON_ERROR_ROLLBACK off", "\\set SINGLELINE off", "\\encoding UTF8"]
 NAMED = 8       # items that a comment names one by one
-LONGEST = 500   # signs of a comment
+COMMENT = 500   # signs of a comment
 
 
 def script(plan: Plan, *, verify_reads: bool = True) -> str:
@@ -37,8 +37,8 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
     path = next((table.path for table in plan.tables.values()), None)
     if path is not None:        # whoever runs it may look for tables elsewhere
         lines.append(f"SET LOCAL search_path = {', '.join(map(quoted, path)) or text_literal('')};")
-    reads = reads_of(plan) if verify_reads else {}
-    if reads:       # PERFORM, for what a SELECT gives psql prints
+    reads, absent = (reads_of(plan), absent_of(plan)) if verify_reads else ({}, {})
+    if reads or absent:       # PERFORM, for what a SELECT gives psql prints
         lines.append(f"DO $$ BEGIN PERFORM pg_advisory_xact_lock({VERIFYING}); END $$;")
     deferring = deferral(plan)
     if deferring is not None:
@@ -47,6 +47,9 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
         rows = list(zip(*read, strict=True))
         for start in range(0, len(rows), CHUNK):
             lines += _read(plan.tables[kindred], rows[start:start + CHUNK])
+    for kindred, identifiers in absent.items():
+        for start in range(0, len(identifiers), CHUNK):
+            lines += _not_found(plan.tables[kindred], identifiers[start:start + CHUNK])
     for statement in compiled(plan):
         for start in range(0, len(statement.changes), CHUNK):
             changes = statement.changes[start:start + CHUNK]
@@ -121,6 +124,21 @@ def _read(table: Table, rows: Sequence[tuple[Any, str | None]]) -> Iterator[str]
     ], "_missed text")
 
 
+def _not_found(table: Table, identifiers: Sequence[Any]) -> Iterator[str]:
+    """Raises when an item is there that a step looked for and did not find."""
+    key, kind = table.column("_id"), ":".join(table.kindred)
+    told = f"stale: looked for by the steps and not found, and added since, of {kind}: "
+    yield ""
+    yield _comment(f"not found: {len(identifiers)} of {kind}")
+    yield from _block([
+        f"  SELECT string_agg({quoted(key.name)}::text, ', ' ORDER BY {quoted(key.name)}) INTO _added",
+        f"    FROM {table.quoted} WHERE {quoted(key.name)} = ANY ({literal(list(identifiers), f'{key.type}[]')})"
+        f"{table.alive};",
+        "  IF _added IS NOT NULL THEN",
+        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(told)} || _added;", "  END IF;",
+    ], "_added text")
+
+
 def _block(body: Iterable[str], *variables: str) -> list[str]:
     text = "\n".join(body)
     tag, count = "$workbench$", 0
@@ -171,7 +189,7 @@ def _about(statement: Statement, changes: Sequence[Change]) -> str:
 
 
 def _comment(text: str) -> str:
-    return comment(text[:LONGEST])
+    return comment(text[:COMMENT])
 
 
 def _by(step: Step) -> str:

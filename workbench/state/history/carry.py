@@ -17,7 +17,7 @@ from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.state.draft import Draft
 from workbench.state.planning.part import without
 from workbench.state.state import Entry, State
-from workbench.state.step import Step
+from workbench.state.step import NOT_THERE, Step
 
 
 class Carry:
@@ -82,9 +82,9 @@ class _Base:
 
     @cached_property
     def verified(self) -> dict[Target, str | None]:
-        """The etags that rows had before they were written."""
-        return {target: entry.origin._etag for target, entry in self._written.changed.items()
-                if entry.origin is not None}
+        """The etags that rows had before they were written, as who looked at them then has read them."""
+        return {target: NOT_THERE if entry.origin is None or is_deleted(entry.origin) else entry.origin._etag
+                for target, entry in self._written.changed.items()}
 
     @cached_property
     def entries(self) -> dict[Entry, Entry | None]:

@@ -25,7 +25,7 @@ from workbench.state.draft import Draft
 from workbench.state.history.comparison import Sides, own, three_sides
 from workbench.state.resolution import Way, resolution, three_way
 from workbench.state.state import State
-from workbench.state.step import Handling, Occurrence, Search, Step
+from workbench.state.step import NOT_THERE, Handling, Occurrence, Search, Step
 
 
 class MergeBranch(Decision):
@@ -218,7 +218,7 @@ def _moved(here: State, reads: Mapping[Target, str | None], cache: Cache) -> dic
     for target, etag in reads.items():
         if target in cache.items:
             known[target] = cache.items[target]._etag
-        elif etag is not None and target not in here.changed:       # it has left the cache: it is stored no more
+        elif etag not in (None, NOT_THERE) and target not in here.changed:     # it left the cache: stored no more
             row = _row_of(here, target)
             known[target] = None if row is None else row._etag
     return {target: known[target] for target, etag in reads.items() if known.get(target, etag) != etag}

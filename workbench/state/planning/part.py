@@ -1,7 +1,8 @@
 """Part: the part of a plan that can be committed alone, because nothing in it depends on the rest.
 
 A step is never divided: what one command did is committed together. So a part includes all items that its steps
-changed, all steps that changed these, and the steps whose pending results its steps have read.
+changed, all steps that changed these, the steps whose pending results its steps have read, and those that had read an
+item before it was changed here: committed later, they would come after what they have not seen.
 """
 
 from __future__ import annotations
@@ -22,15 +23,19 @@ def part_of(state: State, wanted: Iterable[Target]) -> tuple[list[Step], list[St
     pending = state.pending()
     wanted = set(wanted)
     by_target: dict[Target, list[Step]] = defaultdict(list)
+    readers: dict[Target, list[Step]] = defaultdict(list)
     for step in pending:
         for target in step.touched:
             by_target[target].append(step)
+        for target in {*step.reads, *step.leaned} if step.touched else ():  # else it can come at any time
+            readers[target].append(step)
     steps: dict[int, Step] = {}
     items = set(wanted)
     work = list(wanted)
     while work:
         target = work.pop()
-        for step in by_target.get(target, ()):
+        changing = by_target.get(target, [])
+        for step in (*changing, *(one for one in readers[target] if changing and one.number < changing[-1].number)):
             if step.number not in steps:
                 steps[step.number] = step
                 more = (step.touched | (by_target.keys() & step.leaned)) - items

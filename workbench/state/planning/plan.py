@@ -32,7 +32,7 @@ from workbench.state.planning.warnings import warnings_of
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
-from workbench.state.step import Step
+from workbench.state.step import NOT_THERE, Step
 from workbench.state.uncollected import uncollected
 from workbench.wording import listed, visible
 
@@ -42,8 +42,8 @@ class Plan:
 
     ``ranks`` groups the changes by what must be written before what, and has parts for those that are done in two;
     ``changes`` are all of them in that order. ``idle`` are items that were touched but whose values are as they were.
-    ``reads`` are the items that the steps read and do not change, with the etag of each; and those that they change,
-    where a step read an earlier version. ``state`` is what the plan was made from."""
+    ``reads`` are the items that the steps read and do not change, with the etag of each, NOT_THERE where there was none;
+    and those that they change, where a step read an earlier version. ``state`` is what the plan was made from."""
 
     def __init__(
         self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],
@@ -100,7 +100,8 @@ class Plan:
     def saved(self) -> SavedPlan:
         """The plan as ``save`` writes it, without a file."""
         return SavedPlan(document_of(
-            self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary))
+            self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary,
+            self.warnings))
 
     @staticmethod
     def load(path: str | Path) -> SavedPlan:
@@ -193,14 +194,15 @@ def _reads_of(steps: Iterable[Step], blocks: Iterable[Block]) -> dict[Target, st
                 reads.setdefault(target, etag)
     if _are_changed(reads, blocks):
         return {}
-    unmade = None in reads.values()     # else no item that is new here can be among them
+    unmade = not {None, NOT_THERE}.isdisjoint(reads.values())      # else no item that is new here can be among them
     for block in blocks if reads else ():
         if unmade or block.kind != "insert":
             expected = block.etags()
             read = list(map(reads.pop, block.targets, expected))
             if read != expected:        # another version than was changed: the commit must see it
-                reads |= {target: etag for target, etag, known in zip(block.targets, read, expected, strict=True)
-                          if etag != known}
+                reads |= {target: etag for target, etag, known, before in zip(
+                    block.targets, read, expected, block.befores, strict=True)
+                    if etag != known and not (etag == NOT_THERE and is_deleted(before))}
     return reads
 
 

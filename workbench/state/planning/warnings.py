@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from workbench.domain.registry import Kindred
+from workbench.state.decision import CommitReverted
 from workbench.state.planning.block import Block
 from workbench.state.planning.table import Table
-from workbench.state.revert import CommitReverted
 
 
 def warnings_of(blocks: Iterable[Block], tables: Mapping[Kindred, Table]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from workbench.state.planning.plan import Plan
 from workbench.state.refused import RefusedCommand
 from workbench.state.retelling.rehearsal import Became, Played, Rehearsal, Scene, differences, made_up, rehearsed
 from workbench.state.retelling.source import Source, comment, is_plain
-from workbench.state.step import Handling, Step
+from workbench.state.step import NOT_THERE, Handling, Step
 from workbench.wording import counted
 
 _MORE = "in the session it saw what this test does not give"
@@ -105,7 +105,8 @@ def _given(
              for item in (change.before, change.after) if item is not None}
     for scene in scenes:
         seen = scene.seen if isinstance(scene, RefusedCommand) else {
-            target: known.get((target, etag), cache.items.get(target)) for target, etag in scene.reads.items()}
+            target: known.get((target, etag), cache.items.get(target)) for target, etag in scene.reads.items()
+            if etag != NOT_THERE}
         for target, item in seen.items():
             if target not in before and item is not None:
                 items.setdefault(target, item)

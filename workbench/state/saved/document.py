@@ -39,7 +39,7 @@ class Made(NamedTuple):
 
 def document_of(
     made: Made, changes: Sequence[Change], reads: Mapping[Target, str | None], idle: Iterable[Target],
-    steps: Iterable[Step], tables: Mapping[tuple[str, str], Table], summary: str,
+    steps: Iterable[Step], tables: Mapping[tuple[str, str], Table], summary: str, warnings: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The document of a plan; ``changes`` are in the order in which the items were first touched."""
     steps = list(steps)
@@ -54,6 +54,7 @@ def document_of(
         "reads": [{"item": str(target), "etag": etag} for target, etag in sorted(
             reads.items(), key=lambda pair: str(pair[0]))],
         "idle": sorted(map(str, idle)),
+        "warnings": list(warnings),
         "definitions": _definitions(changes, reads, tables),
         "nonce": str(made.nonce),
         "made": {"at": made.at.isoformat(), "user": made.user, "workbench": workbench.__version__},

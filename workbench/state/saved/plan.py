@@ -142,7 +142,12 @@ class SavedPlan:
         return summary_of(self.counts)
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> tuple[str, ...]:
+        """What will be of rows and columns that are no resource's, a sentence each, as the plan told it."""
+        return tuple(map(as_text, as_list(self.document.get("warnings"))))
+
+    @property
+    def doubts(self) -> list[str]:
         """Why the plan should not be trusted, a sentence each; empty for a plan that is as it was saved."""
         found = []
         if self.faults:
@@ -207,5 +212,6 @@ class SavedPlan:
         return hash(self.hash)
 
     def __repr__(self) -> str:
-        return "\n".join([*self.warnings, f"saved plan: {self.summary}", f"  {self.signature}",
-                          *(f"  {change!r}" for change in self.changes)])
+        return "\n".join([*self.doubts, f"saved plan: {self.summary}", f"  {self.signature}",
+                          *(f"  {change!r}" for change in self.changes),
+                          *(f"  ! {warning}" for warning in self.warnings)])

@@ -1,0 +1,25 @@
+"""Holder: the deleted item that still has a unique value which a change was to take; its row stays, unfound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.domain.resource import Resource, Target
+from workbench.postgres.encoding import encoded
+from workbench.state.planning.table import Table, quoted
+
+
+async def held_by_deleted(connection: Any, table: Table, columns: Sequence[str], item: Resource | None) -> str:
+    """In words, which softly deleted item has the values of an item in some columns; empty where none has."""
+    known = {column.name: column for column in table.columns}
+    if item is None or not table.alive or not columns or not known.keys() >= {*columns}:
+        return ""
+    values = [encoded(known[name].kind, getattr(item, known[name].field)) for name in columns]
+    key, deleted = table.column("_id"), table.column("_deleted")
+    same = " AND ".join(f"{quoted(name)} = ${place}::{known[name].type}" for place, name in enumerate(columns, 1))
+    found = await connection.fetchval(
+        f"SELECT {quoted(key.name)} FROM {table.quoted} WHERE {same} AND {quoted(deleted.name)} IS NOT NULL", *values)
+    return "" if found is None else (
+        f"it is held by a deleted item, {Target(*table.kindred, found)}: its row stays, and keeps its values; "
+        "give others")
