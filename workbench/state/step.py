@@ -72,9 +72,9 @@ class Step:
 
     ``number`` counts from 1 along the line of steps; ``at`` is aware, UTC; ``cell`` is the notebook cell's number or
     None; ``address`` issues it again, or says what was decided. ``reads`` maps each item read from the database to the
-    etag it had, or NOT_THERE where there was none, ``leaned`` are the items of which it read or changed what earlier steps
-    had left pending, ``searches`` what it searched for, ``made`` the targets whose identifiers were made up, in order:
-    a rebase makes up the same. ``output`` is what the response handler made of the response."""
+    etag it had, or NOT_THERE where there was none, ``leaned`` are the items of which it read or changed what earlier
+    steps had left pending, ``searches`` what it searched for, ``made`` the targets whose identifiers were made up, in
+    order: a rebase makes up the same. ``output`` is what the response handler made of the response."""
 
     __slots__ = ("_address", "_deeds", "at", "cell", "handling", "leaned", "made", "number", "output", "reads",
                  "searches", "user")

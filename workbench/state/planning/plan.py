@@ -42,8 +42,8 @@ class Plan:
 
     ``ranks`` groups the changes by what must be written before what, and has parts for those that are done in two;
     ``changes`` are all of them in that order. ``idle`` are items that were touched but whose values are as they were.
-    ``reads`` are the items that the steps read and do not change, with the etag of each, NOT_THERE where there was none;
-    and those that they change, where a step read an earlier version. ``state`` is what the plan was made from."""
+    ``reads`` are the items that the steps read and do not change, with the etag of each, NOT_THERE where there was
+    none; and those that they change, where a step read an earlier version. ``state`` is what the plan was made from."""
 
     def __init__(
         self, state: State, order: Order, idle: tuple[Target, ...], reads: Mapping[Target, str | None],
