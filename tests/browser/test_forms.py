@@ -204,8 +204,8 @@ async def test_by_keyboard_alone(lab: str, open_page: OpenPage, dsn: str) -> Non
 
 
 async def test_keys_stay_in_the_form(lab: str, open_page: OpenPage, dsn: str) -> None:
-    """A letter or an arrow pressed in a chooser chooses there: JupyterLab, for which X cuts the cell and an arrow leaves
-    it, does not hear of it. The same in a panel; Escape leads back to the notebook."""
+    """A letter or an arrow pressed in a chooser chooses there: JupyterLab, for which X cuts the cell and an arrow leads
+    out of it, does not hear of it. The same in a panel; Escape leads back to the notebook."""
     notebook = await opened(open_page, lab, dsn, "keys-of-a-form.ipynb", "wb.form(PlaceOrder)", "wb.panel()")
     keys = notebook.page.keyboard
     cells = await notebook.find(".jp-Cell").count()

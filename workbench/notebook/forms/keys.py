@@ -1,8 +1,8 @@
 """Keys: what keeps the keys that are pressed in a form or a panel from the notebook around it.
 
-JupyterLab takes a plain letter for a command of its own wherever one does not type text, in a chooser, on a button and at
-a tick: X cuts the cell with all that was filled in, an arrow leads out of it. ipywidgets has no way to say that a key
-was used; a style sheet tells when it is there, and is where the form's own lies already.
+JupyterLab takes a plain letter for a command of its own wherever one does not type text, in a chooser, on a button and
+at a tick: X cuts the cell with all that was filled in, an arrow leads out of it. ipywidgets has no way to say that a
+key was used; a style sheet tells when it is there, and is where the form's own lies already.
 """
 
 from __future__ import annotations

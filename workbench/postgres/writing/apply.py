@@ -24,7 +24,7 @@ async def apply(
 
     Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, SavedPlanError for one whose steps are pending
     here under others, and what ``commit`` raises."""
-    saved.check()
+    saved.verify()
     manager, state = held.manager, held.state
     try:
         nonce = nonce_of(saved.nonce)
