@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,7 @@ from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.streams import kept
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.pool import CLOSING
@@ -170,14 +171,17 @@ class Opened:
         """Tells what items are called here."""
         return Called(self.session.manager)
 
-    def _shown(self, plan: Plan) -> ShownPlan:
-        def check(plan: Plan, **how: Any) -> Checked:
-            return self._wait_for(self._at_work().check(plan, **how))
+    def _check(self, plan: Plan | SavedPlan, **how: Any) -> Checked:
+        return self._wait_for(self._at_work().check(plan, **how))
 
+    def _shown_saved(self, saved: SavedPlan, differences: Sequence[str]) -> ShownSavedPlan:
+        return ShownSavedPlan(saved.document, saved.faults, differences, check=self._check, called=self._called)
+
+    def _shown(self, plan: Plan) -> ShownPlan:
         def explain(plan: Plan) -> list[Explained]:
             return self._wait_for(self._at_work().explain(plan))
 
-        return ShownPlan(plan, check=check, explain=explain, called=self._called)
+        return ShownPlan(plan, check=self._check, explain=explain, called=self._called)
 
 
 def _close(session: Session, bridge: Bridge) -> None:

@@ -133,10 +133,12 @@ class Workbench(Travelling):
     def load_plan(self, path: str | Path) -> ShownSavedPlan:
         """The saved plan in a file, to look at and to apply; what speaks against applying it is shown as warnings.
 
+        ``wb.load_plan(path).check()`` tries it on the database as it is now.
+
         Raises UnreadablePlan for a file that is not there or holds no plan."""
         saved, registry = SavedPlan.load(path), self._at_work().registry
         registry.refresh()
-        return ShownSavedPlan(saved.document, saved.faults, differences(saved, registry))
+        return self._shown_saved(saved, differences(saved, registry))
 
     def apply(self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT) -> Commit:
         """Writes a saved plan, given as itself or by its file, exactly and once only.
