@@ -156,8 +156,8 @@ async def test_the_stamps_of_rows_that_are_there(tables: Tables, nullable: bool)
     """A table that somebody made by hand gets the stamps that every Resource has, its rows the present moment and a
     version of their own each, be the columns of the given model NOT NULL or not."""
     db = Gino()
-    row = gino_model(db, **{name: db.Column(kind, nullable=nullable) for name, kind in {
-        "_created": db.DateTime(timezone=True), "_updated": db.DateTime(timezone=True), "_etag": db.String(40)}.items()})
+    stamps = {"_created": db.DateTime(timezone=True), "_updated": db.DateTime(timezone=True), "_etag": db.String(40)}
+    row = gino_model(db, **{name: db.Column(kind, nullable=nullable) for name, kind in stamps.items()})
     await tables.admin.execute('CREATE TABLE "Items" (id uuid PRIMARY KEY); '
                                'INSERT INTO "Items" SELECT gen_random_uuid() FROM generate_series(1, 3)')
     tables.define(card(), model=row)
@@ -167,8 +167,8 @@ async def test_the_stamps_of_rows_that_are_there(tables: Tables, nullable: bool)
         '+ column "_etag" (character varying); rows that are there get md5(gen_random_uuid()::text)']
     await tables.apply(await tables.plan())
     assert await tables.fits()
-    stamps = await tables.admin.fetch('SELECT _etag, _created = _updated AS at_once FROM "Items"')
-    assert (len({one["_etag"] for one in stamps}), {one["at_once"] for one in stamps}) == (3, {True})
+    found = await tables.admin.fetch('SELECT _etag, _created = _updated AS at_once FROM "Items"')
+    assert (len({one["_etag"] for one in found}), {one["at_once"] for one in found}) == (3, {True})
 
 
 async def test_a_renamed_field(tables: Tables) -> None:

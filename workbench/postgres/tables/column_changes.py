@@ -104,8 +104,8 @@ def _added(fit: Fit, column: Any, hint: str) -> Wish:
 
 
 def initial_sql(fit: Fit, name: str) -> str | None:
-    """What rows that are there get in a column: a stamp, or its field's ``initial`` as SQL; None where that gives nothing, or each
-    time another value that the database cannot make."""
+    """What rows that are there get in a column: a stamp, or its field's ``initial`` as SQL; None where that gives
+    nothing, or each time another value that the database cannot make."""
     if name not in fit.fields:
         return None
     column, declared = fit.fields[name]
