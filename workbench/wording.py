@@ -21,9 +21,14 @@ def error_words(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"?`` when something is near, and always what there is."""
-    known = sorted(known)
-    return meant(name, known) + (f"There is: {', '.join(known)}" if known else "There is none yet")
+    """``did you mean "deposit"? There is: …`` when something is near, else ``there is: …``; it goes on a sentence."""
+    return offered(name, sorted(known))
+
+
+def offered(name: str, known: Sequence[str], none: str = "none yet") -> str:
+    """``nearest`` in the order given; ``none`` is said where there is nothing."""
+    near, there = meant(name, known), f"is: {', '.join(known)}" if known else f"is {none}"
+    return f"{near}There {there}" if near else f"there {there}"
 
 
 def meant(name: str, known: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ def test_the_newest_open_one_is_used_until_another_is_chosen(shell: Any, wb: Wor
     assert line(shell, "workbench") is wb
     line(shell, "workbench", "bob")
     bob.close()
-    with pytest.raises(UnknownName, match='no open workbench "bob" in this notebook; .*There is: wb'):
+    with pytest.raises(UnknownName, match='no open workbench "bob" in this notebook; .*there is: wb'):
         line(shell, "plan")
 
 

@@ -246,7 +246,7 @@ async def test_what_follows_from_a_refusal_says_so(session: Session) -> None:
     await issue(session, Insert(owner("new"), name="name 1"), Insert(book(1000), owner="new"))
     first, second = (await checked(session)).violations
     assert (first.target, second.target) == (owner("new"), book(1000))
-    assert second.detail.endswith("; it may follow from what is wrong with shelf:owner/new")
+    assert second.detail.endswith('"; it may follow from what is wrong with shelf:owner/new')
 
 
 async def test_a_rivals_lock_is_reported_not_waited_for(session: Session, dsn: str) -> None:

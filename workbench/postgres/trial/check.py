@@ -275,7 +275,8 @@ class _Trial:
             values = {name: getattr(item, name) for name in columns if name in type(item)._fields}
         follows = sorted(self._before.get(change.target, set()) & (self.refused - {change.target}), key=str)
         if follows and kind in ("unique", "foreign key", "exclusion"):
-            detail += f"; it may follow from what is wrong with {', '.join(map(str, follows[:3]))}"
+            told = ", ".join(map(str, follows[:3]))
+            detail = f"{detail.removesuffix('.')}; it may follow from what is wrong with {told}"
         self.violations.append(Violation(
             kind, constraint, change.target, columns, values, detail, causes_of(change, self._plan)))
 
