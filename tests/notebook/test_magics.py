@@ -151,6 +151,15 @@ def test_a_line_that_is_not_right_is_told_what_would_do(shell: Any, dsn: str) ->
             line(shell, "issue", "nothing on=member/1")
 
 
+def test_items_of_no_resource(shell: Any, wb: Workbench) -> None:
+    """Without a resource items are counted, of every resource by their state; the magic alone does the same."""
+    wb.issue(OpenAccount(owner="Ada"))
+    counts = wb.items()
+    assert (counts.index.name, list(counts.columns)) == ("resource", ["new", "changed", "deleted", "clean"])
+    assert counts.loc["bank:account"].tolist() == [1, 0, 0, 0]
+    assert shell.run_line_magic("items", "").equals(counts)
+
+
 def test_a_step_in_a_cell_names_its_items(shell: Any, wb: Workbench) -> None:
     """It is shown with what its items are called in the workbench that has it, undone and committed too; a workbench
     is not kept alive by that."""

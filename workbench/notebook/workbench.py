@@ -18,7 +18,7 @@ from workbench.errors import Invalid, ItemsLeftOut, Problem
 from workbench.notebook.display import cell
 from workbench.notebook.frames.batch import rows_of
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
-from workbench.notebook.frames.state import items_frame, pending_frame
+from workbench.notebook.frames.state import counts_frame, items_frame, pending_frame
 from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
 from workbench.notebook.pictures.map import map_of
 from workbench.notebook.pictures.shown_diagram import ShownDiagram
@@ -198,8 +198,9 @@ class Workbench(Travelling):
 
     # -------------------------------------------------------------------------------------------- to look at
 
-    def items(self, resource: Any) -> pd.DataFrame:
-        """The cached items of a resource, one a row, indexed by identifier; asks nothing of the database.
+    def items(self, resource: Any = None) -> pd.DataFrame:
+        """The cached items of a resource, one a row, indexed by identifier; asks nothing of the database. Without one,
+        how many there are of every resource.
 
         Columns: ``state`` ("clean", "new", "changed", "deleted"), the fields, the stamps; in the order of making. Text
         is of dtype ``str``, whole numbers ``int64`` (``Int64`` where None may stand), bools ``bool`` (``boolean``),
@@ -208,6 +209,9 @@ class Workbench(Travelling):
         the resource as it is defined now are left out, with an ItemsLeftOut warning that says why."""
         session = self._at_work()
         session.registry.refresh()
+        if resource is None:
+            return counts_frame({f"{domain}:{key}": session.manager.items(f"{domain}:{key}")
+                                 for domain, key in session.registry.resources})
         kindred = session.registry.kindred(resource)
         if misfits := session.manager.misfits(f"{kindred[0]}:{kindred[1]}"):
             warnings.warn(ItemsLeftOut(f"{kindred[0]}:{kindred[1]}", misfits), stacklevel=2)

@@ -19,6 +19,8 @@ from workbench.state.planning.change import SIGNS
 from workbench.state.replay import Issued
 from workbench.state.step import Handling, Step
 
+_NOTHING = '<li class="dim">nothing came of it</li>'
+
 
 def step_html(step: Step, called: Called | None = None) -> str:
     """A step: its address, when, by whom and in which cell, and what came of it as a tree.
@@ -59,9 +61,9 @@ def _handling(handling: Handling, called: Called | None) -> str:
             on = "" if reaction.target is None else f' <span class="dim">on {place}</span>'
             leaves.append(f'<li><span class="dim">policy {escape(reaction.policy or "")}:</span> '
                           f"{_message(reaction.command)}{on}{_list(_handling(reaction, called))}</li>")
-        branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves))}</li>")
+        branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves) or _NOTHING)}</li>")
     branches += [f"<li>= {_message(response)}</li>" for response in handling.responses]
-    return "".join(branches) or '<li class="dim">nothing came of it</li>'
+    return "".join(branches) or _NOTHING
 
 
 def _values_html(mutation: Mutation, called: Called | None) -> str:
