@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
@@ -40,7 +40,7 @@ from workbench.state.manager import now
 from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
-from workbench.wording import nearest
+from workbench.wording import meant, nearest
 
 T = TypeVar("T")
 
@@ -94,6 +94,15 @@ class Opened:
     def last_conflict(self) -> Conflict | None:
         """The Conflict that the last commit, merge or revert ended in, if it did; ``conflict`` is its table."""
         return self._conflict
+
+    if not TYPE_CHECKING:       # for mypy it would have every name
+
+        def __getattr__(self, name: str) -> Any:
+            """Tells which verb was meant, as Python does in a terminal, and IPython does not."""
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            verbs = [verb for verb in dir(type(self)) if not verb.startswith("_")]
+            raise AttributeError(f'a workbench has no "{name}"; {meant(name, verbs)}dir(wb) lists all that it has')
 
     def _at_work(self) -> Session:
         """The session, while it is open."""

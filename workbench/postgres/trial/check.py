@@ -26,6 +26,7 @@ from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
+from workbench.postgres.trial.overflow import OVERFLOWS, overflowing
 from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of, readers_of
 from workbench.postgres.writing.attempt import LONGEST
@@ -230,7 +231,8 @@ class _Trial:
             return
         told = translate(error)
         if not isinstance(told, ConstraintViolated):
-            self._add("refused", change, _words(error))
+            over = await overflowing(self._connection, table, change) if isinstance(error, OVERFLOWS) else []
+            self._add("refused", change, _words(error), columns=tuple(over))
             return
         if told.kind == "unique" and change.kind == "insert":
             stored = await etags_of(self._connection, table, [change.target.identifier])
