@@ -552,7 +552,14 @@ async def test_a_field_that_is_none_is_told_with_the_nearest() -> None:
     with pytest.raises(AttributeError) as caught:
         await manage(notes(written=written)).issue(Write(), on="note/a")
     [note] = caught.value.__notes__
-    assert note.startswith('there is no field "txt"; ')
+    assert note == 'there is no field "txt"; did you mean "text"? There is: text, target'
+
+    async def slipped(event: Any, context: Any) -> Any:
+        yield Delete(event.targt)
+
+    with pytest.raises(AttributeError) as caught:
+        await manage(notes(written=slipped)).issue(Write(), on="note/a")
+    assert caught.value.__notes__ == ['there is no field "targt"; did you mean "target"? There is: text, target']
 
     async def write(command: Any, context: Any) -> Any:
         yield Written()

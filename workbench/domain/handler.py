@@ -92,7 +92,8 @@ class Handler:
             error.add_note(unawaited(error.obj))
         elif (isinstance(error, AttributeError) and isinstance(error.obj, Datadef) and error.name is not None
               and not hasattr(type(error.obj), error.name)):
-            error.add_note(f'there is no field "{error.name}"; {offered(error.name, list(error.obj._public), "none")}')
+            besides = [name for name in ("target", "identifier") if hasattr(type(error.obj), name)]
+            error.add_note(f'there is no field "{error.name}"; {offered(error.name, [*error.obj._public, *besides])}')
         elif next(authors_frames(error.__traceback__), None) is None:
             frame = self._waiting_frame(results)
             where = source_of(self.function) if frame is None else told_place(frame, frame.f_lineno)
