@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+
+from workbench import Command, Conflict, Context, Event, Session, Update, field
 
 ROOT = Path(__file__).parent.parent
 # SQLAlchemy 1.3, under gino, calls it at its import; Python 3.12 says that it is deprecated.
@@ -69,6 +72,48 @@ def test_what_follows(place: Path) -> None:
     """The scenario that the README shows passes on the domain of the example."""
     done = python(place, "-W", "error", "-W", SQLALCHEMY, "later.py")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_on_a_table_that_is_there(dsn: str, admin: asyncpg.Connection) -> None:
+    """A table made by hand is taken over as the README says; its trigger has the writing of others noticed, and lets
+    the workbench's own versions be."""
+    readme = (ROOT / "README.md").read_text()
+    [model] = [block for block in re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+               if "BookRow" in block]
+    [trigger] = re.findall(r"^```sql\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(model, names)
+    await admin.execute("CREATE TABLE book (isbn varchar(13) PRIMARY KEY, title varchar(30) NOT NULL, price numeric);"
+                        "INSERT INTO book VALUES ('1', 'Emma', 9.99), ('2', 'Ficciones', 8)")
+    library, book = names["library"], names["Book"]
+
+    @library.command(on=book)
+    class Retitle(Command):
+        title = field(str)
+
+    @library.event
+    class Retitled(Event):
+        title = field(str)
+
+    @library.command_handler(Retitle)
+    async def retitle(command: Retitle, context: Context) -> AsyncIterator[Event]:
+        yield Retitled(title=command.title).on(await context.fetch(context.target))
+
+    @library.event_handler(Retitled)
+    async def retitled(event: Retitled, context: Context) -> AsyncIterator[Update]:
+        yield Update(await context.fetch(event.target), title=event.title)
+
+    async with Session(library, dsn=dsn, tables_differ=True) as session:
+        tables = await session.tables()
+        assert tables.summary == "3 additive: tables().apply()"
+        await tables.apply()
+        await admin.execute(trigger)
+        await session.issue(Retitle(title="Emma, again"), on="book/1")
+        assert (await session.commit()).stored == {}
+        await session.issue(Retitle(title="Persuasion"), on="book/1")
+        await admin.execute("UPDATE book SET price = 1 WHERE isbn = '1'")
+        with pytest.raises(Conflict):
+            await session.commit()
 
 
 def test_its_comments(place: Path) -> None:

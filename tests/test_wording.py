@@ -25,8 +25,8 @@ def test_an_error() -> None:
 def test_a_name_that_is_not_known() -> None:
     """The nearest one is proposed where there is one; what there is follows in order."""
     assert nearest("depsit", ["withdraw", "deposit"]) == 'did you mean "deposit"? There is: deposit, withdraw'
-    assert nearest("x", ["deposit"]) == "There is: deposit"
-    assert nearest("x", []) == "There is none yet"
+    assert nearest("x", ["deposit"]) == "there is: deposit"
+    assert nearest("x", []) == "there is none yet"
     assert (meant("depsit", ["deposit"]), meant("x", ["deposit"])) == ('did you mean "deposit"? ', "")
 
 

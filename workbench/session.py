@@ -27,7 +27,7 @@ from workbench.postgres.trial.check import check
 from workbench.postgres.trial.explain import Explained, explain
 from workbench.postgres.trial.violation import Checked
 from workbench.postgres.writing.after import After, wait_for
-from workbench.postgres.writing.apply import apply
+from workbench.postgres.writing.apply import apply, nonce_noted
 from workbench.postgres.writing.attempt import WAIT, How
 from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt
@@ -41,6 +41,7 @@ from workbench.state.progress import Progress
 from workbench.state.replay import Rebased
 from workbench.state.resolution import Way
 from workbench.state.saved.plan import SavedPlan
+from workbench.state.saved.restored import restored
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
 from workbench.time_travel import TimeTravel
@@ -136,15 +137,21 @@ class Session(TimeTravel):
         return self.manager.plan()
 
     async def check(
-        self, plan: Plan | None = None, *, verify_reads: bool = True,
+        self, plan: Plan | SavedPlan | None = None, *, verify_reads: bool = True,
         timeout: float = 10.0,  # noqa: ASYNC109  # the server keeps it, statement by statement
     ) -> Checked:
-        """Tries a plan, or what is pending, in a transaction that is rolled back; finds everything in its way.
+        """Tries a plan, a saved one, or what is pending, in a transaction that is rolled back; finds all in its way.
 
         Takes about ``timeout`` seconds at most. Nothing pending is touched.
 
-        Raises TablesDiffer, ConnectionLost, and Invalid for a ``timeout`` that is no number."""
+        Raises TablesDiffer, ConnectionLost, and Invalid for a ``timeout`` that is no number; of a saved plan also
+        UnreadablePlan, TamperedPlan and OtherDefinition."""
         manager = await self._renew()
+        if isinstance(plan, SavedPlan):
+            nonces = [nonce_noted(plan)]
+            self.reader.check_fit()
+            return await check(self.engine, self.reader, restored(plan, manager.registry, manager.tables),
+                               verify_reads=verify_reads, timeout=timeout, nonces=nonces)
         plan = manager.plan() if plan is None else plan
         return await check(self.engine, self.reader, plan, verify_reads=verify_reads, timeout=timeout,
                            nonces=manager.saved.nonces(plan.state))

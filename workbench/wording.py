@@ -31,10 +31,16 @@ def error_words(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"?`` when something is near, and always what there is, the first hundred of very many."""
-    known = sorted(known)
-    there = ", ".join([*known[:LISTED], *([f"and {len(known) - LISTED:,} more"] if len(known) > LISTED else [])])
-    return meant(name, known) + (f"There is: {there}" if known else "There is none yet")
+    """``did you mean "deposit"? There is: …`` when something is near, else ``there is: …``; it goes on a sentence. Of
+    very many the first hundred are named."""
+    return offered(name, sorted(known))
+
+
+def offered(name: str, known: Sequence[str], none: str = "none yet") -> str:
+    """``nearest`` in the order given; ``none`` is said where there is nothing."""
+    names = ", ".join([*known[:LISTED], *([f"and {len(known) - LISTED:,} more"] if len(known) > LISTED else [])])
+    near, there = meant(name, known), f"is: {names}" if known else f"is {none}"
+    return f"{near}There {there}" if near else f"there {there}"
 
 
 def meant(name: str, known: Sequence[str]) -> str:

@@ -203,6 +203,30 @@ async def test_by_keyboard_alone(lab: str, open_page: OpenPage, dsn: str) -> Non
     assert await notebook.errors() == []
 
 
+async def test_keys_stay_in_the_form(lab: str, open_page: OpenPage, dsn: str) -> None:
+    """A letter or an arrow pressed in a chooser chooses there: JupyterLab, for which X cuts the cell and an arrow leads
+    out of it, does not hear of it. The same in a panel; Escape leads back to the notebook."""
+    notebook = await opened(open_page, lab, dsn, "keys-of-a-form.ipynb", "wb.form(PlaceOrder)", "wb.panel()")
+    keys = notebook.page.keyboard
+    cells = await notebook.find(".jp-Cell").count()
+    packing = field(notebook.find(".wb-form").first, "packing")
+    await packing.focus()
+    for key in ("w", "x", "a", "d", "d"):
+        await keys.press(key)
+    await expect(packing).to_be_focused()
+    await expect(packing).to_have_value("wood")
+    await keys.press("ArrowUp")
+    await expect(packing).to_have_value("paper")
+    for css in (".wb-form .wb-issue", ".wb-panel .wb-command select", ".wb-panel .wb-issue"):
+        await notebook.find(css).first.focus()
+        for key in ("x", "ArrowDown", "b"):
+            await keys.press(key)
+        await expect(notebook.find(css).first).to_be_focused()
+    assert await notebook.find(".jp-Cell").count() == cells
+    await keys.press("Escape")
+    await expect(notebook.find(".wb-panel :focus")).to_have_count(0)
+
+
 async def test_what_a_line_of_a_browser_cannot_hold(lab: str, open_page: OpenPage, dsn: str) -> None:
     """A text with line breaks keeps them when somebody types; a time finer than a browser shows is shown, and stays as
     it is until it is changed; an item whose name has a break or a blank at its end is chosen as any other."""

@@ -72,7 +72,7 @@ def test_all_problems_come_in_one_error():
         'lines[2].sku: is missing; give a str such as "Ada"',
         "lines[3]: 5 is not Line or a mapping of its fields",
         """total: 'ten' is not a Decimal; give Decimal("10.50"), "10.50" or 10""",
-        "colour: <Colour.DARK_GREEN: 'dark green'> is not among the choices; There is: red",
+        "colour: <Colour.DARK_GREEN: 'dark green'> is not among the choices; there is: red",
         'noet: there is no such field; did you mean "note"? There is: to, lines, total, note, colour',
     ])
     assert error.what == "Order"
@@ -241,7 +241,7 @@ def test_choices_are_typed_and_near_ones_offered():
     assert Cup(size="small", price=Decimal("2.0")).price == 2
     assert [problem.reason for problem in problems(Cup, size="lage", price=3).problems] == [
         """'lage' is not among the choices; did you mean "large"? There is: small, large""",
-        "Decimal('3') is not among the choices; There is: 1.5, 2"]
+        "Decimal('3') is not among the choices; there is: 1.5, 2"]
 
 
 def test_an_initial_value_may_be_made_for_each_record():
@@ -459,7 +459,7 @@ def test_a_field_says_what_it_takes():
         "its type is missing; give it first, as in field(str)",
         f'it takes no "default"; did you mean "initial"? There is: {given}',
         f'it takes no "reference"; did you mean "references"? There is: {given}',
-        f'it takes no "odd"; There is: {given}')
+        f'it takes no "odd"; there is: {given}')
 
 
 def test_a_record_cannot_be_changed():

@@ -214,6 +214,21 @@ def test_a_length_of_time_is_read_as_python_writes_it(span):
     assert convert(timedelta, str(span)) == span
 
 
+@given(st.timedeltas())
+def test_a_length_of_time_is_stored_exactly(span):
+    """What is dumped of a length of time is read back as the same one."""
+    assert convert(timedelta, kind_of(timedelta).dump(span)) == span
+
+
+@pytest.mark.parametrize("span, text", [
+    (timedelta(minutes=30), "PT30M"), (timedelta(days=1, hours=2, seconds=3), "P1DT2H3S"), (timedelta(0), "PT0S"),
+    (timedelta(weeks=1), "P7D"), (timedelta(seconds=-90), "-PT1M30S"), (timedelta(microseconds=5), "PT0.000005S"),
+])
+def test_a_length_of_time_is_stored_as_one_writes_it(span, text):
+    """A length of time is dumped in the units of a clock, without those that are none."""
+    assert kind_of(timedelta).dump(span) == text
+
+
 @given(st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)), st.integers(-1439, 1439))
 def test_a_moment_is_the_same_in_every_zone(naive, minutes):
     """A datetime of any offset, given as it is or as text, becomes the same moment in UTC."""

@@ -166,7 +166,7 @@ def test_the_registry_looks_again_after_a_change(bank, cell):
         """A new one."""
 
     assert words(UnknownName, registry.known, Closed) == (
-        'there is no definition "Closed" in the domains bank; There is: Account, Deposit, Deposited. '
+        'there is no definition "Closed" in the domains bank; there is: Account, Deposit, Deposited. '
         "To register it, put @bank.event above its class")
     assert registry.refresh()
     assert registry.known(Closed)[:1] == ("bank",)
@@ -230,9 +230,9 @@ def test_a_resource_is_named_in_three_ways(bank, cell):
     assert words(UnknownName, registry.kindred, "bank:acount") == (
         'there is no resource "bank:acount"; did you mean "bank:account"? There is: bank:account, shop:account')
     assert words(UnknownName, registry.kindred, cell["Deposit"]) == (
-        'there is no resource "Deposit"; There is: Account, Account')
+        'there is no resource "Deposit"; there is: Account, Account')
     assert words(UnknownName, registry.resource, ("bank", "x")) == (
-        'there is no resource "x" in bank; There is: account')
+        'there is no resource "x" in bank; there is: account')
     assert words(UnknownName, registry.resource, ("bnk", "x")) == (
         'there is no domain "bnk"; did you mean "bank"? There is: bank, shop')
 
@@ -247,6 +247,8 @@ def test_a_target_is_named_in_four_ways(bank, cell):
         target = registry.target(on)
         assert target == wanted
         assert type(target.identifier) is UUID
+    assert '"account/<identifier>"; for a new one: context.new(Account)' in words(
+        Invalid, registry.target, cell["Account"])
     assert words(Invalid, registry.target, "account/5").startswith("the identifier of a Account was refused")
     assert 'there is no resource "acount"; did you mean "account"?' in words(UnknownName, registry.target, "acount/5")
     for on in (5, None, "account"):

@@ -109,9 +109,11 @@ async def test_a_step() -> None:
 
 
 async def test_a_step_of_which_nothing_came() -> None:
-    """A command whose handler yields nothing is shown with a word on that."""
+    """A command whose handler yields nothing is shown with a word on that, and so is an event."""
     step = await manage(notes(write=lambda command, context: None)).issue(Write(text="x"), on="note/a")
     assert words(step_html(step)).endswith("Write text='x' nothing came of it")
+    step = await manage(notes(written=lambda event, context: None)).issue(Write(text="x"), on="note/a")
+    assert words(step_html(step)).endswith("→ Written text='x' nothing came of it")
 
 
 async def test_what_a_plan_does_not_write_is_told() -> None:

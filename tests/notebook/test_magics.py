@@ -71,7 +71,7 @@ def test_the_newest_open_one_is_used_until_another_is_chosen(shell: Any, wb: Wor
     assert line(shell, "workbench") is wb
     line(shell, "workbench", "bob")
     bob.close()
-    with pytest.raises(UnknownName, match='no open workbench "bob" in this notebook; .*There is: wb'):
+    with pytest.raises(UnknownName, match='no open workbench "bob" in this notebook; .*there is: wb'):
         line(shell, "plan")
 
 
@@ -149,6 +149,15 @@ def test_a_line_that_is_not_right_is_told_what_would_do(shell: Any, dsn: str) ->
             line(shell, "issue", "join on=member/1")
         with pytest.raises(UnknownName):
             line(shell, "issue", "nothing on=member/1")
+
+
+def test_items_of_no_resource(shell: Any, wb: Workbench) -> None:
+    """Without a resource items are counted, of every resource by their state; the magic alone does the same."""
+    wb.issue(OpenAccount(owner="Ada"))
+    counts = wb.items()
+    assert (counts.index.name, list(counts.columns)) == ("resource", ["new", "changed", "deleted", "clean"])
+    assert counts.loc["bank:account"].tolist() == [1, 0, 0, 0]
+    assert shell.run_line_magic("items", "").equals(counts)
 
 
 def test_a_step_in_a_cell_names_its_items(shell: Any, wb: Workbench) -> None:

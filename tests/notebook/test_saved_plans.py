@@ -8,7 +8,7 @@ import pytest
 
 from tests.notebook.kernels import Kernel
 from workbench import Domain, Workbench
-from workbench.errors import AlreadyApplied, Busy, Conflict, SavedPlanError, TamperedPlan
+from workbench.errors import AlreadyApplied, Busy, Conflict, SavedPlanError, TamperedPlan, WorkbenchError
 from workbench.examples.bank import Account, Deposit, OpenAccount, bank
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 
@@ -40,6 +40,36 @@ def test_saved_looked_at_and_applied(wb: Workbench, dsn: str, tmp_path: Path) ->
         assert other.history()["nonce"].tolist() == [read.nonce]
     with pytest.raises(AlreadyApplied):
         wb.commit()
+
+
+def test_checked_before_it_is_applied(wb: Workbench, dsn: str, tmp_path: Path) -> None:
+    """A plan that was saved, or read, is tried on the database as it is now: it tells who was there since, and whether
+    it was applied; one that was changed by hand is refused as it is when it is applied."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=10), on=ada)
+    path = tmp_path / "x.plan.json"
+    assert wb.plan().save(path).check().ok
+    with Workbench(bank, dsn=dsn, user="bob") as other:
+        read = other.load_plan(path)
+        checked = read.check()
+        assert repr(checked).startswith("check: nothing is in the way of a commit (1 statement tried and rolled back)")
+        assert other.find(Account, balance=10) == []
+        other.issue(Deposit(amount=1), on=ada)
+        other.commit()
+        [violation] = read.check().violations
+        assert (violation.kind, violation.target) == ("stale", ada.target)
+        assert "Ada · " in read.check()._repr_html_()
+        wb.rebase()
+        again = wb.plan().save(tmp_path / "again.plan.json")
+        other.apply(again)
+        violation, *_ = other.load_plan(tmp_path / "again.plan.json").check().violations
+        assert violation.detail.startswith(f"the saved plan {again.nonce} was written before, at ")
+    path.write_text(path.read_text().replace('"10"', '"1000"'))
+    with pytest.raises(TamperedPlan):
+        wb.load_plan(path).check()
+    with pytest.raises(WorkbenchError, match=r"read it with wb\.load_plan\(path\)"):
+        ShownSavedPlan.load(path).check()
 
 
 def test_shown_loudly(wb: Workbench, dsn: str, tmp_path: Path) -> None:

@@ -107,6 +107,14 @@ def test_a_refused_command_changes_nothing(wb: Workbench) -> None:
         assert wb.fetch(ada.target).balance == 0
 
 
+def test_a_slip_in_a_verb(wb: Workbench) -> None:
+    """What a workbench does not have is told with what was meant, which a notebook's own traceback leaves out; what a
+    notebook asks of any object it simply has not."""
+    with pytest.raises(AttributeError, match=r'a workbench has no "isue"; did you mean "issue"\? dir\(wb\) lists all'):
+        wb.isue(OpenAccount(owner="Ada"))    # type: ignore[attr-defined]
+    assert not hasattr(wb, "_repr_latex_")
+
+
 def test_two_workbenches_do_not_cross(wb: Workbench, dsn: str) -> None:
     """What one has pending the other does not see; what one committed meets the other's change as a conflict."""
     ada = wb.issue(OpenAccount(owner="Ada"))

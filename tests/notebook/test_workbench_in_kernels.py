@@ -303,7 +303,7 @@ def test_an_error_shows_the_words_and_the_users_lines(kernel: Kernel) -> None:
     assert refused == [
         "Invalid: Deposit was refused: 2 problems",
         "  amount: 'ten' is not a Decimal; give Decimal(\"10.50\"), \"10.50\" or 10",
-        "  curency: there is no such field; There is: amount", "",
+        "  curency: there is no such field; there is: amount", "",
         f"Cell In[{number(cells[2])}], line 1: wb.issue('bank:deposit', on=ada, amount='ten', curency='EUR')"]
 
 

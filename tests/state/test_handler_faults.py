@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from gc import collect
 from typing import Any
 from uuid import UUID
 
@@ -241,6 +242,59 @@ async def test_a_missing_await_is_told() -> None:
     with pytest.raises(AttributeError) as caught:
         await manage(notes(written=written)).issue(Write(), on="note/a")
     assert caught.value.__notes__ == ["fetch(…) is async, and was not awaited; write await before it"]
+
+
+async def test_a_missing_await_is_told_of_what_is_yielded() -> None:
+    """A coroutine in the place of an item is told to be one, and is not warned of elsewhere."""
+    async def written(event: Any, context: Any) -> Any:
+        yield Update(context.fetch(event.target), text="x")
+
+    with pytest.raises(Invalid, match=r"fetch\(…\) is async, and was not awaited; write await before it"):
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    collect()
+
+
+async def test_a_field_that_is_none_is_told_with_the_nearest() -> None:
+    """A slip in the name of a field of a message or an item says which was meant; what has no value by itself, as the
+    target of what is on nothing, is not taken for a field."""
+    async def written(event: Any, context: Any) -> Any:
+        yield Insert(event.target, text=event.txt)
+
+    with pytest.raises(AttributeError) as caught:
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    [note] = caught.value.__notes__
+    assert note == 'there is no field "txt"; did you mean "text"? There is: text, target'
+
+    async def slipped(event: Any, context: Any) -> Any:
+        yield Delete(event.targt)
+
+    with pytest.raises(AttributeError) as caught:
+        await manage(notes(written=slipped)).issue(Write(), on="note/a")
+    assert caught.value.__notes__ == ['there is no field "targt"; did you mean "target"? There is: text, target']
+
+    async def write(command: Any, context: Any) -> Any:
+        yield Written()
+
+    async def aimless(event: Any, context: Any) -> Any:
+        yield Insert(event.target, text="x")
+
+    with pytest.raises(AttributeError, match="is on no item; say") as on_nothing:
+        await manage(notes(write=write, written=aimless)).issue(Write())
+    assert not any("there is no field" in note for note in getattr(on_nothing.value, "__notes__", ()))
+
+
+@pytest.mark.parametrize(("handler", "value", "belongs"), [
+    ("write", Insert(A), "a mutation is for the handler of an event, which a command's handler yields"),
+    ("write", {"a": 1}, r"for the caller it is context.respond\(name=value\)"),
+    ("written", Written(), "an event is for the handler of a command"),
+    ("written", Write(), "a command is for a policy: what follows from an event")])
+async def test_where_it_belongs(handler: str, value: Any, belongs: str) -> None:
+    """Something that another kind of handler yields is told with where it belongs."""
+    async def wrong(message: Any, context: Any) -> Any:
+        yield value
+
+    with pytest.raises(HandlerFault, match=f"it may yield only .*; {belongs}"):
+        await manage(notes(**{handler: wrong})).issue(Write(), on="note/a")
 
 
 async def test_facts_of_any_name() -> None:

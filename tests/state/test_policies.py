@@ -51,6 +51,15 @@ async def test_a_step_of_which_nothing_came_says_so() -> None:
         "    policy issue_again: Copy(text='x')\n      nothing came of it")
 
 
+async def test_an_event_of_which_nothing_came_says_so() -> None:
+    """An event whose handler made a mutation and forgot to yield it is told as one of which nothing came."""
+    async def written(event: Any, context: Any) -> None:
+        Insert(event.target, text=event.text)
+
+    step = await manage(notes(written=written)).issue(Write(text="x"), on="note/a")
+    assert "event Written(text='x').on(notes:note/a)\n    nothing came of it" in repr(step)
+
+
 class Copies(Resource):
     """How often each note was written, in a domain beside."""
 

@@ -186,7 +186,7 @@ async def test_one_key_in_two_domains() -> None:
     other.resource(key="note")(Seat)
     manager = manage(notes(), other)
     assert (await manager.issue(Write(), on="note/a")).target == Target("notes", "note", "a")
-    with pytest.raises(UnknownName, match=r'There is: notes:note, other:note'):
+    with pytest.raises(UnknownName, match=r'there is: notes:note, other:note'):
         await manager.fetch("note/a")
     assert [item.identifier for item in await manager.fetch("notes:note/a")] == ["a"]
     assert await manager.find(Note, text="x")

@@ -237,10 +237,14 @@ def to_timedelta(value: Any) -> timedelta:
 
 
 def dump_timedelta(span: timedelta) -> str:
-    """ISO 8601 in days and seconds: exact, and read back by ``to_timedelta``."""
+    """ISO 8601, ``PT2H30M``: exact, without what is none, and read back by ``to_timedelta``."""
     sign, span = ("-", -span) if span < timedelta(0) else ("", span)
-    fraction = f".{span.microseconds:06}" if span.microseconds else ""
-    return f"{sign}P{span.days}DT{span.seconds}{fraction}S"
+    minutes, seconds = divmod(span.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    exact = f"{seconds}.{span.microseconds:06}" if span.microseconds else seconds
+    clock = "".join(f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (exact, "S")) if count)
+    day = f"{span.days}D" if span.days else ""
+    return f"{sign}P{day}{f'T{clock}' if clock else ''}" if day or clock else "PT0S"
 
 
 def to_bytes(value: Any) -> bytes:

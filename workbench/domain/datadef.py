@@ -26,7 +26,7 @@ from workbench.domain.function_text import is_replaceable, replaceable
 from workbench.domain.kinds import within
 from workbench.domain.layout import Lean, blank_of, is_blank, slot_of
 from workbench.errors import DefinitionError, Invalid, Problem
-from workbench.wording import meant
+from workbench.wording import offered
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 if TYPE_CHECKING:
@@ -249,8 +249,8 @@ def unknown(cls: type[Datadef], given: Mapping[str, Any]) -> list[Problem]:
     faults = []
     for name, value in given.items():
         if name not in cls._fields:
-            faults.append(Problem(name, value, f"there is no such field; {meant(name, list(cls._public))}"
-                                               f"There is: {', '.join(cls._public) or 'none'}"))
+            there = offered(name, list(cls._public), "none")
+            faults.append(Problem(name, value, f"there is no such field; {there}"))
     return faults
 
 

@@ -16,7 +16,7 @@ from workbench.domain.frozen import thawed
 from workbench.domain.kinds import Kind, OptionalKind, kind_of
 from workbench.domain.reference import reference
 from workbench.errors import DefinitionError, Invalid
-from workbench.wording import meant
+from workbench.wording import offered
 
 T = TypeVar("T")
 _ORDERED = (int, float, Decimal, date, time, datetime)
@@ -178,8 +178,7 @@ class Field:
             return value
         if self.choices is not None and value not in self.choices:
             texts = [str(self.kind.dump(choice)) for choice in self.choices]
-            raise Refused(f"{shown(value)} is not among the choices; {meant(str(value), texts)}"
-                          f"There is: {', '.join(texts)}")
+            raise Refused(f"{shown(value)} is not among the choices; {offered(str(value), texts)}")
         if self.check is not None:
             self._run_check(value)
         return value
@@ -245,7 +244,6 @@ def field(
     if type is MISSING or unknown:
         raise DefinitionError("a field cannot be made", [
             *(["its type is missing; give it first, as in field(str)"] if type is MISSING else []),
-            *(f'it takes no "{name}"; {meant(_ELSEWHERE.get(name, name), _GIVEN)}There is: {", ".join(_GIVEN)}'
-              for name in unknown)])
+            *(f'it takes no "{name}"; {offered(_ELSEWHERE.get(name, name), _GIVEN)}' for name in unknown)])
     return Field(kind_of(type), initial=initial, check=check, factory=factory, choices=choices, doc=doc, hidden=hidden,
                  references=references, unique=unique, least=least, most=most)

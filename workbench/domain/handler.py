@@ -7,13 +7,28 @@ coroutine or a plain function may be used as well; what they return is one resul
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
-from types import CoroutineType, FrameType
+from types import CoroutineType, FrameType, MappingProxyType
 from typing import Any
 
+from workbench.domain.datadef import Datadef
+from workbench.domain.entity import Command, Event
+from workbench.domain.mutation import Mutation
 from workbench.domain.place import place_of, source_of
 from workbench.errors import DatabaseError, DefinitionError, HandlerFault, authors_frames, told_place
+from workbench.wording import offered
+
+# Whose result something is that was given by another kind of handler.
+_ELSEWHERE: Mapping[type[Any], str] = MappingProxyType({
+    Mutation: "a mutation is for the handler of an event, which a command's handler yields",
+    Event: "an event is for the handler of a command", Command: "a command is for a policy: what follows from an event",
+    dict: "for the caller it is context.respond(name=value)"})
+
+
+def unawaited(coroutine: CoroutineType[Any, Any, Any]) -> str:
+    """What is said of a coroutine that stands where its result was meant."""
+    return f"{coroutine.__name__}(…) is async, and was not awaited; write await before it"
 
 
 class Handler:
@@ -74,7 +89,11 @@ class Handler:
         if not isinstance(error, Exception) or isinstance(error, DatabaseError) or hasattr(error, "__notes__"):
             return
         if isinstance(error, AttributeError) and isinstance(error.obj, CoroutineType):
-            error.add_note(f"{error.obj.__name__}(…) is async, and was not awaited; write await before it")
+            error.add_note(unawaited(error.obj))
+        elif (isinstance(error, AttributeError) and isinstance(error.obj, Datadef) and error.name is not None
+              and not hasattr(type(error.obj), error.name)):
+            besides = [name for name in ("target", "identifier") if hasattr(type(error.obj), name)]
+            error.add_note(f'there is no field "{error.name}"; {offered(error.name, [*error.obj._public, *besides])}')
         elif next(authors_frames(error.__traceback__), None) is None:
             frame = self._waiting_frame(results)
             where = source_of(self.function) if frame is None else told_place(frame, frame.f_lineno)
@@ -89,5 +108,7 @@ class Handler:
         return found
 
     def fault(self, value: Any, allowed: str) -> HandlerFault:
-        """The error for a result that this kind of handler may not give."""
+        """The error for a result that this kind of handler may not give, and where such a one belongs."""
+        if ";" not in allowed:
+            allowed += next((f"; {words}" for kind, words in _ELSEWHERE.items() if isinstance(value, kind)), "")
         return HandlerFault(f"the handler {self.name} of {self.domain}", value, allowed)

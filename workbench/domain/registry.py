@@ -6,7 +6,9 @@ It is an index, built from the Domains' own tables and built again when one of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
+from types import CoroutineType
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from workbench.domain.convert import shown
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event, Response
-from workbench.domain.handler import Handler
+from workbench.domain.handler import Handler, unawaited
 from workbench.domain.kinds import dumped
 from workbench.domain.place import place_of
 from workbench.domain.registration import Kindred as Kindred
@@ -250,9 +252,19 @@ class Registry:
         carried = getattr(on, "target", None)       # a Step, a Change, a Clash …
         if isinstance(carried, Target):
             return self.target(carried, home=home)
-        hint = "; for a new one: context.new(…)" if isinstance(on, type) else ""
-        raise Invalid("a target", [Problem(None, on, (
-            f'{shown(on)} names no item; say an item, a Target, a Step or "account/<identifier>"{hint}'))])
+        raise Invalid("a target", [Problem(None, on, self._no_item(on, home))])
+
+    def _no_item(self, on: Any, home: str | None) -> str:
+        """Why something names no item, and what would."""
+        if isinstance(on, CoroutineType):
+            on.close()      # it was never to be run as it stands, and Python would warn of it elsewhere
+            return unawaited(on)
+        what, meant, new = shown(on), "account", ""
+        if isinstance(on, type):
+            what, new = f"the class {on.__name__}", f"; for a new one: context.new({on.__name__})"
+        with suppress(UnknownName, DefinitionError):
+            meant = self.kindred(on, home=home)[1]
+        return f'{what} names no item; say an item, a Target, a Step or "{meant}/<identifier>"{new}'
 
     def targets(self, named: Sequence[Any]) -> list[Target]:
         """``target`` of each."""

@@ -87,8 +87,8 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
 
     @line_magic     # type: ignore[untyped-decorator,unused-ignore]
     def items(self, line: str) -> Any:
-        """``%items account``: the cached items of a resource."""
-        return self._used.items(line.strip())
+        """``%items account``: the cached items of a resource; ``%items``: how many there are of each."""
+        return self._used.items(line.strip() or None)
 
     @line_magic     # type: ignore[untyped-decorator,unused-ignore]
     def plan(self, line: str) -> Any:

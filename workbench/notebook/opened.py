@@ -8,13 +8,13 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, Never, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
 from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
@@ -26,6 +26,7 @@ from workbench.notebook.display import cell, register
 from workbench.notebook.html.called import Called
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.streams import kept
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.pool import CLOSING
@@ -39,7 +40,7 @@ from workbench.state.manager import now
 from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
 from workbench.state.step import Step
-from workbench.wording import nearest
+from workbench.wording import meant, nearest
 
 T = TypeVar("T")
 _DECIDING = frozenset({"merge", "revert"})      # and commit, and apply: they may end in a Conflict
@@ -94,6 +95,15 @@ class Opened:
     def last_conflict(self) -> Conflict | None:
         """The Conflict that the last commit, merge or revert ended in, if it did; ``conflict`` is its table."""
         return self._conflict
+
+    if not TYPE_CHECKING:       # for mypy it would have every name
+
+        def __getattr__(self, name: str) -> Any:
+            """Tells which verb was meant, as Python does in a terminal, and IPython does not."""
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            verbs = [verb for verb in dir(type(self)) if not verb.startswith("_")]
+            raise AttributeError(f'a workbench has no "{name}"; {meant(name, verbs)}dir(wb) lists all that it has')
 
     def _at_work(self) -> Session:
         """The session, while it is open."""
@@ -183,14 +193,17 @@ class Opened:
         """Tells what items are called here."""
         return Called(self.session.manager)
 
-    def _shown(self, plan: Plan) -> ShownPlan:
-        def check(plan: Plan, **how: Any) -> Checked:
-            return self._wait_for(self._at_work().check(plan, **how))
+    def _check(self, plan: Plan | SavedPlan, **how: Any) -> Checked:
+        return self._wait_for(self._at_work().check(plan, **how))
 
+    def _shown_saved(self, saved: SavedPlan, differences: Sequence[str]) -> ShownSavedPlan:
+        return ShownSavedPlan(saved.document, saved.faults, differences, check=self._check, called=self._called)
+
+    def _shown(self, plan: Plan) -> ShownPlan:
         def explain(plan: Plan) -> list[Explained]:
             return self._wait_for(self._at_work().explain(plan))
 
-        return ShownPlan(plan, check=check, explain=explain, called=self._called)
+        return ShownPlan(plan, check=self._check, explain=explain, called=self._called)
 
 
 def _close(session: Session, bridge: Bridge) -> None:

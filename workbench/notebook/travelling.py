@@ -74,7 +74,7 @@ class Travelling(Opened):
     def compare(self, left: Branch | str, right: Branch | str | None = None) -> ShownComparison:
         """Which items and columns differ between two branches or checkpoints, by name; with one name, between where we
         are and it. Raises UnknownName."""
-        return ShownComparison(self._at_work().compare(left, right))
+        return ShownComparison(self._at_work().compare(left, right), self._called)
 
     def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> ShownRebased:
         """Issues steps of another branch here as well: all of its own that are not here already, or those chosen by

@@ -18,7 +18,7 @@ from workbench.errors import Invalid, ItemsLeftOut, Problem
 from workbench.notebook.display import cell
 from workbench.notebook.frames.batch import rows_of
 from workbench.notebook.frames.rivals import conflict_frame, drift_frame
-from workbench.notebook.frames.state import items_frame, pending_frame
+from workbench.notebook.frames.state import counts_frame, items_frame, pending_frame
 from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
 from workbench.notebook.pictures.map import map_of
 from workbench.notebook.pictures.shown_diagram import ShownDiagram
@@ -133,10 +133,12 @@ class Workbench(Travelling):
     def load_plan(self, path: str | Path) -> ShownSavedPlan:
         """The saved plan in a file, to look at and to apply; what speaks against applying it is shown as warnings.
 
+        ``wb.load_plan(path).check()`` tries it on the database as it is now.
+
         Raises UnreadablePlan for a file that is not there or holds no plan."""
         saved, registry = SavedPlan.load(path), self._at_work().registry
         registry.refresh()
-        return ShownSavedPlan(saved.document, saved.faults, differences(saved, registry))
+        return self._shown_saved(saved, differences(saved, registry))
 
     def apply(self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT) -> Commit:
         """Writes a saved plan, given as itself or by its file, exactly and once only.
@@ -198,8 +200,9 @@ class Workbench(Travelling):
 
     # -------------------------------------------------------------------------------------------- to look at
 
-    def items(self, resource: Any) -> pd.DataFrame:
-        """The cached items of a resource, one a row, indexed by identifier; asks nothing of the database.
+    def items(self, resource: Any = None) -> pd.DataFrame:
+        """The cached items of a resource, one a row, indexed by identifier; asks nothing of the database. Without one,
+        how many there are of every resource.
 
         Columns: ``state`` ("clean", "new", "changed", "deleted"), the fields, the stamps; in the order of making. Text
         is of dtype ``str``, whole numbers ``int64`` (``Int64`` where None may stand), bools ``bool`` (``boolean``),
@@ -208,6 +211,9 @@ class Workbench(Travelling):
         the resource as it is defined now are left out, with an ItemsLeftOut warning that says why."""
         session = self._at_work()
         session.registry.refresh()
+        if resource is None:
+            return counts_frame({f"{domain}:{key}": session.manager.items(f"{domain}:{key}")
+                                 for domain, key in session.registry.resources})
         kindred = session.registry.kindred(resource)
         if misfits := session.manager.misfits(f"{kindred[0]}:{kindred[1]}"):
             warnings.warn(ItemsLeftOut(f"{kindred[0]}:{kindred[1]}", misfits), stacklevel=2)

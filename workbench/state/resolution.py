@@ -23,9 +23,9 @@ from workbench.state.state import State
 from workbench.state.step import Handling, Occurrence, Step
 
 Way = str | Mapping[str, Any]
-WAYS_OUT = (
-    'ways out: rebase() issues all pending commands again; merge() keeps both, where each changed other columns; '
-    'resolve(item, "mine") or "theirs" or with values decides one item, drop(item) gives up what is pending of it')
+WAYS_OUT = "\n    ".join((
+    "ways out:", "rebase() issues all pending commands again;", "merge() keeps both, where each changed other columns;",
+    'resolve(item, "mine") or "theirs" or with values decides one item;', "drop(item) gives up what is pending of it"))
 WAYS_TO_APPLY = (
     "ways out: a saved plan stays as it is; issue its commands (.commands) again on what is stored now, and save that "
     "plan. Where they are pending here: rebase(), then save the plan again")

@@ -185,6 +185,8 @@ class Step:
                 for reaction in occurrence.reactions:
                     lines.append(f"{indent}  policy {reaction.policy}: {reaction.command!r}")
                     tell(reaction, indent + "    ")
+                if not occurrence.mutations and not occurrence.reactions:
+                    lines.append(f"{indent}  nothing came of it")
             lines.extend(f"{indent}response {response!r}" for response in handling.responses)
             if not handling.occurrences and not handling.responses:
                 lines.append(f"{indent}nothing came of it")

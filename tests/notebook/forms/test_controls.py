@@ -82,6 +82,14 @@ def test_what_is_set_comes_out(annotation: Any) -> None:
     assert filled.check()
 
 
+def test_a_length_of_time_stands_there_as_one_types_it() -> None:
+    """A form shows half an hour as a clock does, and takes what is typed in that way."""
+    lasts = control(timedelta, initial=timedelta(minutes=30))
+    assert (lasts.input.value, lasts.field.accept(lasts.value)) == ("0:30:00", timedelta(minutes=30))
+    lasts.input.value = "1:15"
+    assert lasts.field.accept(lasts.value) == timedelta(hours=1, minutes=15)
+
+
 @pytest.mark.parametrize("annotation", SAMPLES, ids=str)
 def test_what_was_typed_is_handed_on(annotation: Any) -> None:
     """The draft of a control makes another one of the same kind say the same."""

@@ -410,7 +410,7 @@ def test_everything_is_escaped(open_shop: Any) -> None:
     assert len(wb.session.steps) == 1
     for widget in inside(filled.widget):
         if type(widget).__name__ == "HTML":
-            tags = Tags(sub(r"<style>.*?</style>", "", widget.value, flags=16))
+            tags = Tags(sub(r"<style.*?</style>", "", widget.value, flags=16))
             assert tags.open == []
             assert "script" not in tags.seen
         assert not getattr(widget, "description_allow_html", False)

@@ -127,6 +127,14 @@ def test_the_branches_of_a_session(wb: Workbench) -> None:
     assert [step.number for step in wb.redo()] == [2]
 
 
+def test_what_differs_is_named(wb: Workbench) -> None:
+    """A comparison calls the items as a plan does, by what they are called here."""
+    ada = wb.issue(OpenAccount(owner="Ada <&>"))
+    with wb.branch("what if"):
+        wb.issue(Deposit(amount=1), on=ada)
+    assert "~ bank:account Ada &lt;&amp;&gt; · " in wb.compare("what if")._repr_html_()
+
+
 def test_what_differs_is_shown(wb: Workbench) -> None:
     """A comparison is a frame, a text, and HTML in which every text is escaped."""
     evil = "<script>alert(1)</script>"

@@ -151,6 +151,26 @@ async def test_a_column_that_no_field_names(tables: Tables) -> None:
     assert await tables.fits()
 
 
+@pytest.mark.parametrize("nullable", [True, False])
+async def test_the_stamps_of_rows_that_are_there(tables: Tables, nullable: bool) -> None:
+    """A table that somebody made by hand gets the stamps that every Resource has, its rows the present moment and a
+    version of their own each, be the columns of the given model NOT NULL or not."""
+    db = Gino()
+    stamps = {"_created": db.DateTime(timezone=True), "_updated": db.DateTime(timezone=True), "_etag": db.String(40)}
+    row = gino_model(db, **{name: db.Column(kind, nullable=nullable) for name, kind in stamps.items()})
+    await tables.admin.execute('CREATE TABLE "Items" (id uuid PRIMARY KEY); '
+                               'INSERT INTO "Items" SELECT gen_random_uuid() FROM generate_series(1, 3)')
+    tables.define(card(), model=row)
+    assert await tables.told() == [
+        '+ column "_created" (timestamp with time zone); rows that are there get CURRENT_TIMESTAMP',
+        '+ column "_updated" (timestamp with time zone); rows that are there get CURRENT_TIMESTAMP',
+        '+ column "_etag" (character varying); rows that are there get md5(gen_random_uuid()::text)']
+    await tables.apply(await tables.plan())
+    assert await tables.fits()
+    found = await tables.admin.fetch('SELECT _etag, _created = _updated AS at_once FROM "Items"')
+    assert (len({one["_etag"] for one in found}), {one["at_once"] for one in found}) == (3, {True})
+
+
 async def test_a_renamed_field(tables: Tables) -> None:
     """One column that is missing and one too many of its type may be one: it is told how to say so, and then it is."""
     await tables.made(card(owner=field(str), age=field(int)))

@@ -513,6 +513,29 @@ def test_the_faults_of_a_given_model_are_told_at_once() -> None:
         "fields that are only read; drop the field, or the Computed")
 
 
+def test_a_key_that_is_there_under_another_name() -> None:
+    """A model with a primary key of its own is told how the identifier stands on it; that is how it fits."""
+    db = Gino()
+
+    class Book(Resource):
+        _id = field(str)
+
+    class Own(db.Model):
+        __tablename__ = "own"
+        isbn = db.Column(db.String(13), primary_key=True)
+
+    class Row(db.Model, stamped(db)):
+        __tablename__ = "book"
+        _id = db.Column("isbn", db.String, primary_key=True)
+
+    with pytest.raises(DefinitionError) as caught:
+        models_of(bank(book=(Book, {"model": Own})))
+    assert [problem for problem in caught.value.problems if '"_id"' in problem] == [
+        'bank:book: the field "_id" has no column in Own; add _id = db.Column(…) of type text: every Resource has it; '
+        'or call the attribute of the key that is there _id: _id = db.Column("isbn", db.String, primary_key=True)']
+    assert models_of(bank(book=(Book, {"model": Row}))).tables["bank", "book"].columns[0].name == "isbn"
+
+
 def test_keys_and_versions_that_would_not_be_equal() -> None:
     """An identifier that is padded with blanks as it is stored, and an etag that is too long for its column, are
     refused: no item would be found again, or none could be written. One of the right length may be char."""

@@ -241,12 +241,26 @@ async def test_a_deferred_trigger_is_told(session: Session) -> None:
     assert found.violations[0].detail == "too late (the first of what deferred checks found)"
 
 
+async def test_what_a_column_cannot_hold_is_named(session: Session) -> None:
+    """A text that is too long for its column, and a number that is too great, are told with their field and value,
+    which the database's own words leave out."""
+    await execute(session, "ALTER TABLE shelf_owner ALTER name TYPE varchar(8); "
+                           "ALTER TABLE shelf_book ALTER copies TYPE numeric(3, 1)")
+    await issue(session, Insert(owner("new"), name="name is long"), Update(book(1), copies=100),
+                Update(book(2), copies=99))
+    found = (await checked(session)).violations
+    assert [(one.kind, one.target, one.columns, dict(one.values)) for one in found] == [
+        ("refused", owner("new"), ("name",), {"name": "name is long"}),
+        ("refused", book(1), ("copies",), {"copies": 100})]
+    assert found[0].detail == "value too long for type character varying(8)"
+
+
 async def test_what_follows_from_a_refusal_says_so(session: Session) -> None:
     """A child whose parent was refused in the same plan is found too, and its words name the parent."""
     await issue(session, Insert(owner("new"), name="name 1"), Insert(book(1000), owner="new"))
     first, second = (await checked(session)).violations
     assert (first.target, second.target) == (owner("new"), book(1000))
-    assert second.detail.endswith("; it may follow from what is wrong with shelf:owner/new")
+    assert second.detail.endswith('"; it may follow from what is wrong with shelf:owner/new')
 
 
 async def test_a_rivals_lock_is_reported_not_waited_for(session: Session, dsn: str) -> None:

@@ -355,7 +355,7 @@ async def test_tampering_the_text_is_noticed(change: Callable[[str], str]) -> No
     text = manager.plan().saved().text
     assert change(text) != text
     with pytest.raises(TamperedPlan):
-        SavedPlan.read(change(text)).check()
+        SavedPlan.read(change(text)).verify()
 
 
 async def test_other_line_ends_are_no_tampering() -> None:

@@ -135,7 +135,8 @@ def _text(field: Field, kind: Kind, empty: bool, line: Any) -> Input:
         return line.value if line.value or empty else MISSING
 
     def write(value: Any) -> None:
-        line.value = "" if value is None else str(kind.dump(value))
+        # A length of time as one reads and types it, 0:30:00, and not as it is stored.
+        line.value = "" if value is None else str(value if kind.annotation is timedelta else kind.dump(value))
 
     return Input(line, read, write, (Held(line, str),))
 

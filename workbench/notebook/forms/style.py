@@ -1,16 +1,17 @@
-"""Form style: the style sheet that a form brings along; its colours are JupyterLab's own."""
+"""Form style: the style sheet that a form brings along; its colours are JupyterLab's own, and its keys are not."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from workbench.notebook.forms.desk import NAMES, NUMBERS
+from workbench.notebook.forms.keys import keeping_keys
 
 # Of selects; JupyterLab's own is black, in the dark theme too.
 ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
                 "viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' "
                 "stroke-width='2'/%3E%3C/svg%3E\")")
-STYLE: Final = f"""<style>
+STYLE: Final = f"""{keeping_keys(".wb-form")}
 .wb-form {{max-width: 46em; {ARROW}}}
 .wb-form .widget-inline-hbox, .wb-form .wb-line {{width: auto}}
 .wb-form .wb-line > .widget-inline-hbox {{flex: 1 1 auto; min-width: 0}}

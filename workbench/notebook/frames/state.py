@@ -7,7 +7,8 @@ pandas imported, when the first frame is asked for: from opening a session to a 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -19,6 +20,8 @@ from workbench.state.step import Handling, Step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+STATES = ("new", "changed", "deleted", "clean")
 
 
 def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]]) -> pd.DataFrame:
@@ -37,6 +40,15 @@ def items_frame(cls: type[Resource], rows: Sequence[tuple[str, Target, Resource]
     state = [state for state, _, _ in rows], kind_of(str)
     return framed({"_state" if "state" in names else "state": state, **{name: of(name) for name in names}},
                   ("_id", *of("_id")))
+
+
+def counts_frame(items: Mapping[str, Sequence[tuple[str, Target, Resource]]]) -> pd.DataFrame:
+    """How many items of each resource are cached, by their state, one resource a row, indexed by both of its keys."""
+    from workbench.notebook.frames.columns import framed
+
+    found = [Counter(state for state, _, _ in rows) for rows in items.values()]
+    return framed({state: ([counts[state] for counts in found], kind_of(int)) for state in STATES},
+                  ("resource", list(items), kind_of(str)))
 
 
 def pending_frame(state: State) -> pd.DataFrame:

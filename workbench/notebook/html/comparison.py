@@ -7,16 +7,18 @@ from typing import Any
 
 from workbench.domain.datadef import MISSING, same
 from workbench.notebook.html.box import LIMIT, box, value_html
-from workbench.notebook.html.called import target_html
+from workbench.notebook.html.called import Called, target_html
 from workbench.state.history.comparison import Comparison, Difference
 from workbench.state.planning.change import SIGNS
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """A comparison: what differs by column, with its value where the two parted and on either side."""
+def comparison_html(comparison: Comparison, called: Called | None = None) -> str:
+    """A comparison: what differs by column, with its value where the two parted and on either side.
+
+    ``called`` tells what the items are called."""
     head = "".join(f"<th>{escape(title)}</th>" for title in (
         "item", "column", "base", comparison.left, comparison.right))
-    rows = "".join(map(_rows, comparison.differences[:LIMIT]))
+    rows = "".join(_rows(difference, called) for difference in comparison.differences[:LIMIT])
     parts = [f"<b>{escape(comparison.summary)}</b>"]
     if rows:
         parts.append(f"<table><tr>{head}</tr>{rows}</table>")
@@ -25,9 +27,9 @@ def comparison_html(comparison: Comparison) -> str:
     return box(*parts)
 
 
-def _rows(difference: Difference) -> str:
+def _rows(difference: Difference, called: Called | None) -> str:
     """The rows of one item; a value that is not as it was at the base has the colour and the sign of its change."""
-    sign = f'<td class="who {difference.kind}">{SIGNS[difference.kind]} {target_html(difference.target)}</td>'
+    sign = f'<td class="who {difference.kind}">{SIGNS[difference.kind]} {target_html(difference.target, called)}</td>'
     rows = []
     for place, column in enumerate(difference.columns):
         base, *sides = difference.sides(column)

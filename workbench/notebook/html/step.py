@@ -20,6 +20,8 @@ from workbench.state.replay import Issued
 from workbench.state.step import NOT_THERE, Handling, Step
 from workbench.wording import visible
 
+_NOTHING = '<li class="dim">nothing came of it</li>'
+
 
 def step_html(step: Step, called: Called | None = None) -> str:
     """A step: its address, when, by whom and in which cell, and what came of it as a tree.
@@ -60,9 +62,9 @@ def _handling(handling: Handling, called: Called | None) -> str:
             on = "" if reaction.target is None else f' <span class="dim">on {place}</span>'
             leaves.append(f'<li><span class="dim">policy {escape(reaction.policy or "")}:</span> '
                           f"{_message(reaction.command)}{on}{_list(_handling(reaction, called))}</li>")
-        branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves))}</li>")
+        branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves) or _NOTHING)}</li>")
     branches += [f"<li>= {_message(response)}</li>" for response in handling.responses]
-    return "".join(branches) or '<li class="dim">nothing came of it</li>'
+    return "".join(branches) or _NOTHING
 
 
 def _values_html(mutation: Mutation, called: Called | None) -> str:

@@ -22,7 +22,6 @@ class CommandView:
         self._form: Any = None
         self.domain = widgets.Dropdown(options=[EVERY], description="domain").add_class("wb-domain")
         self.search = widgets.Text(description="search", placeholder="part of a command's name").add_class("wb-search")
-        # Not a Select: JupyterLab takes the arrow keys for itself, but for an open list.
         self.command = widgets.Dropdown(description="command").add_class("wb-command")
         self.form = widgets.VBox()
         for control in (self.domain, self.search):

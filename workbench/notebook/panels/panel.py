@@ -18,6 +18,7 @@ import ipywidgets as widgets
 
 from workbench.notebook.closing import close
 from workbench.notebook.display import after_cells
+from workbench.notebook.forms.keys import keeping_keys
 from workbench.notebook.forms.style import ARROW
 from workbench.notebook.html.box import box, scrolled
 from workbench.notebook.panels.command_view import CommandView
@@ -28,7 +29,7 @@ from workbench.notebook.panels.status_view import StatusView
 from workbench.notebook.panels.steps_view import StepsView
 from workbench.state.manager import StateManager
 
-_STYLE = f"""<style>
+_STYLE = f"""{keeping_keys(".wb-panel")}
 .wb-commands > .widget-text, .wb-commands > .widget-dropdown {{width: auto; max-width: 26em}}
 .wb-panel .wb-left > .wb-commands, .wb-panel .wb-right > * {{max-width: 100%; box-sizing: border-box}}
 .wb-panel .wb-left {{flex: 1 1 20em; max-width: 30em; min-width: 0; padding-right: 1em}}

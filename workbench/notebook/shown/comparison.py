@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.frames.time import comparison_frame
 from workbench.notebook.html.box import safely
+from workbench.notebook.html.called import Called
 from workbench.notebook.html.comparison import comparison_html
 from workbench.state.history.comparison import Comparison
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
 
 class ShownComparison:
-    """Where two branches differ; ``comparison`` is the value itself. True when they do."""
+    """Where two branches differ; ``comparison`` is the value itself. True when they do.
 
-    def __init__(self, comparison: Comparison) -> None:
-        self.comparison = comparison
+    ``called`` tells what the items are called."""
+
+    def __init__(self, comparison: Comparison, called: Called | None = None) -> None:
+        self.comparison, self._called = comparison, called
 
     def frame(self) -> pd.DataFrame:
         """What differs, one column of an item a row; see ``frames.time.comparison_frame`` for its columns."""
@@ -30,7 +33,7 @@ class ShownComparison:
         return repr(self.comparison)
 
     def _repr_html_(self) -> str:
-        return safely(comparison_html, self.comparison)
+        return safely(comparison_html, self.comparison, self._called)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -92,7 +92,8 @@ class ShownPlan:
         """Writes the plan to a file, to be read by others and applied later, once: ``wb.apply(path)``.
 
         Raises SavedPlanError where there is a file that holds anything else, unless ``overwrite``."""
-        return ShownSavedPlan(self.plan.save(path, overwrite=overwrite).document)
+        saved = self.plan.save(path, overwrite=overwrite)
+        return ShownSavedPlan(saved.document, check=self._check, called=self._called)
 
     def why(self, item: Change | Target | Resource) -> ShownText:
         """In words, what led to a change: each mutation, its event, command, step and cell; or why there is none."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import WorkbenchError
 from workbench.notebook.frames.plan import changes_frame
 from workbench.notebook.html.box import safely
+from workbench.notebook.html.called import Called
 from workbench.notebook.html.saved_plan import saved_plan_html
+from workbench.notebook.shown.check import ShownCheck
+from workbench.postgres.trial.violation import Checked
 from workbench.state.saved.plan import SavedPlan
 from workbench.wording import visible
 
@@ -18,18 +22,29 @@ if TYPE_CHECKING:
 class ShownSavedPlan(SavedPlan):
     """A saved plan as ``wb.load_plan(path)`` gives it: as HTML, text or a DataFrame; ``wb.apply`` takes it as it is.
 
-    ``differences`` says where the definitions of this workbench differ from those that the plan was made for."""
+    ``differences`` says where the definitions of this workbench differ from those that the plan was made for; ``check``
+    is the session's, called with the plan, and ``called`` tells what items are called where it finds something."""
 
     def __init__(
-        self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (),
+        self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (), *,
+        check: Callable[..., Checked] | None = None, called: Called | None = None,
     ) -> None:
         super().__init__(document, faults)
         self.differences = list(differences)
+        self._check, self._called = check, called
 
     @property
     def doubts(self) -> list[str]:
         other = visible(f"OTHER DEFINITIONS: it is not applied here ({'; '.join(self.differences)})")
         return super().doubts + ([other] if self.differences else [])
+
+    def check(self, *, verify_reads: bool = True, timeout: float = 10.0) -> ShownCheck:
+        """Tries the saved plan as ``wb.plan().check()`` tries a live one: what moved since, and whether it was applied.
+
+        Raises UnreadablePlan, TamperedPlan and OtherDefinition as ``wb.apply`` does."""
+        if self._check is None:
+            raise WorkbenchError("this plan was read without a database to try it on; read it with wb.load_plan(path)")
+        return ShownCheck(self._check(self, verify_reads=verify_reads, timeout=timeout), self._called)
 
     def frame(self) -> pd.DataFrame:
         """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,9 @@ from workbench.state.planning.table import quoted
 
 _RELIED = "another program may rely on it"
 _VALUELESS = "{} without a value: give the field an initial=, or make its type … | None".format
+# What rows get that somebody else made: they are as old as their stamps, and each has a version of its own.
+_STAMPS: Mapping[str, str] = MappingProxyType({
+    "_created": "CURRENT_TIMESTAMP", "_updated": "CURRENT_TIMESTAMP", "_etag": "md5(gen_random_uuid()::text)"})
 _NOW = timedelta(minutes=1)     # a callable initial that gives a moment so near means the present one
 
 
@@ -100,11 +104,13 @@ def _added(fit: Fit, column: Any, hint: str) -> Wish:
 
 
 def initial_sql(fit: Fit, name: str) -> str | None:
-    """What rows that are there get in a column: its field's ``initial`` as SQL; None where that gives nothing, or each
-    time another value that the database cannot make."""
+    """What rows that are there get in a column: a stamp, or its field's ``initial`` as SQL; None where that gives
+    nothing, or each time another value that the database cannot make."""
     if name not in fit.fields:
         return None
     column, declared = fit.fields[name]
+    if column.field in _STAMPS:
+        return _STAMPS[column.field]
     if declared.required or declared.initial is None:
         return None
     value = declared.first()

@@ -63,8 +63,8 @@ def fitted(
             type_wanted = column_type(declared.kind)
             rest = ", or drop it"
             if field in Resource._fields:
-                rest = ": every Resource has it" + ("" if field == "_id" else (
-                    ", and wb.tables() adds it to a table that is there"))
+                rest = ": every Resource has it" + (
+                    _key_hint(table) if field == "_id" else ", and wb.tables() adds it to a table that is there")
             faults.append(f'{label}: the field "{field}" has no column in {model.__name__}; add '
                           f"{field} = db.Column(…) of type {type_wanted[1] if type_wanted else 'jsonb'}{rest}")
             continue
@@ -96,6 +96,16 @@ def fitted(
     fields = {column.name: column.field for column in columns}
     return Table(kindred, table.name, table.schema, tuple(columns), tuple(sorted(_foreign_keys(table, fields, tables))),
                  tuple(sorted(_uniques(table, fields))), model)
+
+
+def _key_hint(table: Any) -> str:
+    """How the identifier stands on the primary key that a model has already under another name."""
+    key = list(table.primary_key.columns)
+    if len(key) != 1:
+        return ""
+    (column,) = key
+    return (f'; or call the attribute of the key that is there _id: _id = db.Column("{column.name}", '
+            f"db.{type(column.type).__name__}, primary_key=True)")
 
 
 def _misfit(kind: Kind, sql_type: Any) -> str:

@@ -26,6 +26,7 @@ from workbench.postgres.query import PostgresReader
 from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
+from workbench.postgres.trial.overflow import OVERFLOWS, overflowing
 from workbench.postgres.trial.reads import etag_words, moved_reads, said
 from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of
@@ -209,7 +210,8 @@ class _Trial:
             return
         told = translate(error)
         if not isinstance(told, ConstraintViolated):
-            self._add("refused", change, said(error))
+            over = await overflowing(self._connection, table, change) if isinstance(error, OVERFLOWS) else []
+            self._add("refused", change, said(error), columns=tuple(over))
             return
         if told.kind == "unique" and change.kind == "insert":
             stored = await etags_of(self._connection, table, [change.target.identifier])
@@ -255,6 +257,7 @@ class _Trial:
             values = {name: getattr(item, name) for name in columns if name in type(item)._fields}
         follows = sorted(self._before.get(change.target, set()) & (self.refused - {change.target}), key=str)
         if follows and kind in ("unique", "foreign key", "exclusion"):
-            detail += f"; it may follow from what is wrong with {', '.join(map(str, follows[:3]))}"
+            told = ", ".join(map(str, follows[:3]))
+            detail = f"{detail.removesuffix('.')}; it may follow from what is wrong with {told}"
         self.violations.append(Violation(
             kind, constraint, change.target, columns, values, detail, causes_of(change, self._plan)))

@@ -1,4 +1,6 @@
 """Apply: writes a saved plan as any plan is written (commit.py), with its receipt in the same transaction (receipt.py).
+
+``nonce_noted`` is the nonce under which its receipt stands, and by which a check finds it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,15 @@ from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import restored
 
 
+def nonce_noted(saved: SavedPlan) -> str:
+    """The nonce of a saved plan that is as it was saved. Raises UnreadablePlan, TamperedPlan."""
+    saved.verify()
+    try:
+        return nonce_of(saved.nonce)
+    except SavedPlanError as error:     # its hash was made to fit
+        raise TamperedPlan(saved.nonce, ["its nonce is none"]) from error
+
+
 async def apply(
     engine: Engine, reader: PostgresReader, held: Held, saved: SavedPlan, *, verify_reads: bool, wait: float,
     progress: Progress | None = None,
@@ -24,12 +35,8 @@ async def apply(
 
     Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, SavedPlanError for one whose steps are pending
     here under others, and what ``commit`` raises."""
-    saved.check()
+    nonce = nonce_noted(saved)
     manager, state = held.manager, held.state
-    try:
-        nonce = nonce_of(saved.nonce)
-    except SavedPlanError as error:     # its hash was made to fit
-        raise TamperedPlan(saved.nonce, ["its nonce is none"]) from error
     await refuse_again(engine, nonce)       # said before anything else; the receipt itself decides
     reader.check_fit()
     plan = restored(saved, manager.registry, manager.tables)

@@ -2,7 +2,7 @@
 
 It is made of a plan by ``plan.save("x.plan.json")``, or read by ``SavedPlan.load``. It can always be looked at: where
 the domain is not defined, when it was changed by hand (it says so, loudly), and, as far as this workbench can read it,
-when a later one wrote it. The session applies it, and calls ``check`` first.
+when a later one wrote it. The session tries and applies it, and calls ``verify`` first.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class SavedPlan:
         return (f"its format is version {self.document.get('version')!r}, of workbench {by}, and this workbench reads "
                 f"version {VERSION}")
 
-    def check(self) -> None:
+    def verify(self) -> None:
         """Raises UnreadablePlan for another version of the format, TamperedPlan for a plan that was changed by hand."""
         if not self._is_readable:
             raise UnreadablePlan(f"the saved plan {self.nonce} is not applied: {self._version_words}; install the "

@@ -62,7 +62,7 @@ def restored(saved: SavedPlan, registry: Registry, tables: Mapping[Kindred, Tabl
     """The Plan that was saved, its items being of the classes of a registry.
 
     Raises UnreadablePlan, TamperedPlan and OtherDefinition; the last also for values that are no longer valid."""
-    saved.check()
+    saved.verify()
     found = differences(saved, registry)
     if found:
         raise OtherDefinition(saved.nonce, found)
