@@ -40,5 +40,5 @@ def test_all_of_a_text_is_visible() -> None:
 def test_very_many_names() -> None:
     """Of very many names the first hundred are listed, and how many more there are is told."""
     told = nearest("x", [f"{number:05}" for number in range(20_000)])
-    assert told.startswith("There is: 00000, 00001, ")
+    assert told.startswith("there is: 00000, 00001, ")
     assert told.endswith(", 00099, and 19,900 more")
