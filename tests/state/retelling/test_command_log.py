@@ -117,9 +117,9 @@ async def test_no_file_at_all(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(LogError, match="cannot be read .it is a pipe, a device or the like"):
         log.load(tmp_path / "pipe")
-    with pytest.raises(LogError, match="cannot be read .embedded null byte"):
+    with pytest.raises(LogError, match="cannot be read .*embedded null"):
         log.load(tmp_path / "x\0")
-    with pytest.raises(LogError, match="cannot be written .embedded null byte"):
+    with pytest.raises(LogError, match="cannot be written .*embedded null"):
         log.save(tmp_path / "x\0")
 
 

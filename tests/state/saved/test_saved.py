@@ -294,9 +294,9 @@ async def test_what_is_no_file(tmp_path: Path) -> None:
             SavedPlan.load(path)
         with pytest.raises(SavedPlanError, match="is there already, and is no saved plan"):
             plan.save(path)
-    with pytest.raises(UnreadablePlan, match="cannot be read .embedded null byte"):
+    with pytest.raises(UnreadablePlan, match="cannot be read .*embedded null"):
         SavedPlan.load(tmp_path / "x\0")
-    for name, words in (("x\0", "embedded null byte"), ("x" * 300, "File name too long"), ("\ud800", "not allowed")):
+    for name, words in (("x\0", "embedded null"), ("x" * 300, "File name too long"), ("\ud800", "not allowed")):
         with pytest.raises(SavedPlanError, match=f"could not be written to .*: .*{words}"):
             plan.save(tmp_path / name)
     assert os.listdir(tmp_path) == ["pipe"]
