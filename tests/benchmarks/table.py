@@ -108,9 +108,11 @@ class Table:
 
     def add(
         self, what: str, beside: str, ours: float, theirs: float, *, goal: str = "", unit: str = "s", runs: int = 1,
+        faster: bool = False,
     ) -> Row:
-        """Adds a row of two figures that were measured elsewhere."""
-        faster = goal.startswith(">=")
+        """Adds a row of two figures that were measured elsewhere; its ratio says how much ``faster`` ours is, or how
+        much slower."""
+        faster = faster or goal.startswith(">=")
         ratio = theirs / ours if faster else ours / theirs
         bound = float(goal.split()[1]) if goal else None
         reached = None if bound is None else ratio >= bound if faster else ratio <= bound
