@@ -90,13 +90,11 @@ async def test_the_rows_of_a_copy(count: int) -> None:
     assert turns >= len(told)
 
 
-@pytest.mark.parametrize("count", [3, SHORT + 1])
 @pytest.mark.parametrize("given_up", [False, True])
-async def test_what_the_cache_takes_over(
-    count: int, given_up: bool, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The items that are new and changed are put together meanwhile, wherever that was left off; not very many."""
-    plan = await plan_of(count)
+async def test_what_the_cache_takes_over(given_up: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The items that are new and changed are put together meanwhile, wherever that was left off; not few, nor very
+    many."""
+    plan = await plan_of(SHORT + 1)
     ahead = Ahead(plan)
     if given_up:
         async with ahead.at_work() as statements:
@@ -104,7 +102,8 @@ async def test_what_the_cache_takes_over(
     await taken(ahead)
     wanted = {change.target: change.after for change in plan.changes if change.kind != "delete"}
     assert ahead.items == wanted
-    monkeypatch.setattr("workbench.postgres.writing.ahead.MOST", count - 1)
+    assert Ahead(await plan_of(SHORT)).items is None
+    monkeypatch.setattr("workbench.postgres.writing.ahead.MOST", SHORT)
     many = Ahead(plan)
     await taken(many)
     assert many.items is None

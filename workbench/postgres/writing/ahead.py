@@ -109,8 +109,8 @@ class Ahead:
 
     @property
     def items(self) -> dict[Target, Resource | None] | None:
-        """The items that are new and changed, as they are when all is written; None of very many."""
-        if self.total > MOST:
+        """The items that are new and changed, as they are when all is written; None of few and of very many."""
+        if not SHORT < self.total <= MOST:
             return None
         for _ in self._gathering:
             pass
