@@ -100,6 +100,23 @@ async def test_reads_are_what_was_read_and_not_changed() -> None:
         assert manager.plan().reads == {}
 
 
+@pytest.mark.parametrize(("changed", "read", "moved", "reads"), [
+    (range(150), range(150), None, []), (range(150), range(149, -1, -1), None, []),
+    (range(149), range(150), None, [149]), (range(150), range(149), None, []), (range(150), range(150), 7, [7]),
+    (range(150), [*range(149), 150], None, [150])])
+async def test_reads_of_many(changed: Any, read: Any, moved: int | None, reads: list[int]) -> None:
+    """However many items are read and changed, in whatever order: the plan names those that are not changed, and those
+    of which another version is."""
+    reader = RecordingReader(stored("desk", "note", *(note(str(number), etag=f"e{number}") for number in range(151))))
+    manager = manage(desk(Note), reader=reader)
+    await manager.issue(Edit(mutations=[], reads=[at(Note, str(number)) for number in read]))
+    if moved is not None:
+        reader.items[at(Note, str(moved))] = note(str(moved), "theirs", etag="theirs")
+        await manager.find(Note)        # brings the newer version
+    await manager.issue(Edit(mutations=[Update(at(Note, str(number)), text="changed") for number in changed]))
+    assert manager.plan().reads == {at(Note, str(number)): f"e{number}" for number in reads}
+
+
 async def test_a_read_of_what_is_pending_is_no_read() -> None:
     """Reading an item that an earlier step made is no read of the database."""
     async def copy(command: Any, context: Any) -> Any:

@@ -36,6 +36,8 @@ from workbench.state.step import NOT_THERE, Step
 from workbench.state.uncollected import uncollected
 from workbench.wording import listed, visible
 
+MANY = 100      # reads that are worth a look at all of them together
+
 
 class Plan:
     """What a commit would do, one ``Change`` an item.
@@ -192,7 +194,7 @@ def _reads_of(steps: Iterable[Step], blocks: Iterable[Block]) -> dict[Target, st
         else:
             for target, etag in step.reads.items():
                 reads.setdefault(target, etag)
-    if _are_changed(reads, blocks):
+    if len(reads) > MANY and _are_changed(reads, blocks):
         return {}
     unmade = not {None, NOT_THERE}.isdisjoint(reads.values())      # else no item that is new here can be among them
     for block in blocks if reads else ():
