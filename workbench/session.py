@@ -27,7 +27,7 @@ from workbench.postgres.trial.check import check
 from workbench.postgres.trial.explain import Explained, explain
 from workbench.postgres.trial.violation import Checked
 from workbench.postgres.writing.after import After, wait_for
-from workbench.postgres.writing.apply import apply, nonce_noted
+from workbench.postgres.writing.apply import apply, verified_nonce
 from workbench.postgres.writing.attempt import WAIT, How
 from workbench.postgres.writing.commit import Commit, commit
 from workbench.postgres.writing.receipt import Receipt
@@ -148,13 +148,13 @@ class Session(TimeTravel):
         UnreadablePlan, TamperedPlan and OtherDefinition."""
         manager = await self._renew()
         if isinstance(plan, SavedPlan):
-            nonces = [nonce_noted(plan)]
-            self.reader.check_fit()
-            return await check(self.engine, self.reader, restored(plan, manager.registry, manager.tables),
-                               verify_reads=verify_reads, timeout=timeout, nonces=nonces)
-        plan = manager.plan() if plan is None else plan
-        return await check(self.engine, self.reader, plan, verify_reads=verify_reads, timeout=timeout,
-                           nonces=manager.saved.nonces(plan.state))
+            nonces = [verified_nonce(plan)]
+            self.reader.check_fit()     # before it is said that its definitions are others
+            plan = restored(plan, manager.registry, manager.tables)
+        else:
+            plan = manager.plan() if plan is None else plan
+            nonces = manager.saved.nonces(plan.state)
+        return await check(self.engine, self.reader, plan, verify_reads=verify_reads, timeout=timeout, nonces=nonces)
 
     async def explain(self, plan: Plan | None = None) -> list[Explained]:
         """Postgres' estimates for each statement of a plan, or of what is pending; nothing is run.
