@@ -11,6 +11,8 @@ import pytest
 
 from workbench import Command, Domain, Event, Insert, Rejected, Resource, Target, Workbench, field
 from workbench.errors import WorkbenchError
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
+from workbench.state.saved.file import hash_of
 
 # A line of its own, what takes away the line above in a terminal, and what turns the writing behind it around.
 FORGED = "x\n  + desk:card/y  title='fine'\r\n\x1b[1A\x1b[2K\u202e\u2028z"
@@ -66,6 +68,17 @@ def test_no_line_is_forged(wb: Workbench, tmp_path: Path) -> None:
     assert {name: len(text.splitlines()) for name, text in texts.items()} == {
         "step": 3, "plan": 2, "why": 4, "saved": 3, "saved why": 4, "mutation": 1, "log": 2, "item": 1, "map": 6,
         "undone": 2, "workbench": 1}
+
+
+def test_a_forged_warning_hides_nothing(wb: Workbench) -> None:
+    """The warnings of a saved plan, which anybody may have written with a hash that fits, have one line each."""
+    wb.issue("desk:write", on=Target("desk", "card", "x"), title="x")
+    document = {**wb.session.plan().saved().document, "warnings": [FORGED]}
+    saved = ShownSavedPlan({**document, "hash": hash_of(document)})
+    assert saved.doubts == []
+    assert HIDING.findall(repr(saved)) == []
+    assert len(repr(saved).splitlines()) == 4
+    assert "\u202e" not in saved._repr_html_()
 
 
 def test_no_mark_turns_the_writing(wb: Workbench, tmp_path: Path) -> None:
