@@ -8,14 +8,7 @@ import asyncpg
 import pytest
 
 from tests.editing import at, desk, edit
-from workbench import (
-    Insert,
-    Invalid,
-    Resource,
-    Session,
-    Update,
-    field,
-)
+from workbench import Insert, Invalid, Resource, Session, Update, field
 from workbench.examples.bank import Deposit, OpenAccount, bank
 
 

@@ -104,7 +104,7 @@ def test_an_error_that_was_meant_passes(lesson):
 
 
 def test_a_meant_error_that_does_not_come_fails(lesson):
-    """A tag that has become untrue is a fault."""
+    """A cell that is tagged to raise and does not is a fault."""
     done = lesson("# meant\n1 + 1")
     assert done.returncode == 1
     assert "cell 1 is tagged raises-exception and raised nothing" in done.stderr

@@ -1,4 +1,5 @@
-"""Wording: how a list, a count, an error and a name that is not known are put into words, wherever they are told."""
+"""Wording: how a list, a count, an error and a name that is not known are put into words, and a text so that nothing
+hides in it, wherever they are told."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def error_words(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "deposit"? There is: …`` when something is near, else ``there is: …``; it goes on a sentence. Of
+    """``did you mean "deposit"? There is: …`` when something is near, else ``there is: …``; to follow a semicolon. Of
     very many the first hundred are named."""
     return offered(name, sorted(known))
 

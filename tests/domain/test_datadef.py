@@ -162,7 +162,7 @@ def test_a_rule_that_answers_later_is_refused(rule):
 
 @pytest.mark.parametrize("declare", [lambda: field(int, check=5), lambda: invariant(5), lambda: invariant(property())])
 def test_a_rule_that_cannot_be_called_is_refused(declare):
-    """A check and an invariant are functions."""
+    """A check or an invariant that is no function is refused."""
     with pytest.raises(DefinitionError, match="is a function that returns whether it holds, not "):
         declare()
 

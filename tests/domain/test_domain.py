@@ -304,7 +304,7 @@ def test_a_rival_is_refused():
 
 
 def test_several_policies_may_react_to_one_event():
-    """Policies are no rivals."""
+    """Several policies may react to one event: they are no rivals."""
     bank = Domain("bank")
     cell = run(CELL, bank)
     run("@bank.policy(Opened)\ndef greet(event, context):\n    pass", bank, Opened=cell["AccountOpened"])

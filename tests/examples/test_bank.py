@@ -119,7 +119,7 @@ async def test_only_an_empty_account_is_closed(manager: StateManager, ada: Step)
 
 
 async def test_a_mistyped_address_is_helped(dsn: str) -> None:
-    """The command that is nearest is named."""
+    """An address that is mistyped is refused, and the command that is nearest named."""
     async with Session(bank, dsn=dsn) as session:
         with pytest.raises(UnknownName, match='there is no command "deposti" in bank; did you mean "deposit"'):
             await session.issue("bank:deposti/account/" + str(NOBODY), amount="10")

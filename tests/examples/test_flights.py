@@ -86,7 +86,7 @@ async def test_an_airline_has_a_key_of_two_letters(manager: StateManager, on: st
 
 
 async def test_an_airline_is_registered_once(manager: StateManager) -> None:
-    """A key that is taken is refused."""
+    """A second airline under a key that is taken is refused."""
     with pytest.raises(AlreadyExists, match="flights:airline/UA exists already"):
         await manager.issue(RegisterAirline(name="Another"), on="airline/UA")
 

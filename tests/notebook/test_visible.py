@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from workbench import Command, Domain, Event, Insert, Rejected, Resource, Target, Workbench, field
 from workbench.errors import WorkbenchError
-from workbench.notebook.completion import Completion
-from workbench.notebook.html.errors import error_html
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
+from workbench.state.saved.file import hash_of
 
 # A line of its own, what takes away the line above in a terminal, and what turns the writing behind it around.
 FORGED = "x\n  + desk:card/y  title='fine'\r\n\x1b[1A\x1b[2K\u202e\u2028z"
@@ -71,6 +70,17 @@ def test_no_line_is_forged(wb: Workbench, tmp_path: Path) -> None:
         "undone": 2, "workbench": 1}
 
 
+def test_a_forged_warning_hides_nothing(wb: Workbench) -> None:
+    """The warnings of a saved plan, which anybody may have written with a hash that fits, have one line each."""
+    wb.issue("desk:write", on=Target("desk", "card", "x"), title="x")
+    document = {**wb.session.plan().saved().document, "warnings": [FORGED]}
+    saved = ShownSavedPlan({**document, "hash": hash_of(document)})
+    assert saved.doubts == []
+    assert HIDING.findall(repr(saved)) == []
+    assert len(repr(saved).splitlines()) == 4
+    assert "\u202e" not in saved._repr_html_()
+
+
 def test_no_mark_turns_the_writing(wb: Workbench, tmp_path: Path) -> None:
     """In HTML no label, identifier, address or user turns the direction of what stands behind it."""
     wb.issue("desk:write", on=Target("desk", "card", FORGED), title=FORGED)
@@ -88,29 +98,3 @@ def test_an_errors_codes_are_not_obeyed(wb: Workbench) -> None:
     refused.value.add_note("a\nb\x1b[0m")
     head, note, *_ = refused.value._render_traceback_()
     assert (head, note) == ("\x1b[1mRejected\x1b[0m: no desk:card/x\\x1b[2Ky", "a\nb\\x1b[0m")
-
-
-def test_tab_offers_no_code(wb: Workbench) -> None:
-    """An identifier that would end the text in which it is completed, be run in a magic's line, or be another field of
-    the command there, is not offered; what is offered in a body is a text of TOML and JSON."""
-    hostile = ['a"); exit("', "b'+exit()+'", "c\\", "d\ne", "f title=x", "{exit()}", "$HOME", "h?", "é-1"]
-    for identifier in hostile:
-        wb.issue("desk:write", on=Target("desk", "card", identifier), title="x")
-    assert offered(wb, 'wb.fetch("card/') == {"b'+exit()+'", "f title=x", "{exit()}", "$HOME", "h?", "é-1"}
-    assert offered(wb, "wb.fetch('card/") == {'a"); exit("', "f title=x", "{exit()}", "$HOME", "h?", "é-1"}
-    assert offered(wb, "%issue desk:write/card/") == {"é-1"}
-
-
-def test_a_word_of_a_megabyte(wb: Workbench) -> None:
-    """Tab below or behind one word of a megabyte, and an error that holds one, take no longer than it takes to read."""
-    word = "a" * 1_000_000
-    for text in (word, f"{word} ", f"({word} x", " " * len(word), f"{word}.issue('"):
-        assert offered(wb, text, others=True) == set()
-    assert word in error_html(Rejected(word))
-
-
-def offered(wb: Workbench, text: str, *, others: bool = False) -> set[str]:
-    """What Tab offers at the end of a line, behind the resource."""
-    completion = Completion(lambda _: None if others else wb, lambda: ["wb"], lambda _: None)
-    context = SimpleNamespace(text_until_cursor=text, full_text=text, cursor_line=0)
-    return {one.text.partition("card/")[2] or one.text for one in completion.match(context)["completions"]}

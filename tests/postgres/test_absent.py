@@ -1,4 +1,5 @@
-"""What a step looked for by its key and did not find is a read as well: somebody else who adds it is noticed."""
+"""Absent: what a step looked for by its key and did not find is a read as well; somebody else who adds it is noticed.
+"""
 
 from __future__ import annotations
 

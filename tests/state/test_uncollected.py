@@ -68,7 +68,7 @@ def test_foreign_garbage() -> None:
 
 
 def test_little_work() -> None:
-    """Of little work nothing is made."""
+    """The collector is left alone where there is little work."""
     with uncollected(999):
         assert gc.isenabled()
 

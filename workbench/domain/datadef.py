@@ -39,7 +39,7 @@ _RESERVED = frozenset({
     "_own", "_fields", "_layout", "_rules", "_blank", "_made", "_change",       # what is known of every class
     "_public", "_homes",
     "_pclass_fields", "_pclass_frozen", "_pclass_invariants"})
-_OF_PCLASS = frozenset({"create", "evolver", "remove", "serialize", "transform"})
+_OF_PCLASS = frozenset({"create", "evolver", "remove", "serialize", "transform"})       # Tab does not offer these
 Rule = Callable[[Any], Any]
 
 

@@ -83,9 +83,9 @@ class Handler:
         return await answer if isinstance(answer, Awaitable) else answer
 
     def explain(self, error: BaseException, results: AsyncGenerator[Any, None]) -> None:
-        """Adds to an error what its traceback does not show: that an await is missing, or, where it has no line of the
-        author's, where the function gave what the error came of. Those of the database, and with notes, stay as they
-        are."""
+        """Adds to an error what its traceback does not show: that an await is missing, which field was meant, or, where
+        it has no line of the author's, where the function gave what the error came of. Those of the database, and with
+        notes, stay as they are."""
         if not isinstance(error, Exception) or isinstance(error, DatabaseError) or hasattr(error, "__notes__"):
             return
         if isinstance(error, AttributeError) and isinstance(error.obj, CoroutineType):
@@ -109,6 +109,6 @@ class Handler:
 
     def fault(self, value: Any, allowed: str) -> HandlerFault:
         """The error for a result that this kind of handler may not give, and where such a one belongs."""
-        if ";" not in allowed:
+        if ";" not in allowed:      # else it says so itself
             allowed += next((f"; {words}" for kind, words in _ELSEWHERE.items() if isinstance(value, kind)), "")
         return HandlerFault(f"the handler {self.name} of {self.domain}", value, allowed)

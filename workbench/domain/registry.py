@@ -252,13 +252,13 @@ class Registry:
         carried = getattr(on, "target", None)       # a Step, a Change, a Clash …
         if isinstance(carried, Target):
             return self.target(carried, home=home)
+        if isinstance(on, CoroutineType):
+            on.close()      # it was never to be run as it stands, and Python would warn of it elsewhere
+            raise Invalid("a target", [Problem(None, on, unawaited(on))])
         raise Invalid("a target", [Problem(None, on, self._no_item(on, home))])
 
     def _no_item(self, on: Any, home: str | None) -> str:
         """Why something names no item, and what would."""
-        if isinstance(on, CoroutineType):
-            on.close()      # it was never to be run as it stands, and Python would warn of it elsewhere
-            return unawaited(on)
         what, meant, new = shown(on), "account", ""
         if isinstance(on, type):
             what, new = f"the class {on.__name__}", f"; for a new one: context.new({on.__name__})"

@@ -6,7 +6,7 @@ The code is never run. Where there is no source, or it is that of something else
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from inspect import getsource, unwrap
 from textwrap import dedent
 from types import FunctionType, ModuleType
@@ -27,13 +27,26 @@ def unyielded(function: Callable[..., Any], bases: tuple[type, ...]) -> list[str
     unused = {*function.__code__.co_varnames} - used
     dropped = []
     for node in ast.walk(tree):
-        names = ([] if isinstance(node, ast.Expr) else node.targets if isinstance(node, ast.Assign) else
-                 [node.target] if isinstance(node, ast.AnnAssign) else None)
-        if names is not None and all(isinstance(name, ast.Name) and name.id in unused for name in names):
-            made = _made(node.value, function)      # type: ignore[attr-defined]  # as all three have
+        if (value := _goes_nowhere(node, unused)) is not None:
+            made = _made(value, function)
             if isinstance(made, type) and issubclass(made, bases):
                 dropped.append(made.__name__)
     return list(dict.fromkeys(dropped))
+
+
+def _goes_nowhere(node: ast.AST, unused: Container[str]) -> ast.expr | None:
+    """The expression whose value a statement drops: by itself, or under names that are not used."""
+    names: Sequence[ast.expr]
+    match node:
+        case ast.Expr(value=value):
+            names = ()
+        case ast.Assign(targets=names, value=value):
+            pass
+        case ast.AnnAssign(target=name, value=value):
+            names = (name,)
+        case _:
+            return None
+    return value if all(isinstance(name, ast.Name) and name.id in unused for name in names) else None
 
 
 def _tree(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:

@@ -131,7 +131,7 @@ class Workbench(Travelling):
     # -------------------------------------------------------------------------------------------- saved plans
 
     def load_plan(self, path: str | Path) -> ShownSavedPlan:
-        """The saved plan in a file, to look at and to apply; what speaks against applying it is shown as warnings.
+        """The saved plan in a file, to look at and to apply; what speaks against it is told first (``doubts``).
 
         ``wb.load_plan(path).check()`` tries it on the database as it is now.
 

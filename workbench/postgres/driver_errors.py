@@ -1,7 +1,8 @@
 """The driver's errors, and the one place where they become ours.
 
 ``DRIVER_ERRORS`` are all that asyncpg raises; ``LOST`` are those after which a connection, or the server, is no more.
-``translate`` gives our error for one of them, ``unreachable`` for one that came while a connection was made.
+``translate`` gives our error for one of them, ``unreachable`` for one that came while a connection was made, and
+``said`` its words.
 """
 
 from __future__ import annotations
@@ -38,9 +39,14 @@ def translate(
             columns = [error.column_name] if error.column_name else _columns(detail)
             return ConstraintViolated(
                 kind, error.constraint_name or "", error.table_name or "", detail or str(error), columns=columns)
-    words = [str(error).splitlines()[0] if str(error) else type(error).__name__]
-    words += [part for part in (detail, getattr(error, "hint", None)) if part]
-    return DatabaseError(f"the database refused while {doing}: {'; '.join(words)}")
+    return DatabaseError(f"the database refused while {doing}: {said(error)}")
+
+
+def said(error: Exception) -> str:
+    """What the server says, with its detail and hint, in one line."""
+    text = getattr(error, "message", None) or str(error)     # str() of asyncpg's has all in it, in lines
+    parts = [text or type(error).__name__, getattr(error, "detail", None), getattr(error, "hint", None)]
+    return "; ".join(str(part).replace("\n", " ") for part in parts if part)
 
 
 def unreachable(dsn: str, error: Exception) -> DatabaseError:

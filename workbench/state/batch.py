@@ -246,7 +246,7 @@ class _Naming:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._references: dict[type[Command], list[tuple[str, Any]]] = {}
-        self._named = set[tuple[Any, type, Any]]()      # by fields, so far: many refer to the same few
+        self._looked_up = set[tuple[Any, type, Any]]()      # of fields: many refer to the same few
 
     def targets(self, command: Command, where: Any) -> list[Target]:
         """Those of a command; without those that fields of other commands have named before."""
@@ -261,9 +261,9 @@ class _Naming:
                 (name, it.references) for name, it in cls._fields.items() if it.references is not None]
         for name, resource in references:
             value = getattr(command, name)
-            named = resource, cls, value
-            if value is not None and named not in self._named:
-                self._named.add(named)
+            reference = resource, cls, value
+            if value is not None and reference not in self._looked_up:
+                self._looked_up.add(reference)
                 with suppress(WorkbenchError):
                     targets.append(self._target(resource, value, self._registry.known(cls).domain))
         return targets

@@ -44,7 +44,7 @@ class Cache:
         self, targets: Iterable[Target],
         items: Mapping[Target, Resource | None] | Iterable[tuple[Target, Resource | None]],
     ) -> None:
-        """Takes items that are there as a commit has written them: all of the ``targets``."""
+        """Takes the items of these targets as a commit has written them; all of them are there."""
         self._tell_replaced(targets)
         there: dict[Target, Any] = self.items
         there.update(items)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, same
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.wording import visible
+
+_DID: Mapping[str, str] = MappingProxyType({
+    "update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it",
+    "search": "searched and did not find it"})
 
 
 class Clash(NamedTuple):
@@ -28,12 +33,20 @@ class Clash(NamedTuple):
     me: str = "a step"
     them: str = "another"
 
-    def __str__(self) -> str:
-        did = {"update": "changed it", "delete": "deleted it", "insert": "added it", "read": "read it",
-               "search": "searched and did not find it"}
+    @property
+    def deeds(self) -> str:
+        """``here a step changed it, meanwhile another deleted it``: the kind in words."""
         me, them = self.kind.split("-")
-        lines = [visible(f"{self.target}: here {self.me} {did[me]}, meanwhile {self.them} {did[them]}")]
-        if me in ("read", "search"):        # what it was is not kept, and mine it is not
+        return f"here {self.me} {_DID[me]}, meanwhile {self.them} {_DID[them]}"
+
+    @property
+    def has_values(self) -> bool:
+        """Whether both sides have values that can be told; of what was only read none are kept, and mine it is not."""
+        return not self.kind.startswith(("read", "search"))
+
+    def __str__(self) -> str:
+        lines = [visible(f"{self.target}: {self.deeds}")]
+        if not self.has_values:
             return lines[0]
         for name in sorted({*(self.mine or {}), *(self.theirs or {})}):
             values = [(side or {}).get(name, MISSING) for side in (self.base, self.mine, self.theirs)]

@@ -20,7 +20,7 @@ from workbench.state.state import Changed, Entry, State
 class Draft:
     """The ``changed`` items after ``applied`` mutations, for the step after a State.
 
-    ``now`` and ``user`` go into the stamps, ``new_etag`` makes the versions."""
+    ``now`` and ``user`` go into the stamps, ``new_etag`` makes the versions; ``recorded`` is what mutations made."""
 
     __slots__ = ("applied", "changed", "new_etag", "now", "recorded", "step", "user")
 

@@ -49,6 +49,7 @@ class Handling:
 
     @property
     def responses(self) -> list[Response]:
+        """The responses that its handler yielded; the last one counts."""
         return [result for result in self.results if isinstance(result, Response)]
 
     def walk(self) -> Iterator[Handling]:

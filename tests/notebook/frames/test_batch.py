@@ -79,7 +79,7 @@ def test_what_pandas_does_not_tell_is_not_guessed(name: str, value: Any) -> None
 
 
 def test_columns_of_one_name_are_refused() -> None:
-    """Which of them is meant is not guessed."""
+    """Two columns of one name are refused: which of them is meant is not guessed."""
     frame = pd.DataFrame([["a", 1, 2]], columns=["name", "count", "count"])
     with pytest.raises(Invalid, match="count: several columns have this name; leave one, or rename the others"):
         rows_of(frame, Order)

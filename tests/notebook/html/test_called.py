@@ -29,7 +29,7 @@ def test_an_identifier_is_cut_by_the_style_alone() -> None:
 
 
 def test_a_long_label_is_cut_and_whole_in_the_tooltip() -> None:
-    """A label is no place for a paragraph."""
+    """A long label is cut, and whole in the tooltip."""
     html = named_html("a", "x" * 99)
     assert unescape(sub("<[^>]*>", "", html)) == f"{'x' * 39}… · a"
     assert f'title="{"x" * 99}"' in html

@@ -73,6 +73,12 @@ def test_what_is_no_password_stays() -> None:
     assert words in error_html(OSError(words))
 
 
+def test_a_word_of_a_megabyte() -> None:
+    """An error that holds one word of a megabyte is shown in no longer than it takes to read it."""
+    word = "a" * 1_000_000
+    assert word in error_html(Rejected(word))
+
+
 def test_an_error_whose_words_fail_is_shown_by_its_class() -> None:
     """An error that cannot say its words is shown by the name of its class."""
     class Mute(Exception):

@@ -94,7 +94,7 @@ def test_what_an_event_changes_is_on_the_map_beside_what_it_names() -> None:
 
 
 async def test_two_domains_are_on_one_map() -> None:
-    """Steps of each count at its own part."""
+    """Two domains are drawn on one map, and the steps of each count at its own part."""
     manager = StateManager(Registry([bank, flights]), MemoryReader())
     step = await manager.issue(RegisterAirline(name="United"), on="flights:airline/UA")
     diagram = map_of(manager.registry, [step])
@@ -218,7 +218,7 @@ async def test_what_was_forgotten_since_is_left_out() -> None:
 
 
 def test_a_note_tells_the_key_the_docstring_and_the_handler() -> None:
-    """It is what hovering shows."""
+    """What hovering shows of a node is its key, its docstring and its handler."""
     notes = {node.label: node.note for node in map_of(Registry([shop(), bank]), []).nodes}
     assert notes["Article"] == "shop:article\nWhat is sold."
     assert notes["Pay"] == "bank:pay\nSends money to another account.\nhandled by take"
@@ -366,7 +366,7 @@ def test_all_of_a_picture_is_inside_its_frame() -> None:
 
 
 def test_an_empty_diagram_is_a_picture() -> None:
-    """Of its title alone."""
+    """A diagram without nodes is drawn as its title alone."""
     assert ElementTree.fromstring(svg(Diagram("nothing", [])))[0].text == "nothing"
     assert mermaid(Diagram("nothing", [])) == "flowchart LR\n  accTitle: nothing\n"
 
@@ -375,7 +375,7 @@ def test_an_empty_diagram_is_a_picture() -> None:
 
 
 def test_a_diagram_is_a_value() -> None:
-    """Equal by its parts, and not to be changed."""
+    """Diagrams are equal by their parts, and cannot be changed."""
     one, other = (Diagram("a", [Node("n", "event", "N")]) for _ in range(2))
     assert one == other
     assert len({one, other, Diagram("b", [])}) == 2

@@ -40,7 +40,7 @@ async def test_branches_share_what_they_share() -> None:
 
 
 async def test_of_a_long_session_the_newest_steps_are_drawn() -> None:
-    """The others are told in words."""
+    """Of a long session the newest steps are drawn, and the others told in words."""
     manager = StateManager(Registry([bank]), MemoryReader())
     for _ in range(DRAWN + 5):
         await manager.issue(OpenAccount(owner="Ada"))
@@ -51,7 +51,7 @@ async def test_of_a_long_session_the_newest_steps_are_drawn() -> None:
 
 
 def test_a_session_in_which_nothing_happened_yet() -> None:
-    """Is its branch alone."""
+    """A session in which nothing happened is drawn as its branch alone."""
     manager = StateManager(Registry([bank]), MemoryReader())
     diagram = timeline_of(manager.branches.values(), manager.here)
     assert [node.label for node in diagram.nodes] == ["main, here"]

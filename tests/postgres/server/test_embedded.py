@@ -136,7 +136,7 @@ class TestStart:
         server.stop()
 
     def test_never_committed(self, stopped):
-        """The folder keeps itself out of git."""
+        """The folder of a server keeps itself out of git."""
         assert (stopped / ".gitignore").read_text() == "*\n"
 
     def test_default_folder(self, folder, monkeypatch):

@@ -127,5 +127,5 @@ deeds = st.one_of(
 @given(st.lists(deeds, min_size=4, max_size=10))
 @settings(max_examples=300, deadline=None)
 def test_any_schedule(some: list[Any]) -> None:
-    """The same of longer ones, as they come."""
+    """Longer schedules, of whatever is done in whatever order, stand in an order, as the short ones do."""
     asyncio.run(play(*some))

@@ -2,7 +2,7 @@
 
 JupyterLab takes a plain letter for a command of its own wherever one does not type text, in a chooser, on a button and
 at a tick: X cuts the cell with all that was filled in, an arrow leads out of it. ipywidgets has no way to say that a
-key was used; a style sheet tells when it is there, and is where the form's own lies already.
+key was used. But a style sheet tells when it is loaded, and a form and a panel bring one: it puts a listener on them.
 """
 
 from __future__ import annotations

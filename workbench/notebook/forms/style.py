@@ -1,4 +1,4 @@
-"""Form style: the style sheet that a form brings along; its colours are JupyterLab's own, and its keys are not."""
+"""Form style: the style sheet that a form brings along, in JupyterLab's own colours; it also keeps the form's keys."""
 
 from __future__ import annotations
 

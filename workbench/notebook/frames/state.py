@@ -1,4 +1,4 @@
-"""Frames: items and mutations as DataFrames.
+"""Frames: items, how many there are, and mutations as DataFrames.
 
 Rows are made here; ``frames.columns`` makes columns of them, and says which dtype each kind of value has. Only there is
 pandas imported, when the first frame is asked for: from opening a session to a commit nothing needs it.

@@ -38,9 +38,9 @@ def conflict_head(count: int, branch: str | None) -> str:
 def clash_html(clash: Clash, called: Called | None = None) -> str:
     """One item of a conflict, not yet in a ``box``; ``called`` tells what items are called."""
     target = clash.target
-    told = target_html(target, called) + escape(str(clash).partition("\n")[0].removeprefix(visible(str(target))))
+    told = f"{target_html(target, called)}: {escape(visible(clash.deeds))}"
     sides = [side or {} for side in (clash.base, clash.mine, clash.theirs)]
-    if clash.kind.startswith(("read", "search")):       # what it was is not kept, and mine it is not
+    if not clash.has_values:
         return f"<div>{told}</div>"
     rows = []
     for name in dict.fromkeys(name for side in sides for name in side if not name.startswith("_")):

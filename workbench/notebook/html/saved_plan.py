@@ -1,4 +1,4 @@
-"""Saved plan as HTML: its warnings, who saved it for what, the plan as any other, and its commands folded."""
+"""Saved plan as HTML: what speaks against it, who saved it for what, the plan as any other, and its commands folded."""
 
 from __future__ import annotations
 

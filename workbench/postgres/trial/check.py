@@ -19,7 +19,7 @@ import asyncpg
 
 from workbench.domain.resource import Target
 from workbench.errors import AlreadyApplied, ConstraintViolated
-from workbench.postgres.driver_errors import translate
+from workbench.postgres.driver_errors import said, translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
@@ -27,7 +27,7 @@ from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
 from workbench.postgres.trial.overflow import OVERFLOWS, overflowing
-from workbench.postgres.trial.reads import etag_words, moved_reads, said
+from workbench.postgres.trial.reads import etag_words, moved_reads
 from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of
 from workbench.postgres.writing.attempt import LONGEST_WAIT

@@ -9,6 +9,7 @@ import asyncpg
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Target
+from workbench.postgres.driver_errors import said
 from workbench.postgres.etags import etags_of
 from workbench.postgres.trial.savepoints import OutOfTime, Savepoints
 from workbench.postgres.trial.violation import Violation, readers_of
@@ -53,10 +54,3 @@ async def moved_reads(connection: asyncpg.Connection, savepoints: Savepoints, pl
 def etag_words(theirs: str | None, expected: str | None) -> str:
     """How two etags differ."""
     return f"its etag is {theirs}, {expected} was expected"
-
-
-def said(error: Exception) -> str:
-    """What the server says, with its detail and hint."""
-    text = getattr(error, "message", None) or str(error)     # str() of asyncpg's has all in it, in lines
-    parts = [text or type(error).__name__, getattr(error, "detail", None), getattr(error, "hint", None)]
-    return "; ".join(str(part).replace("\n", " ") for part in parts if part)

@@ -1,5 +1,5 @@
 """Violation: one thing that keeps a plan from being committed, led back to the steps that caused it; and Checked, all
-of them with when and how it was tried. Values only; check.py finds them.
+of them with when and how it was tried. Values only; check.py and reads.py find them.
 """
 
 from __future__ import annotations

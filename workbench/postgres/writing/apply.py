@@ -1,6 +1,6 @@
 """Apply: writes a saved plan as any plan is written (commit.py), with its receipt in the same transaction (receipt.py).
 
-``nonce_noted`` is the nonce under which its receipt stands, and by which a check finds it.
+``verified_nonce`` is the nonce under which its receipt stands, and by which a check finds it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workbench.state.saved.plan import SavedPlan
 from workbench.state.saved.restored import restored
 
 
-def nonce_noted(saved: SavedPlan) -> str:
+def verified_nonce(saved: SavedPlan) -> str:
     """The nonce of a saved plan that is as it was saved. Raises UnreadablePlan, TamperedPlan."""
     saved.verify()
     try:
@@ -35,7 +35,7 @@ async def apply(
 
     Raises UnreadablePlan, TamperedPlan, AlreadyApplied, OtherDefinition, SavedPlanError for one whose steps are pending
     here under others, and what ``commit`` raises."""
-    nonce = nonce_noted(saved)
+    nonce = verified_nonce(saved)
     manager, state = held.manager, held.state
     await refuse_again(engine, nonce)       # said before anything else; the receipt itself decides
     reader.check_fit()

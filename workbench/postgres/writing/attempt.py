@@ -1,9 +1,9 @@
 """Attempt: one try to write a plan in one transaction.
 
 In this order: where there is anything to verify, other commits and scripts that verify are waited for; the receipts of
-saved plans are left; the etags of what was read are compared; searches are run again where the transaction is
-serializable; every statement runs and says which rows it found; COMMIT. What has moved is noted, and the transaction
-rolled back.
+saved plans are left; the etags of what was read are compared, and what was not found is looked for; searches are run
+again where the transaction is serializable; every statement runs and says which rows it found; COMMIT. What has moved
+is noted, and the transaction rolled back.
 
 What was read is not locked: rows are locked as they are written, in the order of identifiers. Of two commits that each
 change what the other has read, the second one begins when the first one is done, and sees what it did. Whoever writes

@@ -1,5 +1,5 @@
-"""Guards: how etags are compared, in which order rows are locked, what was only read and by which lock those who verify
-that take turns, what is hit twice, what is checked at the end.
+"""Guards: how etags are compared, in which order rows are locked, what was only read or not found and by which lock
+those who verify that take turns, what is hit twice, what is checked at the end.
 
 All who send a plan keep to them: the commit, the check, the script.
 """

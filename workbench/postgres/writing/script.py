@@ -1,9 +1,9 @@
 """Script: a Plan as SQL text that psql runs as it stands, with nothing of ours installed.
 
-It does what ``commit`` does, in the same order and in one transaction: where the steps have read anything, others that
-verify are waited for, and what was read is compared; then every statement runs and must find the rows that it expects,
-or insert all of its own. What is stale or left out raises, and ON_ERROR_STOP ends psql with status 3 and nothing
-written.
+It does what ``commit`` does, in the same order and in one transaction: where the steps have read anything, or looked
+for it in vain, others that verify are waited for, and that is compared; then every statement runs and must find the
+rows that it expects, or insert all of its own. What is stale or left out raises, and ON_ERROR_STOP ends psql with
+status 3 and nothing written.
 
 Nothing of the plan's data is text to psql: values are literals of one printable line, identifiers are quoted, the
 bodies of DO blocks are quoted by a tag that they do not hold, and comments are cut to printable characters.

@@ -90,7 +90,7 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What will be of rows and columns that are no resource's, a sentence each."""
-        return tuple(warnings_of(self.blocks, self.tables))
+        return tuple(map(visible, warnings_of(self.blocks, self.tables)))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
         """Writes the plan to a file, to be read by others and applied later, once, by any session: see SavedPlan.

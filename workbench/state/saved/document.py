@@ -2,8 +2,8 @@
 
 The document holds all that is needed to write the plan in another process, and to look at it where the domain is not
 defined: each change with the whole item before and after, the etag it expects and what caused it; what was read; the
-commands. The order of writing is not in it: it follows from the changes and the tables, and is found again when the
-plan is applied.
+commands; the warnings. The order of writing is not in it: it follows from the changes and the tables, and is found
+again when the plan is applied.
 """
 
 from __future__ import annotations

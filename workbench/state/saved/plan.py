@@ -144,7 +144,7 @@ class SavedPlan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What will be of rows and columns that are no resource's, a sentence each, as the plan told it."""
-        return tuple(map(as_text, as_list(self.document.get("warnings"))))
+        return tuple(visible(as_text(warning)) for warning in as_list(self.document.get("warnings")))
 
     @property
     def doubts(self) -> list[str]:
