@@ -53,7 +53,7 @@ class Way(NamedTuple):
 VALUES = st.fixed_dictionaries({}, optional={
     "name": st.sampled_from(["a", "b"]),
     "share": st.sampled_from([0.0, 1.0, float("nan"), None]),
-    "price": st.sampled_from([Decimal("1"), Decimal("1.0"), Decimal("2"), None]),
+    "price": st.sampled_from([Decimal("1"), Decimal("1.0"), Decimal("2"), Decimal("NaN"), None]),
     "facts": st.sampled_from([{}, {"a": 1}, {"a": 1.0}, {"a": True}, {"a": [1, {"b": 2}]}, {"a": [1.0, {"b": 2}]}]),
     "anything": st.sampled_from([1, 1.0, float("nan"), Decimal("NaN"), "a"]),
     "shares": st.sampled_from([[], [1.0], [1.0, float("nan")]]).map(lambda shares: [share + 0 for share in shares])})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain, compress
 from operator import attrgetter, itemgetter, ne
 from typing import Any
@@ -103,20 +104,31 @@ class Differ:
         if (known := self._shape_of(kind, afters[0])) is not None:
             return [known] * len(afters)
         # Column by column; most have the very same object before and after everywhere.
-        names, marks = list(compress(self._names, comparer_of(self._cls)(befores, afters))), []
+        names, columns = tuple(compress(self._names, comparer_of(self._cls)(befores, afters))), []
         for value in map(attrgetter, names):
-            olds, news = list(map(value, befores)), list(map(value, afters))
-            marks.append(map(ne if _PLAIN.issuperset(map(type, olds)) else _unequal, olds, news))
-        marked = list(zip(*marks, strict=True)) if marks else [()] * len(afters)
+            columns.append(_differing(list(map(value, befores)), list(map(value, afters))))
+        if all(map(all, columns)):
+            return [self._shape(kind, names)] * len(afters)
+        marked = list(zip(*columns, strict=True))
         found = {differing: self._shape(kind, tuple(compress(names, differing))) for differing in set(marked)}
-        return [found[marked[0]]] * len(marked) if len(found) == 1 else [found[differing] for differing in marked]
+        return [found[differing] for differing in marked]
 
     def _shape(self, kind: str, columns: tuple[str, ...]) -> Shape:
         return self._shapes.setdefault((kind, columns), Shape(self._kindred, kind, columns))
 
 
+def _differing(olds: list[Any], news: list[Any]) -> list[bool]:
+    """Which of some values are not the same: in C, where the types allow it."""
+    kinds = set(map(type, olds))
+    if _PLAIN.issuperset(kinds) or (kinds == {Decimal} and not any(map(Decimal.is_nan, olds))):
+        return list(map(ne, olds, news))
+    if kinds == {FrozenDict} and all(differing := list(map(ne, olds, news))):
+        return differing        # of JSON, which has no NaN, whatever is != is not the same
+    return list(map(_unequal, olds, news))
+
+
 def _unequal(old: Any, new: Any) -> bool:
-    # Of JSON, which has no NaN, most that differs is != at once; what is == may yet not be the same.
+    # Of JSON most that differs is != at once; what is == may yet not be the same.
     return old is not new and ((type(old) is FrozenDict and old != new) or not same(old, new))
 
 
