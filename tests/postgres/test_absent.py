@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.editing import Edited, at, desk, edit
+from tests.editing import Edited, Note, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, C, Sheet, conflict, notes, written
 from tests.postgres.writing.test_script import psql
 from workbench import Command, Conflict, Context, Delete, Insert, NotFound, Session, Update, field
@@ -140,6 +140,24 @@ async def test_a_part(session: Session) -> None:
     await session.commit(only=[A, B])
     assert [step.number for step in session.manager.state.pending()] == [2]
     await session.commit()
+
+
+@pytest.mark.parametrize("kind", [Note, Sheet])
+async def test_what_an_earlier_step_deleted(
+    session: Session, rival: Session, admin: asyncpg.Connection, kind: type[Any],
+) -> None:
+    """What was not found because an earlier step had deleted it is still not to be there when that is committed."""
+    gone = at(kind, "gone")
+    await written(session, Insert(gone))
+    await edit(session, Delete(gone))
+    await session.issue(AddUnless(keys=[gone], mutations=[Insert(B)]))
+    await session.commit(only=[gone])
+    assert session.plan().reads == {gone: NOT_THERE}
+    if kind is Note:
+        await written(rival, Insert(gone))
+    else:
+        await admin.execute("UPDATE desk_sheet SET _deleted = NULL, _etag = 'again'")
+    assert await conflict(session) == [("gone", "search-insert")]
 
 
 async def test_a_script_and_a_saved_plan(session: Session, rival: Session, admin: Any, dsn: str) -> None:

@@ -92,17 +92,18 @@ class Step:
 
     def behind(self, committed: Mapping[Target, str | None], verified: Mapping[Target, str | None]) -> Step:
         """This step after earlier steps were committed: items it used from them now count as read, with the
-        ``committed`` etags. So do items that it had read as they were before that commit, with etags it ``verified``.
-        """
+        ``committed`` etags, NOT_THERE for those that are gone. So do items that it had read as they were before that
+        commit, with etags it ``verified``."""
         reads = {}
         for target, etag in self.reads.items():
             if target not in verified or verified[target] != etag:
                 reads[target] = etag
-            elif target in committed:       # else it is gone now
+            else:
                 reads[target] = committed[target]
         leaned = {target: committed[target] for target in self.leaned if target in committed}
         searches = [search._replace(found=search.found | {
-            (target.identifier, etag) for target, etag in leaned.items() if target[:2] == search.kindred})
+            (target.identifier, etag) for target, etag in leaned.items()
+            if target[:2] == search.kindred and etag != NOT_THERE})
             for search in self.searches]
         return Step(self.number, self.handling, self._address, user=self.user, at=self.at, cell=self.cell,
                     reads={**reads, **leaned}, leaned=self.leaned, searches=searches, made=self.made,

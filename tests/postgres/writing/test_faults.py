@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -453,3 +454,80 @@ async def test_a_disk_that_is_full(dsn: str, small_disk: Path) -> None:
         with suppress(asyncpg.ObjectInUseError):
             await admin.execute(f"DROP TABLESPACE IF EXISTS tiny_{name}")
         await admin.close()
+
+
+class Full(Proxy):
+    """A Proxy that takes no more than a megabyte from a connection, is ``full`` then, and cuts it off at ``cut``."""
+
+    full: asyncio.Event
+    cut: asyncio.Event
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(self._socket)
+        answers, passed = asyncio.create_task(self._answer(from_server, writer)), 0
+        try:
+            while data := await reader.read(65536):
+                if (passed := passed + len(data)) > 1 << 20 and not self.cut.is_set():
+                    self.full.set()
+                    await self.cut.wait()
+                    return
+                to_server.write(data)
+                await to_server.drain()
+        finally:
+            answers.cancel()
+            to_server.close()
+
+
+@pytest.mark.parametrize("kind", ["insert", "update"])
+async def test_a_connection_that_goes_while_more_is_to_be_sent(dsn: str, kind: str) -> None:
+    """A commit that waits until it may send more does not wait for ever when the connection goes."""
+    proxy = Full(dsn)
+    proxy.full, proxy.cut = asyncio.Event(), asyncio.Event()
+    await proxy.open()
+    keys = [at(Note, f"{number:03}") for number in range(600)]
+    try:
+        async with Session(desk(Note), dsn=proxy.dsn) as session:
+            if kind == "update":
+                await edit(session, *map(Insert, keys))
+                await session.commit()
+            mutation = Insert if kind == "insert" else Update
+            await edit(session, *(mutation(key, text="x" * 100_000) for key in keys))
+            commit = asyncio.ensure_future(session.commit())
+            await proxy.full.wait()
+            while not any(it._con is not None and it._con._transport.get_write_buffer_size() > 1 << 16
+                          for it in session.engine.gino._pool._pool._holders):
+                assert not commit.done()
+                await asyncio.sleep(0.01)
+            proxy.cut.set()
+            with pytest.raises(ConnectionLost, match="nothing was written, everything pending is kept"):
+                await asyncio.wait_for(commit, 60)
+            assert len(session.plan().changes) == len(keys)
+            await session.commit()
+    finally:
+        await proxy.close()
+
+
+@pytest.mark.parametrize("how", ["cancel", "raise"])
+async def test_one_that_is_ended_behind_the_error_of_a_copy(
+    dsn: str, admin: asyncpg.Connection, how: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A COPY that the server has refused already, and that is ended from here then, waits for no other answer."""
+    monkeypatch.setattr("workbench.postgres.writing.attempt.GIVE_UP", 0.2)
+    async with Session(desk(Note), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Note, f"{number:04}"), text="x" * 4000) for number in range(1500)))
+        await admin.execute("INSERT INTO desk_note (_id, text, number, _etag) VALUES ('0000', '', 0, 'e')")
+
+        def progress(done: int, total: int) -> None:
+            if 500 < done < 700:
+                time.sleep(0.1)     # the server says no meanwhile
+            if done > 1200:
+                if how == "raise":
+                    raise LookupError("enough")
+                commit.cancel()
+
+        commit = asyncio.ensure_future(session.commit(progress=progress))
+        with pytest.raises(LookupError if how == "raise" else asyncio.CancelledError):
+            await asyncio.wait_for(commit, 60)
+        assert len(session.plan().changes) == 1500
+        await admin.execute("DELETE FROM desk_note")
+        await session.commit()

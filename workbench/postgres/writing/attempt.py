@@ -13,9 +13,11 @@ without having read comes before or after as it happens; so a role that may only
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, NamedTuple
+
+import asyncpg
 
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
@@ -35,6 +37,7 @@ from workbench.state.resolution import WAYS_OUT
 
 WAIT = 10.0         # seconds that a commit tries to get past other transactions
 LONGEST_WAIT = 2_000_000.0        # seconds: what lock_timeout, milliseconds in 32 bits, can hold
+GIVE_UP = 5.0       # seconds after which a connection that does not roll back is closed; then the server does
 _NUMBER = "pg_current_xact_id()::text"
 
 
@@ -107,8 +110,10 @@ class Attempt:
             number = self._number or await connection.fetchval(f"SELECT {_NUMBER}")
         except BaseException:
             if not connection.is_closed():
-                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
-                    await connection.execute("ROLLBACK")
+                # No connection: the server rolls back by itself. A COPY that is broken off behind the server's own
+                # error has asyncpg wait for an answer that came already.
+                with suppress(*DRIVER_ERRORS, TimeoutError):
+                    await connection.execute("ROLLBACK", timeout=GIVE_UP)
             raise
         self.number = number
         # COMMIT is not interrupted: a cancelled one would leave it open whether it was done.
@@ -161,7 +166,8 @@ class Attempt:
         if count > statement.width:
             found: list[Any] = []
             for start in range(0, count, PORTION):
-                found += await connection.fetchmany(statement.returning, statement.runs(start, start + PORTION))
+                runs = statement.runs(start, start + PORTION)
+                found += await _sent(connection, connection.fetchmany(statement.returning, runs))
                 self._tell(min(PORTION, count - start))
         else:
             # One such statement brings the transaction's number along: so it need not be asked for.
@@ -185,8 +191,8 @@ class Attempt:
         count = len(statement.changes)
         try:
             async with aclosing(self._statements.rows(statement, self._tell)) as rows:
-                copied = await connection.copy_records_to_table(
-                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows)
+                copied = await _sent(connection, connection.copy_records_to_table(
+                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows))
         except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
             raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
                                 "nothing was written, everything pending is kept") from error
@@ -197,6 +203,31 @@ class Attempt:
         self._written += count
         if self._how.progress is not None:
             self._how.progress(self._written, self._statements.total)
+
+
+async def _sent(connection: Any, sending: Coroutine[Any, Any, Any]) -> Any:
+    """What comes of sending much; raises ConnectionDoesNotExistError where the connection goes meanwhile.
+
+    asyncpg tells that to who waits for an answer; who waits until more can be sent would do so for ever."""
+    loop, work, lost = asyncio.get_running_loop(), asyncio.ensure_future(sending), False
+
+    def end() -> None:
+        nonlocal lost
+        lost = work.cancel()
+
+    def gone(_: object) -> None:
+        loop.call_later(0.1, end)       # what ends by itself says why
+
+    connection.add_termination_listener(gone)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if lost:
+            raise asyncpg.ConnectionDoesNotExistError("the connection was closed in the middle of it") from None
+        raise
+    finally:
+        with suppress(*DRIVER_ERRORS):      # a connection that has gone is the pool's again
+            connection.remove_termination_listener(gone)
 
 
 def _check_all(statement: Statement, written: int, count: int) -> None:

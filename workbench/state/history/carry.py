@@ -81,6 +81,11 @@ class _Base:
                 if item is not None and not is_deleted(item)}
 
     @cached_property
+    def read(self) -> dict[Target, str | None]:
+        """The same, as who looked at them has read them: what is not there, too."""
+        return {**dict.fromkeys(self.stored, NOT_THERE), **self.etags}
+
+    @cached_property
     def verified(self) -> dict[Target, str | None]:
         """The etags that rows had before they were written, as who looked at them then has read them."""
         return {target: NOT_THERE if entry.origin is None or is_deleted(entry.origin) else entry.origin._etag
@@ -116,7 +121,7 @@ def _on(
             if entry is not None and target in base.stored:
                 entry = _rebuilt(entry, base.stored[target], base.entries)
             draft.changed = draft.changed.discard(target) if entry is None else draft.changed.insert(target, entry)
-    return at.after(draft.changed, step.behind(base.etags, verified), at.applied + len(step.mutations))
+    return at.after(draft.changed, step.behind(base.read, verified), at.applied + len(step.mutations))
 
 
 def _delete(draft: Draft, step: Step, target: Target, stored: Resource | None) -> None:
