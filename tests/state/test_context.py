@@ -10,7 +10,7 @@ import pytest
 
 from tests.editing import Owner, Paper, at, desk
 from tests.state.domains import START, Note, RecordingReader, Write, Written, manage, note, notes, stored
-from workbench import Delete, Insert, Resource, Target, Update, field
+from workbench import Delete, Event, Insert, Resource, Target, Update, field, values_of
 from workbench.domain.domain import Domain
 from workbench.errors import Invalid, NotFound, UnknownName
 from workbench.examples.bank import Deposit
@@ -238,3 +238,20 @@ async def test_unknown_keys_are_not_dropped() -> None:
         await manager.issue(Write(), on=A)
     with pytest.raises(Invalid, match=r'txt: there is no such field; did you mean "text"\?'):
         await manager.find(Note, txt="x")
+
+
+async def test_values_of_an_event_that_its_resource_lacks() -> None:
+    """All fields that an event hands on must be the resource's: one that is not is refused by its name."""
+    class Noted(Event):
+        text = field(str, initial="x")
+        numbr = field(int, initial=1)
+
+    domain = notes(write=lambda command, context: Noted().on(context.target))
+    domain.event(Noted)
+
+    @domain.event_handler(Noted)
+    def noted(event: Any, context: Any) -> Any:
+        return Insert(event.target, **values_of(event))
+
+    with pytest.raises(Invalid, match=r'numbr: there is no such field; did you mean "number"\?'):
+        await manage(domain).issue(Write(), on=A)

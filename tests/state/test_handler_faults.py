@@ -244,6 +244,16 @@ async def test_a_missing_await_is_told() -> None:
     assert caught.value.__notes__ == ["fetch(…) is async, and was not awaited; write await before it"]
 
 
+async def test_a_record_that_is_taken_apart_is_told_how() -> None:
+    """``**event`` is Python's TypeError; beside it stands what would do."""
+    def written(event: Any, context: Any) -> Any:
+        return Insert(event.target, **event)
+
+    with pytest.raises(TypeError, match="must be a mapping, not Written") as caught:
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    assert caught.value.__notes__ == ["to hand on all fields of a record say **values_of(record)"]
+
+
 async def test_a_missing_await_is_told_of_what_is_yielded() -> None:
     """A coroutine in the place of an item is told to be one, and is not warned of elsewhere."""
     async def written(event: Any, context: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pyrsistent import PClass
 
 from workbench.domain.compiled import builder_of, changer_of
-from workbench.domain.convert import Refused
+from workbench.domain.convert import Refused, shown
 from workbench.domain.described import help_of
 from workbench.domain.fields import MISSING as MISSING
 from workbench.domain.fields import Field as Field
@@ -273,8 +273,20 @@ def broken_rules(record: Any) -> list[Problem]:
 
 
 def values_of(record: Any) -> dict[str, Any]:
-    """The public fields of a record and their values, in the order of definition."""
-    return {name: getattr(record, name) for name in type(record)._public}
+    """The fields of a record by name, in the order of definition: to hand all of them on.
+
+    Without stamps, and without what a message is on. Raises Invalid for what is no record.
+
+        yield Insert(event.target, **values_of(event))
+        yield Insert(event.target, **values_of(event) | {"city": "Rome"})       # all but one
+    """
+    try:
+        names = type(record)._public
+    except AttributeError:
+        wrong = (f"{record.__name__} is a class; give a record of it" if isinstance(record, type) else
+                 f"{shown(record)} is no record: no item, command, event or other Datadef")
+        raise Invalid("values_of", [Problem(None, record, wrong)]) from None
+    return {name: getattr(record, name) for name in names}
 
 
 _NESTED = (FrozenList, FrozenDict, Datadef)

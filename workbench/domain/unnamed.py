@@ -6,6 +6,8 @@ from collections.abc import Container, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
+from pyrsistent import PClass
+
 from workbench.domain.convert import shown
 from workbench.errors import Problem
 
@@ -26,6 +28,9 @@ def unnamed_values(unnamed: Sequence[Any], call: str) -> list[Problem]:
 def _problem(value: Any, call: str, name: str | None) -> Problem:
     if isinstance(value, Mapping):
         return Problem(None, value, f"{shown(value)} has no name; of a dict say {call}**values)")
+    if isinstance(value, PClass):
+        return Problem(None, value, f"{shown(value)} has no name; to hand on all fields of a record say "
+                                    f"{call}**values_of(record))")
     if name is None:
         return Problem(None, value, f"{shown(value)} has no name, and no field is left that it could be for")
     return Problem(None, value, f"{shown(value)} has no name; say for which field it is: {call}{name}={shown(value)})")
