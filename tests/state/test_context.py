@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -217,6 +218,17 @@ async def test_new_makes_targets() -> None:
     text, one, two = answers[0]
     assert text == Target("notes", "note", "x")
     assert (one.identifier.int, two.identifier.int) == (1, 2)
+
+
+async def test_what_is_responded_has_a_name() -> None:
+    """A value, a dict and an item that are responded by their place are refused, each with how to say it."""
+    for given, words in (
+            (10, "10 has no name; say what it is called: context.respond(balance=10)"),
+            ({"a": 1}, "{'a': 1} has no name; of a dict say context.respond(**values)"),
+            (note("a"), "to hand on all fields of a record say context.respond(**values_of(record))")):
+        with pytest.raises(Invalid, match=re.escape(words)) as caught:
+            await asked(lambda context, given=given: context.respond(given, self=1))
+        assert str(caught.value).startswith("context.respond was refused: 1 problem\n  ")
 
 
 async def test_a_context_is_a_slotted_value_of_one_handler() -> None:
