@@ -8,7 +8,7 @@ it. In text, frames and SQL identifiers are whole.
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
@@ -18,6 +18,14 @@ from workbench.state.manager import StateManager
 from workbench.wording import visible
 
 _LONGEST = 40       # letters of a label that are shown
+
+
+class Names(Protocol):
+    """Who tells what items are called: a Called, or SavedNames."""
+
+    def label(self, target: Target) -> str | None: ...
+    def label_from(self, target: Target, item: Any) -> str | None: ...
+    def leads(self, target: Target, name: str, value: Any) -> Target | None: ...
 
 
 class Called:
@@ -62,12 +70,6 @@ class Called:
         except UnknownName:     # forgotten since
             return None
 
-    def field_html(self, target: Target, name: str, value: Any) -> str:
-        """The value of a field of an item; a reference is shown with the name of the item that it leads to."""
-        leads = self.leads(target, name, value)
-        label = None if leads is None else self.label(leads)
-        return value_html(value) if label is None else named_html(value, label)
-
     def _at_hand(self, target: Target) -> Resource | None:
         """The item, pending or cached; one that was deleted here, as it was before."""
         entry = self._manager.state.changed.get(target)
@@ -95,7 +97,11 @@ def target_html(target: Any, called: Called | None = None) -> str:
     return f"{where}{' ' if label else '/'}{named_html(target.identifier, label)}"
 
 
-def field_html(called: Called | None, target: Any, name: str, value: Any) -> str:
-    """The value of a field of an item; without ``called`` a reference is shown by its identifier alone."""
-    return value_html(value) if called is None or not isinstance(target, Target) else (
-        called.field_html(target, name, value))
+def field_html(called: Names | None, target: Any, name: str, value: Any) -> str:
+    """The value of a field of an item; a reference is shown with the name of the item that it leads to, and without
+    ``called`` by its identifier alone."""
+    if called is None or not isinstance(target, Target):
+        return value_html(value)
+    leads = called.leads(target, name, value)
+    label = None if leads is None else called.label(leads)
+    return value_html(value) if label is None else named_html(value, label)

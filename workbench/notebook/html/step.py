@@ -12,8 +12,9 @@ from typing import Any
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Response
 from workbench.domain.mutation import Mutation
+from workbench.domain.resource import Target
 from workbench.notebook.html.box import LIMIT, box, values_html
-from workbench.notebook.html.called import Called, field_html, named_html, target_html
+from workbench.notebook.html.called import Called, Names, field_html, named_html, target_html
 from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
 from workbench.state.replay import Issued
@@ -42,7 +43,11 @@ def tree_html(step: Step, called: Called | None = None) -> str:
 
 def address_html(step: Issued, called: Called | None = None) -> str:
     """The address of a step, in which the item that it was on is named."""
-    on, address = step.on, step.address
+    return named_address_html(step.address, step.on, called)
+
+
+def named_address_html(address: str, on: Target | None, called: Names | None) -> str:
+    """The address of a command that was on an item."""
     if on is None or not address.endswith(f"/{on.identifier}"):
         return escape(visible(address))
     label = None if called is None else called.label(on)
