@@ -12,6 +12,7 @@ from tests.state.domains import manage, stored
 from workbench import Command, Context, Domain, Event, Resource, Update, field, values_of
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import plan_html
+from workbench.notebook.html.step import step_html
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.state.manager import StateManager
@@ -79,6 +80,15 @@ async def test_a_saved_plan_reads_like_the_live_one(tmp_path: Path) -> None:
     assert line in words(plan_html(manager.plan(), [], called=Called(manager)))
     assert line in told
     assert f"library:ascribe/book Faust · {BOOK}" in told
+
+
+async def test_the_line_of_a_command_names_what_it_leads_to() -> None:
+    """A command or event of a step is told with the names of the items that its references lead to."""
+    manager = await ascribing()
+    [step] = manager.state.steps()
+    told = words(step_html(step, Called(manager)))
+    assert f"Ascribe author=Tom · {TOM} → Ascribed author= {TOM}" in told
+    assert f"Ascribe author= {TOM}" in words(step_html(step))
 
 
 async def test_names_are_no_part_of_what_is_planned(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, Protocol
 
+from workbench.domain.datadef import Datadef, Field
 from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
@@ -62,12 +63,19 @@ class Called:
         """The item to which the value of a field of an item leads; None where the field is no reference."""
         try:
             field = self._manager.registry.resource(target[:2])._fields.get(name)
-            to = None if field is None else field.references
-            if value is None or to is None:
-                return None
-            return Target(*(target[:2] if to == "self" else self._manager.registry.kindred(to, home=target.domain)),
-                          value)
+            if field is not None and field.references == "self":
+                return None if value is None else Target(*target[:2], value)
+            return self.leads_from(field, target.domain, value)
         except UnknownName:     # forgotten since
+            return None
+
+    def leads_from(self, field: Field | None, home: str, value: Any) -> Target | None:
+        """The same of a field of anything in a domain, such as of a command there."""
+        if field is None or field.references is None or value is None:
+            return None
+        try:
+            return Target(*self._manager.registry.kindred(field.references, home=home), value)
+        except UnknownName:     # forgotten since, or what is no resource
             return None
 
     def _at_hand(self, target: Target) -> Resource | None:
@@ -102,6 +110,16 @@ def field_html(called: Names | None, target: Any, name: str, value: Any) -> str:
     ``called`` by its identifier alone."""
     if called is None or not isinstance(target, Target):
         return value_html(value)
-    leads = called.leads(target, name, value)
-    label = None if leads is None else called.label(leads)
+    return _led_html(called, called.leads(target, name, value), value)
+
+
+def message_html(called: Called | None, home: str, message: Datadef, name: str) -> str:
+    """The same of the value of a field of a command or event of a domain."""
+    value = getattr(message, name)
+    leads = None if called is None else called.leads_from(type(message)._fields[name], home, value)
+    return _led_html(called, leads, value)
+
+
+def _led_html(called: Names | None, leads: Target | None, value: Any) -> str:
+    label = None if called is None or leads is None else called.label(leads)
     return value_html(value) if label is None else named_html(value, label)
