@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from inspect import Signature
 from types import MappingProxyType, MemberDescriptorType, NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -16,7 +17,7 @@ from pyrsistent import PClass
 
 from workbench.domain.compiled import builder_of, changer_of
 from workbench.domain.convert import Refused, shown
-from workbench.domain.described import help_of
+from workbench.domain.described import help_of, signature_of
 from workbench.domain.fields import MISSING as MISSING
 from workbench.domain.fields import Field as Field
 from workbench.domain.fields import check_is_function, verdict
@@ -114,6 +115,11 @@ class DatadefMeta(_PClassMeta):
     def getdoc(cls) -> str:
         """What IPython tells for ``Deposit?``: the fields, with type, whether required, and doc."""
         return help_of(cls)
+
+    @property
+    def __signature__(cls) -> Signature:
+        """What Shift-Tab tells of a class."""
+        return signature_of(cls)
 
 
 def _clashes(name: str, bases: tuple[type, ...], namespace: dict[str, Any], declared: dict[str, Field]) -> list[str]:
