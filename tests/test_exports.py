@@ -15,8 +15,7 @@ from workbench import errors
 NAMES = [
     "Command", "Conflict", "Context", "Datadef", "Delete", "Domain", "Event", "File", "Insert", "Invalid", "NotFound",
     "Rejected", "Resource", "Response", "Session", "Target", "Update", "Workbench", "WorkbenchError", "field",
-    "given",
-    "invariant"]
+    "given", "invariant", "values_of"]
 
 
 def test_the_public_names() -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workbench.domain.datadef import Datadef as Datadef
     from workbench.domain.datadef import field as field
     from workbench.domain.datadef import invariant as invariant
+    from workbench.domain.datadef import values_of as values_of
     from workbench.domain.domain import Domain as Domain
     from workbench.domain.entity import Command as Command
     from workbench.domain.entity import Event as Event
@@ -56,6 +57,7 @@ __all__ = [
     "field",
     "given",
     "invariant",
+    "values_of",
 ]
 _HOMES = {
     "Command": "workbench.domain.entity",
@@ -81,6 +83,7 @@ _HOMES = {
     "given": "workbench.scenario",
     "invariant": "workbench.domain.datadef",
     "load_ipython_extension": "workbench.notebook.magics",
+    "values_of": "workbench.domain.datadef",
 }
 
 

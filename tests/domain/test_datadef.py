@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import numpy
 import pandas
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 from tests.strategies import Address, Colour, Leg, datadef_classes, records, values
 from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, same, values_of
-from workbench.domain.entity import Command
+from workbench.domain.entity import Command, Event
 from workbench.domain.frozen import FrozenList
 from workbench.domain.kinds import dumped
+from workbench.domain.mutation import Insert
+from workbench.domain.resource import Resource, Target
 from workbench.errors import DefinitionError, Invalid, Problem
 
 
@@ -95,6 +98,9 @@ def test_a_value_without_a_name():
         "  2 has no name, and no field is left that it could be for")
     assert str(problems(Fine, {"amount": 3})) == (
         "Fine was refused: 1 problem\n  {'amount': 3} has no name; of a dict say Fine(**values)")
+    assert str(problems(Fine, Fine(amount=3))) == (
+        "Fine was refused: 1 problem\n  Fine(amount=3, why='') has no name; to hand on all fields of a record say "
+        "Fine(**values_of(record))")
 
 
 def test_a_missing_field_is_named():
@@ -556,6 +562,28 @@ def test_same_holds_a_nan_equal_to_itself(one, other, equal):
     """``same`` is equality, except that a NaN equals a NaN."""
     assert same(one, other) is equal
     assert same(other, one) is equal
+
+
+def test_the_values_of_a_record_are_handed_on_by_name():
+    """``values_of`` gives the fields in the order in which they were defined, the values as the record has them, and no
+    stamps and no target; what is no record is refused in words."""
+    class Stored(Resource):
+        street = field(str)
+        city = field(Address)
+
+    class Placed(Event):
+        street = field(str)
+        city = field(Address)
+
+    placed = Placed(city=Address(city="Rome", house=3), street="Via").on(Target("shop", "stored", 1))
+    assert list(values_of(placed).items()) == [("street", "Via"), ("city", placed.city)]
+    stored = Stored(_id=UUID(int=1), _etag="a", **values_of(placed))
+    assert values_of(stored) == values_of(placed)
+    assert Insert(placed.target, **values_of(placed)).values == values_of(placed)
+    with pytest.raises(Invalid, match="5 is no record: no item, command, event or other Datadef"):
+        values_of(5)
+    with pytest.raises(Invalid, match="Placed is a class; give a record of it"):
+        values_of(Placed)
 
 
 def test_what_tab_offers() -> None:

@@ -1,7 +1,10 @@
 """A Domain: registering, cells that run twice, rivals, forgetting, and what is missing; and the styles of handlers."""
 
 import re
+from datetime import date, datetime
+from decimal import Decimal
 from functools import wraps
+from typing import Any, ClassVar
 
 import pandas
 import pytest
@@ -155,6 +158,65 @@ def test_a_handler_takes_a_message_and_a_context(function):
         Handler(function, "bank")
     assert Handler(lambda command, context, more=1: None, "bank").name == "<lambda>"
     assert Handler(max, "bank").name == "max"
+
+
+def test_an_annotation_where_a_field_was_meant_is_refused():
+    """A type that is only annotated, as in a dataclass, would be no field, and nobody could give it a value: the
+    class is not registered. What has a value or a field, or is said to be of the class, is left."""
+    domain = Domain("shop")
+
+    class Dated(Command):
+        due: date
+
+    class Pay(Dated):
+        amount: Decimal
+        note: "str | None"
+        how: field(str)
+        tags: list[str]
+        most: ClassVar[int]
+        limit: "ClassVar[int]"
+        times: int = 5
+        given: Any = field(object)
+
+    with pytest.raises(DefinitionError) as caught:
+        domain.command(Pay)
+    assert str(caught.value) == (
+        "Pay cannot be registered: a type alone makes no field\n"
+        "  amount: Decimal - write amount = field(Decimal)\n"
+        "  note: str | None - write note = field(str | None)\n"
+        "  how: field(…) - write how = field(…)\n"
+        "  tags: list[str] - write tags = field(list[str])\n"
+        "  due: date - write due = field(date)")
+    assert not domain.commands
+
+    class Article(Resource):
+        _deleted: datetime | None
+
+    with pytest.raises(DefinitionError, match=r"write _deleted = field\(datetime.datetime \| None\)"):
+        domain.resource(Article)
+
+
+def test_an_annotation_of_what_is_there_is_none_that_was_forgotten():
+    """What a base annotates may be a field further down, and what a base has may be annotated: both are registered."""
+    domain = Domain("shop")
+
+    class Dated(Event):
+        due: date
+
+        @property
+        def day(self):
+            return self.due.day
+
+    @domain.event
+    class Paid(Dated):
+        due = field(date)
+        day: int
+
+    @domain.event
+    class Late(Paid):
+        due: date
+
+    assert list(Late._fields) == ["_target", "due"]
 
 
 def test_a_label_that_names_no_field_is_refused():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import items, resource_classes
 from workbench.domain.datadef import field
+from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Shared, Update
 from workbench.domain.resource import Resource, Target
 from workbench.errors import Invalid
@@ -21,6 +22,10 @@ class Account(Resource):
     """An account."""
 
     owner = field(str)
+
+
+class Deposited(Event):
+    amount = field(int)
 
 
 ITEM = Account(_id=UUID(int=5), owner="Ada")
@@ -76,6 +81,14 @@ def test_values_of_a_mutation_have_names():
     assert str(caught.value) == (
         "Insert was refused: 2 problems\n  {'owner': 'Ada'} has no name; of a dict say Insert(…, **values)\n"
         "  3 has no name; say for which field it is: Insert(…, field=3)")
+
+
+def test_a_record_hands_on_its_values_by_name():
+    """An event that is given in place of its values is told with what gives these, as is an item or a command."""
+    for record in (Deposited(amount=3), ITEM):
+        with pytest.raises(Invalid, match=r"Deposited\(amount=3\)|<Account") as caught:
+            Insert(TARGET, record)
+        assert "has no name; to hand on all fields of a record say Insert(…, **values_of(record))" in str(caught.value)
 
 
 def test_what_becomes_of_a_value_does_not_reach_its_mutation():

@@ -311,7 +311,7 @@ def test_a_failing_display_shows_its_traceback(kernel: Kernel) -> None:
     """A display that fails comes as its traceback, not as nothing, and the text beside it is whole."""
     bundle = kernel.execute("""
 import workbench.notebook.html.step as shown
-kept, shown._message = shown._message, lambda message: 1 / 0
+kept, shown._message = shown._message, lambda *_: 1 / 0
 s = wb.issue(Deposit(amount=1), on=ada)
 s
 """).data

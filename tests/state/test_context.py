@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ import pytest
 
 from tests.editing import Owner, Paper, at, desk
 from tests.state.domains import START, Note, RecordingReader, Write, Written, manage, note, notes, stored
-from workbench import Delete, Insert, Resource, Target, Update, field
+from workbench import Delete, Event, Insert, Resource, Target, Update, field, values_of
 from workbench.domain.domain import Domain
 from workbench.errors import Invalid, NotFound, UnknownName
 from workbench.examples.bank import Deposit
@@ -219,6 +220,17 @@ async def test_new_makes_targets() -> None:
     assert (one.identifier.int, two.identifier.int) == (1, 2)
 
 
+async def test_what_is_responded_has_a_name() -> None:
+    """A value, a dict and an item that are responded by their place are refused, each with how to say it."""
+    for given, words in (
+            (10, "10 has no name; say what it is called: context.respond(balance=10)"),
+            ({"a": 1}, "{'a': 1} has no name; of a dict say context.respond(**values)"),
+            (note("a"), "to hand on all fields of a record say context.respond(**values_of(record))")):
+        with pytest.raises(Invalid, match=re.escape(words)) as caught:
+            await asked(lambda context, given=given: context.respond(given, self=1))
+        assert str(caught.value).startswith("context.respond was refused: 1 problem\n  ")
+
+
 async def test_a_context_is_a_slotted_value_of_one_handler() -> None:
     """Each handler of a step has a context of its own; nothing can be left on it for another."""
     async def write(command: Any, context: Any) -> Any:
@@ -238,3 +250,20 @@ async def test_unknown_keys_are_not_dropped() -> None:
         await manager.issue(Write(), on=A)
     with pytest.raises(Invalid, match=r'txt: there is no such field; did you mean "text"\?'):
         await manager.find(Note, txt="x")
+
+
+async def test_values_of_an_event_that_its_resource_lacks() -> None:
+    """All fields that an event hands on must be the resource's: one that is not is refused by its name."""
+    class Noted(Event):
+        text = field(str, initial="x")
+        numbr = field(int, initial=1)
+
+    domain = notes(write=lambda command, context: Noted().on(context.target))
+    domain.event(Noted)
+
+    @domain.event_handler(Noted)
+    def noted(event: Any, context: Any) -> Any:
+        return Insert(event.target, **values_of(event))
+
+    with pytest.raises(Invalid, match=r'numbr: there is no such field; did you mean "number"\?'):
+        await manage(domain).issue(Write(), on=A)

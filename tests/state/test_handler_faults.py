@@ -244,6 +244,31 @@ async def test_a_missing_await_is_told() -> None:
     assert caught.value.__notes__ == ["fetch(…) is async, and was not awaited; write await before it"]
 
 
+async def test_a_missing_await_is_told_once() -> None:
+    """Python warns of no coroutine that the error tells of already, at whatever line it is collected; of another one
+    it does."""
+    async def written(event: Any, context: Any) -> Any:
+        fetched = context.fetch(event.target)
+        context.find(Note)
+        yield Insert(event.target, text=fetched.text)
+
+    with (pytest.warns(RuntimeWarning, match=r"coroutine 'Context\.find' was never awaited") as warned,
+          pytest.raises(AttributeError, match="'coroutine' object has no attribute 'text'")):
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    collect()
+    assert len(warned) == 1
+
+
+async def test_a_record_that_is_taken_apart_is_told_how() -> None:
+    """``**event`` is Python's TypeError; beside it stands what would do."""
+    def written(event: Any, context: Any) -> Any:
+        return Insert(event.target, **event)
+
+    with pytest.raises(TypeError, match="must be a mapping, not Written") as caught:
+        await manage(notes(written=written)).issue(Write(), on="note/a")
+    assert caught.value.__notes__ == ["to hand on all fields of a record say **values_of(record)"]
+
+
 async def test_a_missing_await_is_told_of_what_is_yielded() -> None:
     """A coroutine in the place of an item is told to be one, and is not warned of elsewhere."""
     async def written(event: Any, context: Any) -> Any:

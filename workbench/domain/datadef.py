@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from inspect import Signature
 from types import MappingProxyType, MemberDescriptorType, NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pyrsistent import PClass
 
 from workbench.domain.compiled import builder_of, changer_of
-from workbench.domain.convert import Refused
-from workbench.domain.described import help_of
+from workbench.domain.convert import Refused, shown
+from workbench.domain.described import help_of, signature_of
 from workbench.domain.fields import MISSING as MISSING
 from workbench.domain.fields import Field as Field
 from workbench.domain.fields import check_is_function, verdict
@@ -114,6 +115,11 @@ class DatadefMeta(_PClassMeta):
     def getdoc(cls) -> str:
         """What IPython tells for ``Deposit?``: the fields, with type, whether required, and doc."""
         return help_of(cls)
+
+    @property
+    def __signature__(cls) -> Signature:
+        """What Shift-Tab tells of a class."""
+        return signature_of(cls)
 
 
 def _clashes(name: str, bases: tuple[type, ...], namespace: dict[str, Any], declared: dict[str, Field]) -> list[str]:
@@ -273,8 +279,20 @@ def broken_rules(record: Any) -> list[Problem]:
 
 
 def values_of(record: Any) -> dict[str, Any]:
-    """The public fields of a record and their values, in the order of definition."""
-    return {name: getattr(record, name) for name in type(record)._public}
+    """The fields of a record by name, in the order of definition: to hand all of them on.
+
+    Without stamps, and without what a message is on. Raises Invalid for what is no record.
+
+        yield Insert(event.target, **values_of(event))
+        yield Insert(event.target, **values_of(event) | {"city": "Rome"})       # all but one
+    """
+    try:
+        names = type(record)._public
+    except AttributeError:
+        wrong = (f"{record.__name__} is a class; give a record of it" if isinstance(record, type) else
+                 f"{shown(record)} is no record: no item, command, event or other Datadef")
+        raise Invalid("values_of", [Problem(None, record, wrong)]) from None
+    return {name: getattr(record, name) for name in names}
 
 
 _NESTED = (FrozenList, FrozenDict, Datadef)

@@ -1,14 +1,16 @@
-"""Described: a datadef as help text, what ``Deposit?`` tells in a notebook.
+"""Described: a datadef as help text and as a signature, what ``Deposit?`` and Shift-Tab tell in a notebook.
 
-IPython asks a class for it by ``getdoc``, which the datadefs' metaclass answers; the classes' own docstrings stay.
+A class is asked for them by ``getdoc`` and ``__signature__``, which the datadefs' metaclass answers; the classes' own
+docstrings stay.
 """
 
 from __future__ import annotations
 
-from inspect import cleandoc
+from inspect import Parameter, Signature, cleandoc
 from typing import Any
 
 from workbench.domain.convert import shown
+from workbench.domain.function_text import ABSENT, is_replaceable
 
 
 def help_of(cls: Any) -> str:
@@ -23,6 +25,18 @@ def help_of(cls: Any) -> str:
     if doc := cls.__dict__.get("__doc__"):
         head += ["", cleandoc(doc)]
     return "\n".join([*head, "", *(lines or ["    no fields"]), *rules])
+
+
+def signature_of(cls: Any) -> Signature:
+    """How a datadef is called: its fields, with types and initial values, and the stamps that must be given.
+
+    Raises AttributeError where it is made in a way of its own, which is looked at instead."""
+    if not is_replaceable(cls.__new__) or cls.__init__ is not object.__init__:
+        raise AttributeError(f"{cls.__name__} is made in a way of its own")
+    return Signature([
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=field.kind.annotation, default=(
+            Parameter.empty if field.required else ABSENT if field.generates else field.initial))
+        for name, field in cls._fields.items() if field.required or name in cls._public])
 
 
 def _words(field: Any) -> str:

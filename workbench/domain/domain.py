@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from workbench.domain.annotation import annotated_only
 from workbench.domain.definitions import Definition, Definitions
 from workbench.domain.entity import Command, Entity, Event, Response
 from workbench.domain.handler import Handler
@@ -58,8 +59,8 @@ class Domain(Definitions):
             class Account(Resource): owner = field(str)
 
         Raises DefinitionError for what is no Resource class, for a key that cannot stand in an address, and where
-        another class has the key already; so do ``command``, ``event`` and ``response``. Also for a ``_label`` that
-        names none of the fields."""
+        another class has the key already; so do ``command``, ``event`` and ``response``; also where a type is
+        annotated and was to be a field. For a Resource it is raised for a ``_label`` that names none of the fields."""
         return self._register(cls, Resource, self.resources, key=key, model=model, table=table)
 
     @overload
@@ -114,6 +115,8 @@ class Domain(Definitions):
                 label_of(cls)
             except UnknownName as error:
                 raise DefinitionError(f"{cls.__name__} cannot be registered: {error}") from None
+        if bare := annotated_only(cls):
+            raise DefinitionError(f"{cls.__name__} cannot be registered: a type alone makes no field", bare)
         key = checked_key(key or kebab(cls.__name__), kind)
         earlier = known.get(key)
         if earlier is not None and place_of(earlier.cls) != place_of(cls):

@@ -6,12 +6,11 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from inspect import get_annotations
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from workbench.domain.annotation import annotations_beside_fields
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mentions import Mentions, mentions
 from workbench.domain.mutation import Mutation
@@ -85,15 +84,13 @@ def _classes(domain: Domain) -> Iterator[tuple[str, str, Any]]:
 
 
 def _bare(cls: Any) -> list[tuple[str, str, str]]:
-    """Name, sign and type of what a class has like a field: ``name = str`` and ``name: str``."""
+    """Name, sign and type of what a class has like a field: ``name = str`` and ``name: str = "x"``."""
     within = f"{cls.__qualname__}."       # a class that is written within this one is meant so
-    given = [(name, " = ", value) for name, value in vars(cls).items()
-             if isinstance(value, type | UnionType | GenericAlias)
+    given = [(name, " = ", value.__name__ if isinstance(value, type) else str(value))
+             for name, value in vars(cls).items() if isinstance(value, type | UnionType | GenericAlias)
              and not getattr(value, "__qualname__", "").startswith(within)]
-    noted = [(name, ": ", value) for name, value in get_annotations(cls).items()
-             if name not in cls._fields and not re.search(r"\b(ClassVar|Final)\b", str(value))]
-    return [(name, sign, value.__name__ if isinstance(value, type) else str(value))
-            for name, sign, value in given + noted if not name.startswith("_")]
+    noted = [(name, ": ", text) for name, text in annotations_beside_fields(cls).items()]
+    return [(name, sign, text) for name, sign, text in given + noted if not name.startswith("_")]
 
 
 def _references(domain: Domain) -> list[Finding]:

@@ -90,6 +90,10 @@ class Handler:
             return
         if isinstance(error, AttributeError) and isinstance(error.obj, CoroutineType):
             error.add_note(unawaited(error.obj))
+            if inspect.getcoroutinestate(error.obj) == inspect.CORO_CREATED:
+                error.obj.close()       # or Python warns of it besides, wherever it is collected
+        elif isinstance(error, TypeError) and " argument after ** must be a mapping, not " in str(error):
+            error.add_note("to hand on all fields of a record say **values_of(record)")
         elif (isinstance(error, AttributeError) and isinstance(error.obj, Datadef) and error.name is not None
               and not hasattr(type(error.obj), error.name)):
             besides = [name for name in ("target", "identifier") if hasattr(type(error.obj), name)]

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from workbench import Command, Context, Domain, Event, Insert, Rejected, Resource, Update, field, invariant
+from workbench import Command, Context, Domain, Event, Insert, Rejected, Resource, Update, field, invariant, values_of
 
 flights = Domain("flights")
 
@@ -167,13 +167,12 @@ def airport_registered(event: AirportRegistered, context: Context) -> Insert:
 
 @flights.command_handler(RegisterPlane)
 def register_plane(command: RegisterPlane, context: Context) -> Event:
-    return PlaneRegistered(
-        manufacturer=command.manufacturer, model=command.model, seats=command.seats).on(context.target)
+    return PlaneRegistered(**values_of(command)).on(context.target)
 
 
 @flights.event_handler(PlaneRegistered)
 def plane_registered(event: PlaneRegistered, context: Context) -> Insert:
-    return Insert(event.target, manufacturer=event.manufacturer, model=event.model, seats=event.seats)
+    return Insert(event.target, **values_of(event))
 
 
 # ------------------------------------------------------------------------------------------------ flying
@@ -254,10 +253,7 @@ async def schedule(command: ScheduleFlight, context: Context) -> AsyncIterator[A
     await context.fetch(mentioned)      # or NotFound, with all that are missing
     day = command.departure.astimezone(ZoneInfo(NEW_YORK)).date()
     key = key_of(day, command.airline, command.number, command.origin)
-    yield FlightScheduled(
-        airline=command.airline, number=command.number, origin=command.origin, destination=command.destination,
-        plane=command.plane, distance=command.distance, departure=command.departure, arrival=command.arrival,
-    ).on(context.new(Flight, key))
+    yield FlightScheduled(**values_of(command)).on(context.new(Flight, key))
     yield context.respond(flight=key)
 
 

@@ -150,7 +150,11 @@ class Workbench(Travelling):
             session.apply(plan, verify_reads=verify_reads, wait=wait, progress=bar), bar, saved=plan)
 
     def history(self) -> pd.DataFrame:
-        """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce."""
+        """The commits of this session, one a row: number, time, user, how many items, statements, steps, nonce.
+
+        No log is kept of others. Which saved plans were written, when and by whom, is in the table
+        ``workbench_receipt``; an item tells when it was last changed, and by whom where its resource has ``_updater``.
+        """
         return history_frame(self._at_work().commits)
 
     def revert(self, commit: Commit | int) -> ShownPlan:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Never, Protocol, TypeVar, overload
 from uuid import UUID
 
 from workbench.domain.entity import Answer
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Identifier, Resource, Target
+from workbench.domain.unnamed import unnamed_values
 from workbench.errors import Invalid, Problem
 
 R = TypeVar("R", bound=Resource)
@@ -130,7 +131,12 @@ class Context:
         Raises UnknownName, and Invalid for an identifier that does not fit, or for none where it is no UUID."""
         return self._items.new(self._domain, resource, identifier)
 
-    def respond(self, **values: Any) -> Answer:
-        """A Response of named values, to be yielded: ``yield context.respond(balance=10)``."""
+    def respond(self, /, *unnamed: Never, **values: Any) -> Answer:
+        """A Response of named values, to be yielded: ``yield context.respond(balance=10)``.
+
+        Raises Invalid for a value without a name."""
+        if unnamed:
+            raise Invalid("context.respond", unnamed_values(
+                unnamed, "context.respond(", "balance", "what it is called"))
         answer: Answer = Answer(values=values)
         return answer

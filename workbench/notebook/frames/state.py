@@ -72,9 +72,22 @@ def pending_frame(state: State) -> pd.DataFrame:
 
     for step in state.pending():
         of(step.handling, step)
-    return frame_of(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
+    return log_of(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
                          "command": str, "policy": str | None, "step": int, "cell": int | None, "user": str | None,
                          "at": datetime})
+
+
+def log_of(
+    rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
+    note: str = "",
+) -> pd.DataFrame:
+    """``frame_of`` what happened: texts that are missing are shown as empty cells, and a note below."""
+    from workbench.notebook.frames.log_frame import LogFrame
+
+    frame = LogFrame(frame_of(rows, types, index=index))
+    if note:
+        frame.attrs["note"] = note
+    return frame
 
 
 def frame_of(

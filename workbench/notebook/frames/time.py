@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import MISSING, values_of
-from workbench.notebook.frames.state import frame_of
+from workbench.notebook.frames.state import frame_of, log_of
 from workbench.postgres.writing.commit import Commit
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
@@ -16,6 +16,11 @@ from workbench.state.step import Step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FEW = 10       # commits, of which it may be thought that they are all
+_OLDER = ("These are the commits of this session; of others there is no log. The table workbench_receipt tells which "
+          "saved plans were written, when and by whom; an item when it was last changed (_updated; by whom, where its "
+          "resource declares _updater).")
 
 
 def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.DataFrame:
@@ -51,7 +56,7 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
                      [type(event).__name__ for event in step.events], len(step.mutations), len(step.touched),
                      step.output, None, states.get(step, "committed"), bool(present) and step is present[-1]))
         tell_refused(step.number)
-    return frame_of(rows, {
+    return log_of(rows, {
         "at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
         "events": object, "mutations": int, "items": int, "response": object, "refusal": str | None, "state": str,
         "here": bool}, index=("number", numbers, int | None))
@@ -67,19 +72,21 @@ def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
              step.at)
             for step in steps for handling in step.handling.walk()
             for occurrence in handling.occurrences for event in [occurrence.event]]
-    return frame_of(rows, {"event": str, "target": str | None, "values": object, "mutations": int, "command": str,
-                           "policy": str | None, "step": int, "user": str | None, "at": datetime})
+    return log_of(rows, {"event": str, "target": str | None, "values": object, "mutations": int, "command": str,
+                         "policy": str | None, "step": int, "user": str | None, "at": datetime})
 
 
 def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:
-    """The commits of a session, one a row; the index is their ``number``, from 1, as ``revert`` takes it.
+    """The commits of a session, one a row; the index is their ``number``, from 1, as ``revert`` takes it. While they
+    are few, it is said below where others are told of.
 
     Columns: ``at``, ``user``, ``added``, ``changed``, ``deleted`` (items), ``statements`` (0: it was written already),
     ``attempts``, ``steps`` (numbers), ``nonce`` (of the saved plan, where it was one)."""
     rows = [(done.at, done.user, *done.plan.counts.values(), done.statements, done.attempts,
              [step.number for step in done.plan.steps], done.nonce) for done in commits]
-    frame = frame_of(rows, {"at": datetime, "user": str | None, "added": int, "changed": int, "deleted": int,
-                            "statements": int, "attempts": int, "steps": object, "nonce": str | None})
+    frame = log_of(rows, {"at": datetime, "user": str | None, "added": int, "changed": int, "deleted": int,
+                          "statements": int, "attempts": int, "steps": object, "nonce": str | None},
+                   note=_OLDER if len(rows) < _FEW else "")
     frame.index.name = "number"
     return frame
 
@@ -92,8 +99,8 @@ def branches_frame(branches: Iterable[Branch], here: Branch) -> pd.DataFrame:
     branches = list(branches)
     rows = [(branch is here, branch.named, branch.forked_from, len(branch.steps()), len(branch.state.pending()),
              len(branch.undone), len(branch.state.changed)) for branch in branches]
-    return frame_of(rows, {"here": bool, "named": bool, "forked_from": str | None, "steps": int, "pending": int,
-                           "undone": int, "items": int}, index=("name", [branch.name for branch in branches], str))
+    return log_of(rows, {"here": bool, "named": bool, "forked_from": str | None, "steps": int, "pending": int,
+                         "undone": int, "items": int}, index=("name", [branch.name for branch in branches], str))
 
 
 def comparison_frame(comparison: Comparison) -> pd.DataFrame:

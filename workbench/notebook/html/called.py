@@ -8,8 +8,9 @@ it. In text, frames and SQL identifiers are whole.
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
+from workbench.domain.datadef import Datadef, Field
 from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
@@ -18,6 +19,14 @@ from workbench.state.manager import StateManager
 from workbench.wording import visible
 
 _LONGEST = 40       # letters of a label that are shown
+
+
+class Names(Protocol):
+    """Who tells what items are called: a Called, or SavedNames."""
+
+    def label(self, target: Target) -> str | None: ...
+    def label_from(self, target: Target, item: Any) -> str | None: ...
+    def leads(self, target: Target, name: str, value: Any) -> Target | None: ...
 
 
 class Called:
@@ -54,19 +63,20 @@ class Called:
         """The item to which the value of a field of an item leads; None where the field is no reference."""
         try:
             field = self._manager.registry.resource(target[:2])._fields.get(name)
-            to = None if field is None else field.references
-            if value is None or to is None:
-                return None
-            return Target(*(target[:2] if to == "self" else self._manager.registry.kindred(to, home=target.domain)),
-                          value)
+            if field is not None and field.references == "self":
+                return None if value is None else Target(*target[:2], value)
+            return self.leads_from(field, target.domain, value)
         except UnknownName:     # forgotten since
             return None
 
-    def field_html(self, target: Target, name: str, value: Any) -> str:
-        """The value of a field of an item; a reference is shown with the name of the item that it leads to."""
-        leads = self.leads(target, name, value)
-        label = None if leads is None else self.label(leads)
-        return value_html(value) if label is None else named_html(value, label)
+    def leads_from(self, field: Field | None, home: str, value: Any) -> Target | None:
+        """The same of a field of anything in a domain, such as of a command there."""
+        if field is None or field.references is None or value is None:
+            return None
+        try:
+            return Target(*self._manager.registry.kindred(field.references, home=home), value)
+        except UnknownName:     # forgotten since, or what is no resource
+            return None
 
     def _at_hand(self, target: Target) -> Resource | None:
         """The item, pending or cached; one that was deleted here, as it was before."""
@@ -95,7 +105,21 @@ def target_html(target: Any, called: Called | None = None) -> str:
     return f"{where}{' ' if label else '/'}{named_html(target.identifier, label)}"
 
 
-def field_html(called: Called | None, target: Any, name: str, value: Any) -> str:
-    """The value of a field of an item; without ``called`` a reference is shown by its identifier alone."""
-    return value_html(value) if called is None or not isinstance(target, Target) else (
-        called.field_html(target, name, value))
+def field_html(called: Names | None, target: Any, name: str, value: Any) -> str:
+    """The value of a field of an item; a reference is shown with the name of the item that it leads to, and without
+    ``called`` by its identifier alone."""
+    if called is None or not isinstance(target, Target):
+        return value_html(value)
+    return _led_html(called, called.leads(target, name, value), value)
+
+
+def message_html(called: Called | None, home: str, message: Datadef, name: str) -> str:
+    """The same of the value of a field of a command or event of a domain."""
+    value = getattr(message, name)
+    leads = None if called is None else called.leads_from(type(message)._fields[name], home, value)
+    return _led_html(called, leads, value)
+
+
+def _led_html(called: Names | None, leads: Target | None, value: Any) -> str:
+    label = None if called is None or leads is None else called.label(leads)
+    return value_html(value) if label is None else named_html(value, label)

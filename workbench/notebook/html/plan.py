@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from workbench.domain.datadef import same
 from workbench.domain.resource import Resource, Target
 from workbench.notebook.html.box import LIMIT, box
-from workbench.notebook.html.called import Called, field_html, named_html
+from workbench.notebook.html.called import Names, field_html, named_html
 from workbench.notebook.html.sql import sql_html
 from workbench.notebook.labels import label_in
 from workbench.postgres.trial.violation import Checked, Violation
@@ -50,7 +50,7 @@ class PlanToShow(Protocol):
 
 def plan_html(
     plan: PlanToShow, statements: Sequence[str], *, checked: Checked | None = None, ago: float = 0.0,
-    why: Callable[[Any], str] | None = None, called: Called | None = None,
+    why: Callable[[Any], str] | None = None, called: Names | None = None,
 ) -> str:
     """A plan to look at: ``checked`` is what the last check of it found, ``ago`` how many seconds before.
 
@@ -86,7 +86,7 @@ def plan_html(
 
 def _table(
     changes: Iterable[AnyChange], blamed: dict[Target | None, list[Violation]], why: Callable[[Any], str] | None,
-    called: Called | None,
+    called: Names | None,
 ) -> list[str]:
     """Changes by resource in one table, so that what is told of each resource begins at one place; none of none. What
     of ``blamed`` is told there is taken out."""
@@ -118,7 +118,7 @@ def _span(seconds: float) -> str:
 
 def change_row(
     change: AnyChange, violations: Sequence[Violation] = (), why: Callable[[Any], str] | None = None,
-    called: Called | None = None,
+    called: Names | None = None,
 ) -> str:
     """A change as a row of a table, not yet in a ``box``."""
     old, new, target = change.old, change.new, change.target
@@ -143,9 +143,8 @@ def change_row(
     steps = escape(f"step{'' if len(change.steps) == 1 else 's'} {_ranges(change.steps)}")
     if why is not None:
         steps = f"<details><summary>{steps}</summary><pre>{escape(_behind_the_first(why(change)))}</pre></details>"
-    label = None
-    if isinstance(item, Resource):      # of a saved plan there are mappings
-        label = label_in(item) if called is None else called.label_from(target, item)
+    label = called.label_from(target, item) if called is not None else (
+        label_in(item) if isinstance(item, Resource) else None)     # of a saved plan there are mappings
     return (f'<tr><td class="who {change.kind}">{change.sign} {named_html(target.identifier, label)}</td>'
             f'<td class="told">{"".join(told)}<div class="dim">{steps}</div></td></tr>')
 

@@ -12,8 +12,9 @@ from typing import Any
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Response
 from workbench.domain.mutation import Mutation
+from workbench.domain.resource import Target
 from workbench.notebook.html.box import LIMIT, box, values_html
-from workbench.notebook.html.called import Called, field_html, named_html, target_html
+from workbench.notebook.html.called import Called, Names, field_html, message_html, named_html, target_html
 from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
 from workbench.state.replay import Issued
@@ -37,12 +38,16 @@ def step_html(step: Step, called: Called | None = None) -> str:
 
 def tree_html(step: Step, called: Called | None = None) -> str:
     """What came of a step as a tree, not yet in a ``box``."""
-    return f"<ul><li>{_message(step.command)}</li>{_handling(step.handling, called)}</ul>"
+    return f"<ul><li>{_message(step.command, step.handling, called)}</li>{_handling(step.handling, called)}</ul>"
 
 
 def address_html(step: Issued, called: Called | None = None) -> str:
     """The address of a step, in which the item that it was on is named."""
-    on, address = step.on, step.address
+    return named_address_html(step.address, step.on, called)
+
+
+def named_address_html(address: str, on: Target | None, called: Names | None) -> str:
+    """The address of a command that was on an item."""
     if on is None or not address.endswith(f"/{on.identifier}"):
         return escape(visible(address))
     label = None if called is None else called.label(on)
@@ -60,10 +65,12 @@ def _handling(handling: Handling, called: Called | None) -> str:
         for reaction in occurrence.reactions:
             place = target_html(reaction.target, called)
             on = "" if reaction.target is None else f' <span class="dim">on {place}</span>'
+            command = _message(reaction.command, reaction, called)
             leaves.append(f'<li><span class="dim">policy {escape(reaction.policy or "")}:</span> '
-                          f"{_message(reaction.command)}{on}{_list(_handling(reaction, called))}</li>")
-        branches.append(f"<li>→ {_message(occurrence.event)}{_list(''.join(leaves) or _NOTHING)}</li>")
-    branches += [f"<li>= {_message(response)}</li>" for response in handling.responses]
+                          f"{command}{on}{_list(_handling(reaction, called))}</li>")
+        event = _message(occurrence.event, handling, called)
+        branches.append(f"<li>→ {event}{_list(''.join(leaves) or _NOTHING)}</li>")
+    branches += [f"<li>= {_message(response, handling, called)}</li>" for response in handling.responses]
     return "".join(branches) or _NOTHING
 
 
@@ -76,10 +83,12 @@ def _list(items: str) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def _message(message: Any) -> str:
+def _message(message: Any, handling: Handling, called: Called | None) -> str:
     if isinstance(message, Answer) and isinstance(message.values, Mapping):     # its name says nothing
         return values_html(message.values)
-    return f"<b>{escape(type(message).__name__)}</b> {values_html(values_of(message))}"
+    told = ", ".join(f"{escape(name)}={message_html(called, handling.domain, message, name)}"
+                     for name in values_of(message))
+    return f"<b>{escape(type(message).__name__)}</b> {told}"
 
 
 def _reads(step: Step) -> str:

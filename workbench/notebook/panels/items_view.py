@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from workbench.domain.resource import Resource, Target
 from workbench.errors import ItemsLeftOut
 from workbench.notebook.html.box import box, identifier_html, scrolled
-from workbench.notebook.html.called import Called
+from workbench.notebook.html.called import Called, field_html
 from workbench.notebook.panels.status_view import StatusView, button
 from workbench.state.manager import StateManager
 
@@ -148,7 +148,7 @@ def _table(name: str, rows: list[Row], columns: list[str], called: Called) -> st
 def _row(row: Row, columns: list[str], called: Called) -> str:
     state, target, item = row
     kind, sign = _KINDS[state]
-    cells = "".join(f'<td class="cell">{called.field_html(target, name, getattr(item, name, None))}</td>'
+    cells = "".join(f'<td class="cell">{field_html(called, target, name, getattr(item, name, None))}</td>'
                     for name in columns)
     return (f'<tr><td class="{kind}">{sign} {state}</td><td class="cell">{identifier_html(target.identifier)}</td>'
             f"{cells}</tr>")

@@ -14,6 +14,7 @@ from workbench.notebook.frames.plan import plan_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import outline, plan_html
+from workbench.notebook.html.saved_names import names_of
 from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.shown.source import ShownSql, ShownText
@@ -89,10 +90,12 @@ class ShownPlan:
         return ShownSql(script(self.plan))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ShownSavedPlan:
-        """Writes the plan to a file, to be read by others and applied later, once: ``wb.apply(path)``.
+        """Writes the plan to a file, to be read by others and applied later, once: ``wb.apply(path)``. It says what
+        its items are called here, to whoever looks at it.
 
         Raises SavedPlanError where there is a file that holds anything else, unless ``overwrite``."""
-        saved = self.plan.save(path, overwrite=overwrite)
+        names = None if self._called is None else names_of(self.plan.order.changes, self._called)
+        saved = self.plan.save(path, overwrite=overwrite, names=names)
         return ShownSavedPlan(saved.document, check=self._check, called=self._called)
 
     def why(self, item: Change | Target | Resource) -> ShownText:

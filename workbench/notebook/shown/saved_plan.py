@@ -23,7 +23,7 @@ class ShownSavedPlan(SavedPlan):
     """A saved plan as ``wb.load_plan(path)`` gives it: as HTML, text or a DataFrame; ``wb.apply`` takes it as it is.
 
     ``differences`` says where the definitions of this workbench differ from those that the plan was made for; ``check``
-    is the session's, called with the plan, and ``called`` tells what items are called where it finds something."""
+    is the session's, called with the plan, and ``called`` tells what items are called here."""
 
     def __init__(
         self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (), *,
@@ -51,7 +51,7 @@ class ShownSavedPlan(SavedPlan):
         return changes_frame(self.changes)
 
     def _repr_html_(self) -> str:
-        return safely(saved_plan_html, self)
+        return safely(saved_plan_html, self, self._called)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -92,18 +92,21 @@ class Plan:
         """What will be of rows and columns that are no resource's, a sentence each."""
         return tuple(map(visible, warnings_of(self.blocks, self.tables)))
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> SavedPlan:
+    def save(
+        self, path: str | Path, *, overwrite: bool = False, names: Mapping[str, Any] | None = None,
+    ) -> SavedPlan:
         """Writes the plan to a file, to be read by others and applied later, once, by any session: see SavedPlan.
 
-        A plan that is saved twice while nothing more is issued is the same plan. Raises SavedPlanError where there is a
-        file that holds anything else, unless ``overwrite``."""
-        return self.saved().save(path, overwrite=overwrite)
+        ``names``, JSON values, tell what its items are called, only to be shown. A plan that is saved twice while
+        nothing more is issued is the same plan. Raises SavedPlanError where there is a file that holds anything else,
+        unless ``overwrite``."""
+        return self.saved(names).save(path, overwrite=overwrite)
 
-    def saved(self) -> SavedPlan:
+    def saved(self, names: Mapping[str, Any] | None = None) -> SavedPlan:
         """The plan as ``save`` writes it, without a file."""
         return SavedPlan(document_of(
             self._made(), self.order.changes, self.reads, self.idle, self.steps, self.tables, self.summary,
-            self.warnings))
+            self.warnings, names))
 
     @staticmethod
     def load(path: str | Path) -> SavedPlan:

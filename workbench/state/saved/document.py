@@ -40,6 +40,7 @@ class Made(NamedTuple):
 def document_of(
     made: Made, changes: Sequence[Change], reads: Mapping[Target, str | None], idle: Iterable[Target],
     steps: Iterable[Step], tables: Mapping[tuple[str, str], Table], summary: str, warnings: Iterable[str] = (),
+    names: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document of a plan; ``changes`` are in the order in which the items were first touched."""
     steps = list(steps)
@@ -56,6 +57,7 @@ def document_of(
         "idle": sorted(map(str, idle)),
         "warnings": list(warnings),
         "definitions": _definitions(changes, reads, tables),
+        **({} if names is None else {"names": names}),      # no part of what is planned: they may be others each time
         "nonce": str(made.nonce),
         "made": {"at": made.at.isoformat(), "user": made.user, "workbench": workbench.__version__},
     }

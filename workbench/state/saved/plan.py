@@ -24,7 +24,7 @@ from workbench.wording import visible
 class SavedPlan:
     """A saved plan; ``document`` is what its file holds, ``faults`` tells how it was changed since, a line each.
 
-    Two are equal when their documents are."""
+    Two are equal when their documents are, whatever they call the items."""
 
     def __init__(self, document: Mapping[str, Any], faults: Sequence[str] = ()) -> None:
         self.document = dict(document)
@@ -206,10 +206,13 @@ class SavedPlan:
         return len(as_list(self.document.get("changes")))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SavedPlan) and self.document == other.document
+        return isinstance(other, SavedPlan) and self.faults == other.faults and self._planned() == other._planned()
 
     def __hash__(self) -> int:
-        return hash(self.hash)
+        return hash(self.nonce)
+
+    def _planned(self) -> dict[str, Any]:
+        return {name: value for name, value in self.document.items() if name not in ("names", "hash")}
 
     def __repr__(self) -> str:
         return "\n".join([*self.doubts, f"saved plan: {self.summary}", f"  {self.signature}",

@@ -1,0 +1,126 @@
+"""SavedNames: a saved plan names its items by itself, in another process and where its domain is not defined."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tests.notebook.markup import words
+from tests.state.domains import manage, stored
+from workbench import Command, Context, Domain, Event, Resource, Update, field, values_of
+from workbench.notebook.html.called import Called
+from workbench.notebook.html.plan import plan_html
+from workbench.notebook.html.step import step_html
+from workbench.notebook.shown.plan import ShownPlan
+from workbench.notebook.shown.saved_plan import ShownSavedPlan
+from workbench.state.manager import StateManager
+from workbench.state.reader import MemoryReader
+
+library = Domain("library")
+EVE, TOM, BOOK = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+@library.resource
+class Author(Resource):
+    name = field(str)
+
+
+@library.resource
+class Book(Resource):
+    title = field(str)
+    author = field(UUID, references=Author)
+
+
+@library.command(on=Book)
+class Ascribe(Command):
+    author = field(UUID, references=Author)
+
+
+@library.event
+class Ascribed(Event):
+    author = field(UUID)
+
+
+@library.command_handler(Ascribe)
+async def ascribe(command: Ascribe, context: Context) -> Any:
+    await context.fetch(Author, command.author)
+    yield Ascribed(author=command.author).on(context.target)
+
+
+@library.event_handler(Ascribed)
+async def ascribed(event: Ascribed, context: Context) -> Any:
+    book = await context.fetch(event.target)
+    yield Update(book, **values_of(event))
+
+
+async def ascribing() -> StateManager:
+    """A book that goes from Eve to Tom; both are cached, and only Tom was read."""
+    reader = MemoryReader(stored("library", "author", Author(_id=EVE, name="Eve", _etag="1"),
+                                 Author(_id=TOM, name="Tom", _etag="1"))
+                          | stored("library", "book", Book(_id=BOOK, title="Faust", author=EVE, _etag="1")))
+    manager = manage(library, reader=reader)
+    await manager.find(Author)
+    await manager.issue(Ascribe(author=TOM), on=f"book/{BOOK}")
+    return manager
+
+
+def shown(manager: StateManager) -> ShownPlan:
+    return ShownPlan(manager.plan(), called=Called(manager))
+
+
+async def test_a_saved_plan_reads_like_the_live_one(tmp_path: Path) -> None:
+    """Items and references are named as when it was saved, in the plan and in the line of a command, by the file
+    alone."""
+    manager = await ascribing()
+    shown(manager).save(tmp_path / "x.plan.json")
+    told = words(ShownSavedPlan.load(tmp_path / "x.plan.json")._repr_html_())
+    line = f"~ Faust · {BOOK} author: Eve · {EVE} → Tom · {TOM}"
+    assert line in words(plan_html(manager.plan(), [], called=Called(manager)))
+    assert line in told
+    assert f"library:ascribe/book Faust · {BOOK}" in told
+
+
+async def test_the_line_of_a_command_names_what_it_leads_to() -> None:
+    """A command or event of a step is told with the names of the items that its references lead to."""
+    manager = await ascribing()
+    [step] = manager.state.steps()
+    told = words(step_html(step, Called(manager)))
+    assert f"Ascribe author=Tom · {TOM} → Ascribed author= {TOM}" in told
+    assert f"Ascribe author= {TOM}" in words(step_html(step))
+
+
+async def test_names_are_no_part_of_what_is_planned(tmp_path: Path) -> None:
+    """The same plan, saved when other items are at hand, is the same; names that were changed by hand are seen as any
+    change is; a file without names, or with odd ones, is shown without them."""
+    manager, path = await ascribing(), tmp_path / "x.plan.json"
+    bare = manager.plan().saved()
+    named = shown(manager).save(path)
+    assert "names" not in bare.document
+    assert (bare == named, hash(bare) == hash(named), bare.nonce == named.nonce) == (True, True, True)
+    assert shown(manager).save(path) == named
+    assert manager.plan().save(path) == bare
+    shown(manager).save(path)
+    path.write_text(path.read_text().replace('"Tom"', '"Eva"'))
+    tampered = ShownSavedPlan.load(path)
+    assert tampered.doubts != []
+    assert tampered != named
+    for names in (None, [], {"labels": 3, "references": {"library:book": 5}},
+                  {"labels": {f"library:book/{BOOK}": ["x"]}, "references": {"library:book": {"author": ["x"]}}},
+                  {"references": {"library:book": {"author": "no kindred"}}}):
+        odd = ShownSavedPlan(json.loads(json.dumps({**named.document, "names": names})))
+        assert f"~ {BOOK} author: {EVE} → {TOM}" in words(odd._repr_html_())
+
+
+async def test_what_is_known_here_is_told_of_references(tmp_path: Path) -> None:
+    """Whom an identifier means is told as it is known where the plan is read, and only else as the file has it; a file
+    without names is read with what is at hand."""
+    manager = await ascribing()
+    saved = shown(manager).save(tmp_path / "x.plan.json")
+    document = {**saved.document, "names": {
+        **saved.document["names"], "labels": dict.fromkeys(saved.document["names"]["labels"], "Somebody")}}
+    told = words(ShownSavedPlan(document, called=Called(manager))._repr_html_())
+    assert f"author: Eve · {EVE} → Tom · {TOM}" in told
+    bare = ShownSavedPlan(manager.plan().saved().document, called=Called(manager))
+    assert f"~ Faust · {BOOK} author: Eve · {EVE} → Tom · {TOM}" in words(bare._repr_html_())
