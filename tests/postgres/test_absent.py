@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from tests.editing import Edited, Note, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, C, Sheet, conflict, notes, written
 from tests.postgres.writing.test_script import psql
 from workbench import Command, Conflict, Context, Delete, Insert, NotFound, Session, Update, field
-from workbench.errors import NotClosed
+from workbench.errors import Busy, NotClosed
+from workbench.postgres.writing.guards import VERIFYING
 from workbench.postgres.writing.script import script
 from workbench.state.step import NOT_THERE
 
@@ -73,6 +75,59 @@ async def test_each_adds_what_the_other_did_not_find(session: Session, rival: Se
     await written(rival, Insert(C))
     await session.commit(verify_reads=False)
     assert set(await notes(admin)) == {"a", "b", "c"}
+
+
+async def turns(admin: asyncpg.Connection) -> list[bool]:
+    """Of each who has or wants the turn of those who verify, whether he has it."""
+    return [row[0] for row in await admin.fetch(
+        "SELECT granted FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")]
+
+
+async def until_waiting(admin: asyncpg.Connection, count: int) -> None:
+    while (await turns(admin)).count(False) < count:  # noqa: ASYNC110  # nobody tells that a lock is waited for
+        await asyncio.sleep(0.01)
+
+
+async def test_a_serializable_commit_that_waits_for_its_turn(
+    session: Session, rival: Session, admin: asyncpg.Connection,
+) -> None:
+    """What was added while a serializable commit waited for its turn is noticed, although the transaction could not see
+    it had it begun before; and the turn is another's afterwards."""
+    await written(session, Insert(A))
+    await rival.refresh(Note)
+    await session.issue(AddUnless(keys=[B], mutations=[Update(A, text="mine")]))
+    await edit(rival, Insert(B), reads=[A])
+    turn = admin.transaction()
+    await turn.start()
+    await admin.execute(f"SELECT pg_advisory_xact_lock({VERIFYING})")
+    commits = []
+    for waiting, committing in enumerate((rival.commit(), session.commit(serializable=True)), 1):
+        commits.append(asyncio.ensure_future(committing))
+        await until_waiting(admin, waiting)
+    await turn.rollback()
+    await commits[0]
+    with pytest.raises(Conflict) as caught:
+        await commits[1]
+    assert [(clash.target, clash.kind) for clash in caught.value.items] == [(B, "search-insert")]
+    assert await turns(admin) == []
+
+
+async def test_a_turn_that_is_not_had(session: Session, admin: asyncpg.Connection) -> None:
+    """A serializable commit that waits in vain for its turn is Busy, and leaves nothing; so one that is cancelled."""
+    await session.issue(AddUnless(keys=[B], mutations=[Insert(A)]))
+    async with admin.transaction():
+        await admin.execute(f"SELECT pg_advisory_xact_lock({VERIFYING})")
+        with pytest.raises(Busy):
+            await session.commit(serializable=True, wait=0.2)
+        assert await turns(admin) == [True]
+        committing = asyncio.ensure_future(session.commit(serializable=True))
+        await until_waiting(admin, 1)
+        committing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await committing
+    assert await turns(admin) == []
+    await session.commit(serializable=True)
 
 
 async def test_what_is_looked_for_and_added(session: Session, rival: Session, admin: asyncpg.Connection) -> None:

@@ -13,8 +13,8 @@ without having read comes before or after as it happens; so a role that may only
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -90,6 +90,30 @@ class Attempt:
 
     async def run(self, connection: Any) -> None:
         """Writes the plan, or raises Stale, or what asyncpg raises; nothing is written then unless ``done``."""
+        if self._how.serializable and self._verifies and absent_of(self._plan):
+            async with self._turn_beforehand(connection):
+                await self._run(connection)
+        else:
+            await self._run(connection)
+
+    @asynccontextmanager
+    async def _turn_beforehand(self, connection: Any) -> AsyncIterator[None]:
+        """Has the turn of those who verify before the transaction begins.
+
+        What a serializable one sees would be older than a turn that it had to wait for. Rows that changed meanwhile are
+        found out as they are locked; one that was not there cannot be."""
+        try:
+            await connection.execute(f"BEGIN; {self._patience}; SELECT pg_advisory_lock({VERIFYING}); COMMIT")
+            yield
+        finally:
+            if not connection.is_closed():
+                try:
+                    await connection.execute("ROLLBACK; SELECT pg_advisory_unlock_all()", timeout=GIVE_UP)
+                except BaseException:
+                    connection.terminate()      # else it would have the turn for ever
+                    raise
+
+    async def _run(self, connection: Any) -> None:
         try:
             async with self._statements.at_work() as statements:
                 await connection.execute(self._beginning())
@@ -128,9 +152,12 @@ class Attempt:
         """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
         isolation = " ISOLATION LEVEL SERIALIZABLE" if self._how.serializable else ""
         deferring = deferral(self._plan)
-        timeout = max(1, round(min(self._lock_timeout, LONGEST_WAIT) * 1000))
         turn = f"; SELECT pg_advisory_xact_lock({VERIFYING})" if self._verifies else ""
-        return f"BEGIN{isolation}; SET LOCAL lock_timeout = {timeout}{turn}" + (f"; {deferring}" if deferring else "")
+        return f"BEGIN{isolation}; {self._patience}{turn}" + (f"; {deferring}" if deferring else "")
+
+    @property
+    def _patience(self) -> str:
+        return f"SET LOCAL lock_timeout = {max(1, round(min(self._lock_timeout, LONGEST_WAIT) * 1000))}"
 
     @property
     def _verifies(self) -> bool:
