@@ -22,12 +22,13 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from workbench.domain.convert import Refused, to_datetime
-from workbench.domain.datadef import MISSING, same, values_of
+from workbench.domain.datadef import MISSING, values_of
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event
 from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
+from workbench.domain.sameness import same
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
 from workbench.state.held import hold
 from workbench.state.planning.change import Change

@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import Address, Colour, Leg, datadef_classes, records, values
-from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, same, values_of
+from workbench.domain.datadef import MISSING, Datadef, Field, field, invariant, values_of
 from workbench.domain.entity import Command, Event
 from workbench.domain.frozen import FrozenList
 from workbench.domain.kinds import dumped
 from workbench.domain.mutation import Insert
 from workbench.domain.resource import Resource, Target
+from workbench.domain.sameness import same
 from workbench.errors import DefinitionError, Invalid, Problem
 
 

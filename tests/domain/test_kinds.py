@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from tests.strategies import ANNOTATION, JSON, Colour, Shape, Size, values
 from workbench.domain.convert import Refused
-from workbench.domain.datadef import Datadef, field, same
+from workbench.domain.datadef import Datadef, field
 from workbench.domain.entity import Command
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.kinds import kind_of
 from workbench.domain.resource import Resource
+from workbench.domain.sameness import same
 from workbench.errors import DefinitionError, Invalid
 
 

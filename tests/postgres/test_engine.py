@@ -20,10 +20,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.domain.datadef import Datadef, field, same
+from workbench.domain.datadef import Datadef, field
 from workbench.domain.domain import Domain
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource
+from workbench.domain.sameness import same
 from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError, LoopError
 from workbench.postgres.encoding import encoded
 from workbench.postgres.engine import Engine, connect

@@ -22,7 +22,6 @@ from workbench.domain.fields import MISSING as MISSING
 from workbench.domain.fields import Field as Field
 from workbench.domain.fields import check_is_function, verdict
 from workbench.domain.fields import field as field
-from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.function_text import is_replaceable, replaceable
 from workbench.domain.kinds import within
 from workbench.domain.layout import Lean, blank_of, is_blank, slot_of
@@ -293,27 +292,3 @@ def values_of(record: Any) -> dict[str, Any]:
                  f"{shown(record)} is no record: no item, command, event or other Datadef")
         raise Invalid("values_of", [Problem(None, record, wrong)]) from None
     return {name: getattr(record, name) for name in names}
-
-
-_NESTED = (FrozenList, FrozenDict, Datadef)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two field values are equal: a NaN equals itself, and within JSON ``1``, ``1.0`` and ``True`` differ."""
-    if one is other:
-        return True
-    if isinstance(one, _NESTED):
-        return _same_nested(one, other)
-    return bool(one == other or (one != one and other != other))
-
-
-def _same_nested(one: Any, other: Any) -> bool:
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, FrozenList):
-        return len(one) == len(other) and all(map(_same_nested, one, other))
-    if isinstance(one, FrozenDict):
-        return one.keys() == other.keys() and all(_same_nested(value, other[key]) for key, value in one.items())
-    if isinstance(one, Datadef):
-        return all(same(getattr(one, name), getattr(other, name)) for name in type(one)._fields)
-    return same(one, other)

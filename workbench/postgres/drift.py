@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from workbench.domain.datadef import same
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.sameness import same
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from workbench.domain.convert import told
-from workbench.domain.datadef import MISSING, same
+from workbench.domain.datadef import MISSING
 from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.sameness import same
 from workbench.wording import visible
 
 _DID: Mapping[str, str] = MappingProxyType({

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from workbench.domain.datadef import same
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation
 from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.sameness import same
 from workbench.errors import AlreadyExists, Invalid
 from workbench.state.state import Changed, Entry, State
 

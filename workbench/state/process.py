@@ -28,7 +28,7 @@ from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
 _NOTHING: Any = FrozenDict()       # what was read by a step that read nothing
-FEW = 64                # mutations of one event whose memory is not worth a thought
+FEW = 64                # mutations that are worth neither a saving of memory nor a list in their order
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from workbench.domain.datadef import same
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Identifier, Resource, Target, is_deleted
+from workbench.domain.sameness import same
 from workbench.state.progress import Progress
 
 NEVER = datetime.min.replace(tzinfo=UTC)      # before all that happened

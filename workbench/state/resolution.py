@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.domain.convert import shown
-from workbench.domain.datadef import same, unknown
+from workbench.domain.datadef import unknown
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, refit
+from workbench.domain.sameness import same
 from workbench.errors import Conflict, Invalid, Problem
 from workbench.state.clash import Clash
 from workbench.state.decision import ConflictResolved, ResolveConflict

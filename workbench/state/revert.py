@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from workbench.domain.datadef import same, values_of
+from workbench.domain.datadef import values_of
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.domain.sameness import same
 from workbench.errors import Conflict, NothingTo
 from workbench.state.clash import clash_of
 from workbench.state.decision import CommitReverted, RevertCommit

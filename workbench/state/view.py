@@ -29,7 +29,7 @@ from workbench.state.state import State
 from workbench.state.step import Search
 from workbench.state.uncollected import uncollected
 
-FEW = 64        # targets that are looked up one by one first
+ONE_BY_ONE = 64     # targets that are looked up one after the other first
 _NOWHERE = Target("", "", "")
 _IDENTIFIER, _ID = itemgetter(2), attrgetter("_id")
 
@@ -170,7 +170,7 @@ class View(Draft):
         for kindred in dict.fromkeys(map(KINDRED, targets)):
             self.registry.check_granted(domain, kindred)
         items: list[Resource] = []
-        for target in targets if len(targets) < FEW else ():
+        for target in targets if len(targets) < ONE_BY_ONE else ():
             if (item := self._present(target)) is None:
                 break
             items.append(item)

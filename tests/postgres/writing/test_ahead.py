@@ -12,7 +12,7 @@ from tests.state.domains import manage, stored
 from workbench import Delete, Insert, Update
 from workbench.domain.registry import Registry
 from workbench.postgres.tables.model import Models
-from workbench.postgres.writing.ahead import FEW, SHORT, Ahead
+from workbench.postgres.writing.ahead import BATCH, SHORT, Ahead
 from workbench.postgres.writing.statements import PIECE, Statement, compiled
 from workbench.state.planning.plan import Plan
 from workbench.state.reader import MemoryReader
@@ -67,7 +67,7 @@ async def test_the_next_one_is_made_meanwhile() -> None:
     assert 4 <= turns < 100
 
 
-@pytest.mark.parametrize("count", [3, 3 * FEW, 3 * FEW + 3, 9 * PIECE])
+@pytest.mark.parametrize("count", [3, 3 * BATCH, 3 * BATCH + 3, 9 * PIECE])
 async def test_the_rows_of_a_copy(count: int) -> None:
     """All are given, in their order; others have a turn after every few, but no statement is made in it."""
     ahead, told, rows = Ahead(await plan_of(count)), list[int](), list[Any]()
@@ -86,7 +86,7 @@ async def test_the_rows_of_a_copy(count: int) -> None:
         assert count <= SHORT or len(ahead.made) == before
         await task
     assert rows == first.parameters
-    assert told == [FEW] * ((len(rows) - 1) // FEW)
+    assert told == [BATCH] * ((len(rows) - 1) // BATCH)
     assert turns >= len(told)
 
 

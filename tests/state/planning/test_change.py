@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.editing import Edit, desk
 from tests.state.domains import START, RecordingReader, Write, held, manage, notes, stored
 from workbench import Delete, Domain, Insert, Resource, Target, Update, field, invariant
-from workbench.domain.datadef import same
+from workbench.domain.sameness import same
 from workbench.errors import AlreadyExists, Invalid, NotFound
 from workbench.state.manager import StateManager
 from workbench.state.planning.change import Change

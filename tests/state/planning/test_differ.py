@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import Event, Resource, Target, Update, field
-from workbench.domain.datadef import same
+from workbench.domain.sameness import same
 from workbench.state.planning.block import PIECE, Block, Rank
 from workbench.state.planning.differ import Differ
 from workbench.state.state import Entry

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import ANNOTATION, values
 from workbench import Target
-from workbench.domain.datadef import same
+from workbench.domain.sameness import same
 from workbench.state.retelling.source import Source, comment, is_plain
 
 

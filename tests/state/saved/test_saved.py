@@ -21,8 +21,8 @@ from tests.editing import Edit, at, desk, edit
 from tests.state.domains import held, manage
 from tests.strategies import Colour, Leg, items, resource_classes, values
 from workbench import Delete, Domain, Insert, Invalid, Resource, Target, Update, field
-from workbench.domain.datadef import same
 from workbench.domain.registry import Registry
+from workbench.domain.sameness import same
 from workbench.errors import OtherDefinition, SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
 from workbench.state.manager import StateManager
 from workbench.state.planning.plan import Plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.domain.datadef import same
 from workbench.domain.resource import is_deleted
+from workbench.domain.sameness import same
 from workbench.notebook.frames.state import frame_of
 from workbench.postgres.drift import Drift
 from workbench.state.clash import Clash

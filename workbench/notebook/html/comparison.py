@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from workbench.domain.datadef import MISSING, same
+from workbench.domain.datadef import MISSING
+from workbench.domain.sameness import same
 from workbench.notebook.html.box import LIMIT, box, value_html
 from workbench.notebook.html.called import Called, target_html
 from workbench.state.history.comparison import Comparison, Difference

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from workbench.domain.datadef import MISSING, same
+from workbench.domain.datadef import MISSING
+from workbench.domain.sameness import same
 from workbench.notebook.html.box import LIMIT, box
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.clash import Clash

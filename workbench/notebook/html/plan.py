@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
-from workbench.domain.datadef import same
 from workbench.domain.resource import Resource, Target
+from workbench.domain.sameness import same
 from workbench.notebook.html.box import LIMIT, box
 from workbench.notebook.html.called import Names, field_html, named_html
 from workbench.notebook.html.sql import sql_html

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from workbench.domain.datadef import same
+from workbench.domain.sameness import same
 from workbench.postgres.encoding import encoded
 from workbench.postgres.literals import literal, text_literal
 from workbench.postgres.tables.alteration import Ask, Wish

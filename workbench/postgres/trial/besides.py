@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from workbench.domain.convert import told
-from workbench.domain.datadef import same
 from workbench.domain.resource import Resource, Target
+from workbench.domain.sameness import same
 from workbench.errors import DatabaseError, Invalid
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.statements import Statement

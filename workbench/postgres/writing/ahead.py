@@ -20,7 +20,7 @@ from workbench.state.planning.block import PIECE
 from workbench.state.planning.plan import Plan
 
 SHORT = 500     # changes that are made into statements in one go
-FEW = 128       # rows that the driver encodes before what it has is sent
+BATCH = 128     # rows that the driver encodes before what it has is sent
 MOST = 200_000  # changes whose items are put together; of more it would take memory when that is scarce
 
 
@@ -66,15 +66,15 @@ class Ahead:
     ) -> AsyncGenerator[tuple[Any, ...], None]:
         """The rows of a COPY, with a turn for what is sent between every few, of which ``tell`` is called; not for the
         last ones."""
-        for begin in range(0, len(statement.changes), FEW):
+        for begin in range(0, len(statement.changes), BATCH):
             if begin:
-                tell(FEW)
+                tell(BATCH)
                 self._sending = True
                 try:
                     await asyncio.sleep(0)
                 finally:
                     self._sending = False
-            for row in statement.rows(begin, begin + FEW):
+            for row in statement.rows(begin, begin + BATCH):
                 yield row
 
     async def _make(self) -> None:

@@ -25,7 +25,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
-from workbench.postgres.writing.ahead import FEW, Ahead
+from workbench.postgres.writing.ahead import BATCH, Ahead
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
@@ -224,7 +224,7 @@ class Attempt:
             raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
                                 "nothing was written, everything pending is kept") from error
         _check_all(statement, int(copied.split()[-1]), count)
-        self._tell((count - 1) % FEW + 1)
+        self._tell((count - 1) % BATCH + 1)
 
     def _tell(self, count: int) -> None:
         self._written += count

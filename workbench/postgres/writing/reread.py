@@ -7,9 +7,10 @@ Nothing of that changes an etag: what is cached would be wrong, and nobody would
 
 from __future__ import annotations
 
-from workbench.domain.datadef import same, values_of
+from workbench.domain.datadef import values_of
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target
+from workbench.domain.sameness import same
 from workbench.errors import WorkbenchError
 from workbench.postgres.query import PostgresReader
 from workbench.state.cache import Cache

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
-from workbench.domain.datadef import same, values_of
+from workbench.domain.datadef import values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.sameness import same
 from workbench.state.draft import Draft
 from workbench.state.planning.part import without
 from workbench.state.state import Entry, State

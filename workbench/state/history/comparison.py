@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from workbench.domain.convert import told
-from workbench.domain.datadef import MISSING, same, values_of
+from workbench.domain.datadef import MISSING, values_of
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.domain.sameness import same
 from workbench.state.cache import Cache
 from workbench.state.planning.change import SIGNS
 from workbench.state.state import Entry, State, parting

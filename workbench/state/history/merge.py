@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from workbench.domain.datadef import field, same
+from workbench.domain.datadef import field
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.domain.sameness import same
 from workbench.errors import Conflict, Invalid, NothingTo, Problem, UnknownName
 from workbench.state.cache import Cache
 from workbench.state.clash import Clash, clash_of

@@ -14,10 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.compiled import comparer_of
-from workbench.domain.datadef import same
 from workbench.domain.frozen import FrozenDict
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.domain.sameness import same
 from workbench.state.planning.block import Block
 from workbench.state.planning.change import Change, Shape
 from workbench.state.state import Entry

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from workbench.domain.datadef import same, values_of
+from workbench.domain.datadef import values_of
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Update
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted
+from workbench.domain.sameness import same
 from workbench.errors import WorkbenchError
 from workbench.state.refused import RefusedCommand
 from workbench.state.retelling.source import is_plain
