@@ -222,6 +222,9 @@ async def test_keys_stay_in_the_form(lab: str, open_page: OpenPage, dsn: str) ->
         for key in ("x", "ArrowDown", "b"):
             await keys.press(key)
         await expect(notebook.find(css).first).to_be_focused()
+        if css.endswith("select"):      # another command has another form, in a moment
+            chosen = await notebook.find(css).first.input_value()
+            await expect(notebook.find(".wb-panel .wb-issue").first).to_have_attribute("title", f"issue {chosen}")
     assert await notebook.find(".jp-Cell").count() == cells
     await keys.press("Escape")
     await expect(notebook.find(".wb-panel :focus")).to_have_count(0)
