@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-# Escape leads out, to the cell, also where JupyterLab would leave the focus as it is; and what is held with Ctrl, Alt or
-# Cmd, as to save, is the notebook's all the same. An assignment: done again, as when the title is shown anew, it is still
-# one listener.
+# Escape leads out, to the cell, also where JupyterLab would leave the focus as it is; and what is held with Ctrl, Alt
+# or Cmd, as to save, is the notebook's all the same. An assignment: done again, as when the title is shown anew, it
+# is still one listener.
 _KEPT: Final = ("const box = this.closest('{css}'); if (box) box.onkeydown = event => "
                 "{{ if (event.key === 'Escape') (box.closest('.jp-Notebook-cell') || event.target).focus(); "
                 "else if (!(event.ctrlKey || event.altKey || event.metaKey)) event.stopPropagation() }}")
