@@ -59,8 +59,8 @@ async def test_the_next_one_is_made_meanwhile() -> None:
     """While the first statement of a long plan is at work the next ones are made, and all others have their turns."""
     ahead, turns = Ahead(await plan_of(9 * PIECE)), 0
     async with ahead.at_work() as statements:
-        await anext(statements)
-        assert len(ahead.made) == 1
+        async for _ in ahead.batches(await anext(statements), lambda _: None):
+            assert len(ahead.made) == 1
         while len(ahead.made) < 2 and turns < 100:
             await asyncio.sleep(0)
             turns += 1
@@ -69,7 +69,8 @@ async def test_the_next_one_is_made_meanwhile() -> None:
 
 @pytest.mark.parametrize("count", [3, 3 * BATCH, 3 * BATCH + 3, 9 * PIECE])
 async def test_the_rows_of_a_copy(count: int) -> None:
-    """All are given, in their order; others have a turn after every few, but no statement is made in it."""
+    """All are given, in their order; others have a turn after every few, but no statement is made in it, nor before the
+    first ones are taken."""
     ahead, told, rows = Ahead(await plan_of(count)), list[int](), list[Any]()
     async with ahead.at_work() as statements:
         first, turns = await anext(statements), 0
@@ -81,13 +82,31 @@ async def test_the_rows_of_a_copy(count: int) -> None:
                 await asyncio.sleep(0)
 
         before, task = len(ahead.made), asyncio.ensure_future(others())
-        async for row in ahead.rows(first, told.append):
-            rows.append(row)
+        for _ in range(9):
+            await asyncio.sleep(0)
+        async for some in ahead.batches(first, told.append):
+            rows += first.rows(some.start, some.stop)
         assert count <= SHORT or len(ahead.made) == before
         await task
     assert rows == first.parameters
     assert told == [BATCH] * ((len(rows) - 1) // BATCH)
     assert turns >= len(told)
+
+
+async def test_rows_that_are_given_up() -> None:
+    """A COPY that is broken off between two batches does not keep the next attempt from making its statements."""
+    ahead = Ahead(await plan_of(9 * PIECE))
+    for begun in (False, True):
+        async with ahead.at_work() as statements:
+            first = await anext(statements)
+            if begun:
+                batches = ahead.batches(first, lambda _: None)
+                await anext(batches)
+                breaking = asyncio.ensure_future(anext(batches))
+                await asyncio.sleep(0)
+                breaking.cancel()
+    async with asyncio.timeout(20):
+        assert sum(len(statement.changes) for statement in await taken(ahead)) == ahead.total
 
 
 @pytest.mark.parametrize("given_up", [False, True])

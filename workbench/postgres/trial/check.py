@@ -31,6 +31,7 @@ from workbench.postgres.trial.reads import etag_words, moved_reads
 from workbench.postgres.trial.savepoints import HASTE, CutOff, OutOfTime, Savepoints, undone
 from workbench.postgres.trial.violation import Checked, Violation, causes_of
 from workbench.postgres.writing.attempt import LONGEST_WAIT
+from workbench.postgres.writing.copying import at_once, copy
 from workbench.postgres.writing.guards import deferral, hit_twice
 from workbench.postgres.writing.holder import held_by_deleted
 from workbench.postgres.writing.patience import check_seconds
@@ -131,10 +132,8 @@ class _Trial:
             if again := hit_twice(statement.table, found):
                 raise ValueError(again)
             return wanted.difference(found)
-        copied = await self._connection.copy_records_to_table(
-            statement.table.name, schema_name=statement.table.schema, columns=statement.copied,
-            records=statement.parameters)
-        return set() if int(copied.split()[-1]) == len(wanted) else (
+        written = await copy(self._connection, statement, at_once(statement))
+        return set() if written == len(wanted) else (
             wanted - (await etags_of(self._connection, statement.table, list(wanted))).keys())
 
     async def _try(self, statement: Statement) -> None:

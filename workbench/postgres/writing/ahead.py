@@ -1,10 +1,9 @@
 """Ahead: the statements of a plan, each made while the server is at work on the one before.
 
 They are made once, and kept for further attempts. Those of a short plan are made in one go, mostly while the server
-begins the transaction: to take turns would cost more. Of a long one the new rows come first: the driver encodes half a
-megabyte of them at a time, and the server would have nothing to do meanwhile if it were not sent in between what there
-is. So the rows of a COPY are handed over a few at a time, and statements are made only when the driver waits. Last,
-what the cache is to take over when all is written is put together.
+begins the transaction: to take turns would cost more. Of a long one the new rows come first, a few at a time, so that
+the server has something to do meanwhile, and statements are made only when the driver waits. Last, what the cache is to
+take over when all is written is put together.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
 
 from workbench.domain.resource import Resource, Target
 from workbench.postgres.writing.statements import Statement, in_pieces
@@ -20,7 +18,7 @@ from workbench.state.planning.block import PIECE
 from workbench.state.planning.plan import Plan
 
 SHORT = 500     # changes that are made into statements in one go
-BATCH = 128     # rows that the driver encodes before what it has is sent
+BATCH = 128     # rows of a COPY that are encoded before they are sent
 MOST = 200_000  # changes whose items are put together; of more it would take memory when that is scarce
 
 
@@ -39,6 +37,7 @@ class Ahead:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[AsyncIterator[Statement]]:
         """Makes the statements while the server is waited for; gives every one, in the order in which they must run."""
+        self._sending = False
         work = None if self._complete else asyncio.ensure_future(self._make())
         try:
             async with aclosing(self._each(work)) as statements:
@@ -53,29 +52,25 @@ class Ahead:
         self._asked.set()
         while True:
             while place < len(self.made):
-                place += 1
-                yield self.made[place - 1]
+                self._sending = not self.made[place].width      # until the first rows are on their way
+                yield self.made[place]
+                self._sending, place = False, place + 1
             if self._complete or work is None:
                 return
             if work.done():
                 work.result()
             await asyncio.sleep(0)
 
-    async def rows(
-        self, statement: Statement, tell: Callable[[int], None],
-    ) -> AsyncGenerator[tuple[Any, ...], None]:
-        """The rows of a COPY, with a turn for what is sent between every few, of which ``tell`` is called; not for the
-        last ones."""
+    async def batches(self, statement: Statement, tell: Callable[[int], None]) -> AsyncGenerator[slice, None]:
+        """The places of the rows of a COPY, a few at a time, with a turn for what is sent between them, of which
+        ``tell`` is called; not for the last ones."""
         for begin in range(0, len(statement.changes), BATCH):
             if begin:
                 tell(BATCH)
                 self._sending = True
-                try:
-                    await asyncio.sleep(0)
-                finally:
-                    self._sending = False
-            for row in statement.rows(begin, begin + BATCH):
-                yield row
+                await asyncio.sleep(0)
+            self._sending = False
+            yield slice(begin, begin + BATCH)
 
     async def _make(self) -> None:
         """Makes all that are left, others having a turn after each piece of a long plan: that has time until the first

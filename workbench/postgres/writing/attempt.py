@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -26,6 +26,7 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.writing.ahead import BATCH, Ahead
+from workbench.postgres.writing.copying import copy
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
@@ -216,14 +217,13 @@ class Attempt:
     async def _copy(self, connection: Any, statement: Statement) -> None:
         """New rows by COPY, which can be cancelled at any time."""
         count = len(statement.changes)
+        batches = self._statements.batches(statement, self._tell)
         try:
-            async with aclosing(self._statements.rows(statement, self._tell)) as rows:
-                copied = await _sent(connection, connection.copy_records_to_table(
-                    statement.table.name, schema_name=statement.table.schema, columns=statement.copied, records=rows))
-        except (ArithmeticError, TypeError, ValueError) as error:   # COPY's encoders raise as they are
+            written = await _sent(connection, copy(connection, statement, batches))
+        except (ArithmeticError, TypeError, ValueError) as error:   # the encoders raise as they are
             raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
                                 "nothing was written, everything pending is kept") from error
-        _check_all(statement, int(copied.split()[-1]), count)
+        _check_all(statement, written, count)
         self._tell((count - 1) % BATCH + 1)
 
     def _tell(self, count: int) -> None:

@@ -63,6 +63,10 @@ class Statement(NamedTuple):
         assert self.changes.shape is not None
         return self.changes.shape
 
+    def values(self, some: slice) -> Iterator[list[Any]]:
+        """What some of the new rows of an insert hold, a list a column."""
+        return self._values(self.columns, some)
+
     def rows(self, start: int = 0, stop: int | None = None) -> list[tuple[Any, ...]]:
         """One tuple of values for each of some of the changes, in their order, as asyncpg takes them."""
         some = slice(start, stop)
@@ -71,7 +75,7 @@ class Statement(NamedTuple):
         if len(self.columns) > 1 and not self.shape.withheld and not any(encoder(it.kind) for it in self.columns):
             fields = [column.field for column in self.columns]      # all columns of an item at once, in C
             return list(map(attrgetter(*fields), self.changes.afters[some]))
-        return list(zip(*self._values(self.columns, some), strict=True))
+        return list(zip(*self.values(some), strict=True))
 
     def runs(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, ...]]:
         """The parameters of each run, made as they are asked for; ``start`` and ``stop`` are places of changes, and
