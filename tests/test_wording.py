@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.wording import counted, error_words, listed, meant, nearest, visible
+from workbench.wording import counted, error_words, first_few, listed, meant, nearest, visible
 
 
 def test_a_count() -> None:
@@ -17,6 +17,12 @@ def test_a_list() -> None:
     """A headline stands alone, or over its lines."""
     assert listed("nothing", []) == "nothing"
     assert listed("two", [1, "b"]) == "two\n  1\n  b"
+
+
+def test_the_first_of_very_many() -> None:
+    """Ten things are listed; of more the first ten, and where all of them are."""
+    assert first_few(range(10), "missing") == [*range(10)]
+    assert first_few(range(3010), "missing") == [*range(10), "… and 3,000 more; .missing of this error has them all"]
 
 
 def test_an_error() -> None:

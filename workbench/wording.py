@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from unicodedata import category, combining, name
 
 LISTED = 100    # names that a message lists
+FIRST = 10      # lines of an error that may have thousands
 
 # Scripts whose letters are joined or kept apart by ZWJ and ZWNJ, as the names of their characters begin.
 _JOINING = frozenset((
@@ -25,6 +26,12 @@ _KEPT = re.compile(
 def listed(headline: str, lines: Iterable[object]) -> str:
     """A headline and its indented lines, the form of every error that says several things at once."""
     return "\n".join([headline, *(f"  {line}" for line in lines)])
+
+
+def first_few(things: Sequence[object], attribute: str) -> list[object]:
+    """The first ten of the things that an error lists, and how many more are in an attribute of it."""
+    more = f"… and {len(things) - FIRST:,} more; .{attribute} of this error has them all"
+    return [*things[:FIRST], *([more] if len(things) > FIRST else [])]
 
 
 def counted(count: int, noun: str, form: str = "") -> str:
