@@ -26,7 +26,7 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
-from workbench.postgres.writing.holder import held_by_deleted
+from workbench.postgres.writing.holder import with_holder
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.patience import Patience, check_seconds
 from workbench.postgres.writing.receipt import leave, prepare_receipts, receipt_of, refuse_again
@@ -193,7 +193,7 @@ async def _blamed(
     moved: dict[Target, str],
 ) -> ConstraintViolated:
     """The violation with the items that broke it; an insert of an item that is there by now is noted as moved."""
-    blamed, held = [change for change in statement.changes if names(change, statement, violation)], ""
+    blamed, detail = [change for change in statement.changes if names(change, statement, violation)], violation.detail
     if violation.kind == "unique":
         async with engine.acquire(doing="reading what is in the way") as connection:
             if statement.kind == "insert":
@@ -202,9 +202,10 @@ async def _blamed(
                     connection, kindred, [change.target.identifier for change in statement.changes], deleted=True)
                 moved |= {Target(*kindred, item._id): "insert" for item in there}
             if blamed:
-                held = await held_by_deleted(connection, statement.table, violation.columns, blamed[0].after)
+                detail = await with_holder(
+                    detail, connection, statement.table, violation.columns, blamed[0].after)
     return ConstraintViolated(
-        violation.kind, violation.constraint, violation.table, "; ".join(filter(None, [violation.detail, held])),
+        violation.kind, violation.constraint, violation.table, detail,
         columns=violation.columns, targets=[change.target for change in blamed])
 
 
