@@ -28,6 +28,10 @@ async def _held_by_deleted(connection: Any, table: Table, columns: Sequence[str]
     same = " AND ".join(f"{quoted(name)} = ${place}::{known[name].type}" for place, name in enumerate(columns, 1))
     found = await connection.fetchval(
         f"SELECT {quoted(key.name)} FROM {table.quoted} WHERE {same} AND {quoted(deleted.name)} IS NOT NULL", *values)
-    return "" if found is None else (
-        f"it is held by a deleted item, {Target(*table.kindred, found)}: its row stays, and keeps its values; "
-        "give others")
+    return "" if found is None else held_by(table, found)
+
+
+def held_by(table: Table, identifier: Any) -> str:
+    """What is said of a unique value that the softly deleted item of an identifier has."""
+    return (f"it is held by a deleted item, {Target(*table.kindred, identifier)}: its row stays, and keeps its values; "
+            "give others")
