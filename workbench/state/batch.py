@@ -212,7 +212,7 @@ def _pair(row: Any, registry: Registry, of: type[Command] | None) -> tuple[Comma
             return registry.command_at(first, second)
     hint = ("name the class of all the rows: issue_many(rows, of=Deposit)" if isinstance(row, Mapping) else
             "give a command, an address, (command, on) or (address, fields)")
-    raise Invalid("issue_many", [Problem(None, row, f"{row!r:.200} is no command; {hint}")])
+    raise Invalid("issue_many", [Problem(None, row, f"{shown(row, most=200)} is no command; {hint}")])
 
 
 def _unread(refusals: Sequence[BatchRefusal], total: int) -> Invalid:
