@@ -15,27 +15,30 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.memory import own_folder
 from workbench.postgres.server.embedded import EmbeddedPostgres
 
 MEMORY = Path("/dev/shm")
 ROOM = 3 << 30
-IN_MEMORY = pytest.StashKey[Path]()
+IN_MEMORY = pytest.StashKey[tuple[Path, int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Lets temporary files lie in memory, for all workers and processes of this run, unless a TMPDIR was given."""
     if "TMPDIR" not in os.environ and _has_room(MEMORY):
-        config.stash[IN_MEMORY] = place = Path(tempfile.mkdtemp(prefix="wb-", dir=MEMORY))
+        place, _ = config.stash[IN_MEMORY] = own_folder(MEMORY)     # locked until this process ends
         place.chmod(0o711)      # as root the servers have a user of their own, who must pass
         os.environ["TMPDIR"], tempfile.tempdir = str(place), None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Gives the memory back."""
-    if (place := config.stash.get(IN_MEMORY, None)) is not None:
+    if (kept := config.stash.get(IN_MEMORY, None)) is not None:
+        place, lock = kept
         del os.environ["TMPDIR"]
         tempfile.tempdir = None
         shutil.rmtree(place, ignore_errors=True)
+        os.close(lock)
 
 
 def _has_room(place: Path) -> bool:

@@ -43,7 +43,7 @@ from linecache import getline
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
-from workbench.wording import counted, listed, nearest, visible
+from workbench.wording import counted, first_few, listed, nearest, visible
 
 # Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
 _MACHINERY = re.compile(
@@ -155,7 +155,8 @@ class NotFound(WorkbenchError):
         if len(targets) == 1:
             super().__init__(f"{targets[0]} was not found: it is {why}")
         else:
-            super().__init__(listed(f"{len(targets)} items were not found: they are {why}", targets))
+            super().__init__(listed(f"{len(targets)} items were not found: they are {why}",
+                                    first_few(targets, "targets")))
 
     def meant_new(self, command: str) -> None:
         """Says, in ``made_up`` and in the words, that the target was made up, as the command was issued without one."""
@@ -215,13 +216,14 @@ class StalePlan(WorkbenchError):
 
 
 class NotClosed(WorkbenchError):
-    """A part of what is pending depends on more; ``wanted`` was asked for, ``missing`` must be committed with it."""
+    """A part of what is pending depends on more; ``wanted`` was asked for, ``missing`` must be committed with it: all
+    of it, of which the words name the first."""
 
     def __init__(self, wanted: Sequence[Any], missing: Sequence[Any]) -> None:
         self.wanted, self.missing = tuple(wanted), tuple(missing)
         super().__init__(listed(
             "this part cannot be committed alone: the same steps changed or read more, or earlier ones had read what "
-            "they change. Add to only=[…]", missing))
+            "they change. Add to only=[…]", first_few(self.missing, "missing")))
 
 
 class CannotOrder(WorkbenchError):

@@ -3,14 +3,35 @@ hides in it, wherever they are told."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from unicodedata import category, combining, name
 
 LISTED = 100    # names that a message lists
+FIRST = 10      # lines of an error that may have thousands
+
+# Scripts whose letters are joined or kept apart by ZWJ and ZWNJ, as the names of their characters begin.
+_JOINING = frozenset((
+    "ARABIC", "BENGALI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "KANNADA", "KHMER", "MALAYALAM", "MONGOLIAN", "NKO",
+    "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU"))
+_VIRAMA = 9     # its class of combining
+_EMOJI = "[\u2194\u2195\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+_FLAGS = "|".join("".join(chr(0xE0000 + ord(sign)) for sign in region) for region in ("gbeng", "gbsct", "gbwls"))
+_KEPT = re.compile(
+    rf"(?:(?<={_EMOJI})|(?<={_EMOJI}\ufe0f))\u200d(?={_EMOJI})"
+    rf"|(?<=\U0001f3f4)(?:{_FLAGS})\U000e007f"
+    r"|(?<=\S)[\xa0\u202f\u3000](?=\S)")
 
 
 def listed(headline: str, lines: Iterable[object]) -> str:
     """A headline and its indented lines, the form of every error that says several things at once."""
     return "\n".join([headline, *(f"  {line}" for line in lines)])
+
+
+def first_few(things: Sequence[object], attribute: str) -> list[object]:
+    """The first ten of the things that an error lists, and how many more are in an attribute of it."""
+    more = f"… and {len(things) - FIRST:,} more; .{attribute} of this error has them all"
+    return [*things[:FIRST], *([more] if len(things) > FIRST else [])]
 
 
 def counted(count: int, noun: str, form: str = "") -> str:
@@ -19,11 +40,33 @@ def counted(count: int, noun: str, form: str = "") -> str:
 
 
 def visible(text: str) -> str:
-    """A text in one line in which all can be seen: line breaks, codes of terminals and marks that turn the direction of
-    writing are written as in a repr."""
+    """A text in one line in which all can be seen: line breaks, codes of terminals, marks that turn the direction of
+    writing and what takes no room are written as in a repr.
+
+    What writing needs is kept: ZWJ and ZWNJ between two letters of a script that has them, and ZWJ behind its virama
+    (UAX #31, 2.3 Layout and Format Control Characters, taken a little wider: any letters of one script); ZWJ between
+    emoji, and the tags of the three flags in general use (UTS #51, emoji ZWJ and tag sequences); and a blank that does
+    not break (U+00A0, U+202F) or is ideographic (U+3000), between two signs that are seen."""
     if text.isprintable():
         return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    kept = {place for match in _KEPT.finditer(text) for place in range(*match.span())}
+    return "".join(
+        sign if sign.isprintable() or place in kept or (sign in "\u200c\u200d" and _joins(text, place))
+        else sign.encode("unicode_escape").decode() for place, sign in enumerate(text))
+
+
+def _joins(text: str, place: int) -> bool:
+    """Whether the ZWJ or ZWNJ at a place changes how the letters of a script beside it are written."""
+    before, behind = text[max(place - 1, 0):place], text[place + 1:place + 2]
+    script = _script(before)
+    return bool(script) and (
+        _script(behind) == script or (text[place] == "\u200d" and not behind and combining(before) == _VIRAMA))
+
+
+def _script(sign: str) -> str:
+    """The script of a letter, or a mark on one, in which joiners have a meaning; empty for all else."""
+    script = name(sign, "").partition(" ")[0] if sign and category(sign)[0] in "LM" else ""
+    return script if script in _JOINING else ""
 
 
 def error_words(error: BaseException) -> str:

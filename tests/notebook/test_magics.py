@@ -50,6 +50,17 @@ def test_a_day_in_magics(shell: Any, wb: Workbench) -> None:
     assert len(wb.pending) == 0
 
 
+def test_a_line_is_taken_as_it_stands(shell: Any, wb: Workbench) -> None:
+    """What IPython would put a value of the notebook for, in braces or behind a dollar, is the text of a field."""
+    shell.user_ns["name"] = "Eve"
+    for owner in ("{1+1}", "{name}", "$name", "{{name}}"):
+        told = shell.run_cell(f"%issue bank:open-account owner='{owner}'")
+        assert told.result.command.owner == owner
+    told = shell.run_cell("%%issue bank:open-account owner='{name}'\n{}")
+    assert told.error_in_exec is None
+    assert told.result.command.owner == "{name}"
+
+
 def test_the_newest_open_one_is_used_until_another_is_chosen(shell: Any, wb: Workbench) -> None:
     """Without a choice it is the newest that is open; a choice holds, and one that is closed is told in words."""
     shell.user_ns["bob"] = bob = wb.rival("Bob")

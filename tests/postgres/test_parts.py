@@ -14,9 +14,10 @@ from workbench import (
     Insert,
     Invalid,
     Session,
+    Target,
     Update,
 )
-from workbench.errors import NotClosed, NothingTo
+from workbench.errors import NotClosed, NotFound, NothingTo
 
 
 async def test_a_part(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
@@ -117,6 +118,26 @@ async def test_a_conflict_of_a_part(session: Session, rival: Session, admin: asy
     await session.resolve(A, "mine")
     await session.commit()
     assert await notes(admin) == {"a": ("mine", 0), "b": ("", 0)}
+
+
+async def test_a_part_that_lacks_very_many(session: Session) -> None:
+    """Of very many that must come along the first ten are named; the error has all of them, to go on with."""
+    many = [Target("desk", "note", f"{number:04}") for number in range(3000)]
+    await edit(session, Insert(A), *map(Insert, many))
+    with pytest.raises(NotClosed) as caught:
+        await session.commit(only=[A])
+    assert str(caught.value).endswith("note/0009\n  … and 2,990 more; .missing of this error has them all")
+    assert caught.value.missing == tuple(many)
+    assert len(str(caught.value)) < 1000
+    await session.commit(only=[*caught.value.wanted, *caught.value.missing])
+    assert not session.plan()
+
+
+def test_very_many_that_are_not_found() -> None:
+    """Of very many items that are not there the first ten are named; the error has all of them."""
+    error = NotFound(*range(3000))
+    assert str(error).endswith("\n  9\n  … and 2,990 more; .targets of this error has them all")
+    assert error.targets == tuple(range(3000))
 
 
 CHANGES = pytest.mark.parametrize("change", [Update(A, text="x"), Delete(A)], ids=["changed", "deleted"])

@@ -10,7 +10,7 @@ from tests.state.domains import Copied, Copy, Note, Write, Written, manage, note
 from workbench import Delete, Insert, Response, Target, Update, field
 from workbench.domain.mutation import Mutation, Shared
 from workbench.errors import NotFound
-from workbench.state.process import FEW
+from workbench.state.process import SPARED
 
 # ------------------------------------------------------------------------------------------------ styles
 
@@ -163,7 +163,7 @@ async def test_very_many_mutations_share_their_values() -> None:
     be done again, and what comes after one does not change it."""
     def given() -> list[Mutation]:
         made = [Insert(Target("notes", "note", str(number)), number=number, text=f"no {number}")
-                for number in range(FEW)]
+                for number in range(SPARED)]
         return [*made, Insert(A, text="one", number=500), Update(A, number=700), Update(A, number=700),
                 Insert(B, number="5"), Delete(B), Update(made[0].on, text="again")]
 
@@ -174,7 +174,7 @@ async def test_very_many_mutations_share_their_values() -> None:
         assert list(step.mutations) == given()
         assert [repr(mutation) for mutation in step.mutations] == [repr(mutation) for mutation in given()]
         shared = [type(mutation._values) is Shared for mutation in step.mutations]
-        assert shared == [False] * FEW + [True, True, False, False, False, True]      # one changed nothing
+        assert shared == [False] * SPARED + [True, True, False, False, False, True]      # one changed nothing
         assert [(item.text, item.number) for item in await manager.fetch(A, mutations[0].on)] == [
             ("one", 700), ("again", 0)]
         with pytest.raises(NotFound):

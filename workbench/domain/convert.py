@@ -21,14 +21,14 @@ class Refused(ValueError):
     """A value does not fit its kind; the text says what would do. It becomes one Problem of an Invalid."""
 
 
-def shown(value: object) -> str:
+def shown(value: object, *, most: int = 60) -> str:
     """A value for a message: its repr, cut at 60 characters or after its first line."""
     try:
         text = repr(value)
     except Exception:       # such as an int of more than 4300 digits
         text = f"<{type(value).__name__} that cannot be shown>"
     line, _, more = text.partition("\n")
-    return line if not more and len(line) <= 60 else f"{line[:57]}…"
+    return line if not more and len(line) <= most else f"{line[:most - 3]}…"
 
 
 def told(value: object) -> str:

@@ -111,8 +111,9 @@ class Handler:
         found: FrameType | None = getattr(waiting, "ag_frame", None) or getattr(waiting, "gi_frame", None)
         return found
 
-    def fault(self, value: Any, allowed: str) -> HandlerFault:
-        """The error for a result that this kind of handler may not give, and where such a one belongs."""
-        if ";" not in allowed:      # else it says so itself
-            allowed += next((f"; {words}" for kind, words in _ELSEWHERE.items() if isinstance(value, kind)), "")
-        return HandlerFault(f"the handler {self.name} of {self.domain}", value, allowed)
+    def fault(self, value: Any, allowed: str, instead: str = "") -> HandlerFault:
+        """The error for a result that this kind of handler may not give, and what to do ``instead``: where nothing is
+        said of it, where such a one belongs."""
+        instead = instead or next((words for kind, words in _ELSEWHERE.items() if isinstance(value, kind)), "")
+        return HandlerFault(f"the handler {self.name} of {self.domain}", value,
+                            f"{allowed}; {instead}" if instead else allowed)

@@ -204,7 +204,7 @@ class Registry:
                 raise UnknownName("resource", resource.__name__, [d.cls.__name__ for d in self.resources.values()])
             return known.kindred
         if not isinstance(resource, str):
-            raise UnknownName("resource", repr(resource), [f"{d}:{r}" for d, r in self.resources])
+            raise UnknownName("resource", shown(resource), [f"{d}:{r}" for d, r in self.resources])
         domain, colon, key = resource.rpartition(":")
         if colon:
             named = [(domain, key)]

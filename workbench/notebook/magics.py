@@ -13,7 +13,7 @@ import shlex
 import tomllib
 from typing import Any
 
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from workbench.domain.kinds import Kind, ListKind, RecordKind
 from workbench.errors import Invalid, Problem, UnknownName, WorkbenchError
@@ -69,10 +69,13 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
         self.chosen = name or self.chosen
         return self._used
 
+    @no_var_expand      # type: ignore[untyped-decorator,unused-ignore]
     @line_cell_magic        # type: ignore[untyped-decorator,unused-ignore]
     def issue(self, line: str, cell: str | None = None) -> Any:
         """``%issue bank:deposit/account/<id> amount=10``, or ``%%issue <address>`` with the fields beneath, in TOML or
-        as a JSON object. In the line a list or an object is JSON in quotes: ``authors='["Ada", "Eve"]'``."""
+        as a JSON object. In the line a list or an object is JSON in quotes: ``authors='["Ada", "Eve"]'``.
+
+        All is taken as it stands: no ``{name}`` and no ``$name`` gets a value of the notebook, as IPython does it."""
         __tracebackhide__ = True
         address, fields = parted(line)
         if cell is not None:

@@ -30,7 +30,7 @@ from workbench.state.refused import RefusedCommand, refusal_of
 from workbench.state.state import State
 from workbench.state.step import Step
 from workbench.state.uncollected import uncollected
-from workbench.wording import counted
+from workbench.wording import counted, listed
 
 SLICE = 0.02        # seconds at work before the loop has its turn: so long does a cancellation wait
 FAULTS = 20         # rows that cannot be read, told one by one
@@ -93,14 +93,17 @@ class Batch:
         causes = [Cause(len(group), *key, group[0]) for key, group in groups.items()]
         return sorted(causes, key=lambda cause: -cause.times)
 
-    def __repr__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How many commands were issued and refused, in a line."""
         total = len(self.steps) + len(self.refusals)
-        lines = [f"{len(self.steps):,} of {counted(total, 'command', ',')} issued"
-                 f"{f', {len(self.refusals):,} refused' if self.refusals else ''}"]
-        for cause in self.causes:
-            first = f"first number {cause.first.place}: {' '.join(cause.first.message.split())}"
-            lines.append(f"  {cause.times:,} x {cause.command}: {cause.error}; {first}")
-        return "\n".join(lines)
+        return (f"{len(self.steps):,} of {counted(total, 'command', ',')} issued"
+                f"{f', {len(self.refusals):,} refused' if self.refusals else ''}")
+
+    def __repr__(self) -> str:
+        return listed(self.headline, (
+            f"{cause.times:,} x {cause.command}: {cause.error}; first number {cause.first.place}: "
+            f"{' '.join(cause.first.message.split())}" for cause in self.causes))
 
 
 async def issue_many(
@@ -209,7 +212,7 @@ def _pair(row: Any, registry: Registry, of: type[Command] | None) -> tuple[Comma
             return registry.command_at(first, second)
     hint = ("name the class of all the rows: issue_many(rows, of=Deposit)" if isinstance(row, Mapping) else
             "give a command, an address, (command, on) or (address, fields)")
-    raise Invalid("issue_many", [Problem(None, row, f"{row!r:.200} is no command; {hint}")])
+    raise Invalid("issue_many", [Problem(None, row, f"{shown(row, most=200)} is no command; {hint}")])
 
 
 def _unread(refusals: Sequence[BatchRefusal], total: int) -> Invalid:

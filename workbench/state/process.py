@@ -28,7 +28,7 @@ from workbench.state.view import View
 
 _MUTATIONS = (Insert, Update, Delete)
 _NOTHING: Any = FrozenDict()       # what was read by a step that read nothing
-FEW = 64                # mutations that are worth neither a saving of memory nor a list in their order
+SPARED = 64             # mutations that are worth neither a saving of memory nor a list in their order
 POLICY_DEPTH = 32       # commands issued by policies one from the other, before it is called a loop
 
 
@@ -63,7 +63,7 @@ class Unit(View):
         step = Step(self.step, handling, None, self.user, self.now, cell, reads, self.leaned, self.searches, self.made,
                     output)
         as_touched = None
-        if len(self.recorded) > FEW and len(self.recorded) == len(self.changed) and not self.state.changed:
+        if len(self.recorded) > SPARED and len(self.recorded) == len(self.changed) and not self.state.changed:
             as_touched = self.recorded      # each once
         return self.state.after(self.changed, step, self.applied, as_touched), step
 
@@ -131,7 +131,7 @@ class Unit(View):
             event = self.registry.current(event)
         home, key = route.kindred
         if home != handling.domain:
-            raise by.fault(event, f"events of its own domain; the way to {home} is a policy that issues a command")
+            raise by.fault(event, "events of its own domain", f"the way to {home} is a policy that issues a command")
         if (on := event._target) is not None and (target := self.target(on, home)) is not on:
             event = event.on(target)
         occurrence = Occurrence(event)
@@ -157,7 +157,7 @@ class Unit(View):
                 applied = self.applied
                 mutation = self._apply(mutation, target, before, event, home)
                 mutations.append(mutation)
-                if len(mutations) > FEW and self.applied > applied and self.item is not None:
+                if len(mutations) > SPARED and self.applied > applied and self.item is not None:
                     mutation.share(self.item, known)
         except BaseException as error:
             await _close(results, error, handler)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LEAST, MOST = 8, 256        # how often what is new may be taken for old until all is looked at again
-FEW = 50_000        # objects that are no matter in any case
+HARMLESS = 50_000   # objects that are no matter in any case
 OWN = 1000          # more are frozen by somebody; Python 3.12 freezes some hundred as it starts
 
 
@@ -47,7 +47,7 @@ class _Ageing:
         self._objects += gc.get_count()[0]
         gc.freeze()
         due = self._times >= MOST
-        if self._times >= LEAST and self._objects > FEW:
+        if self._times >= LEAST and self._objects > HARMLESS:
             self._all = self._all or gc.get_freeze_count()      # it counts them one by one
             due = due or self._objects > self._all // 4
         gc.unfreeze()       # to the oldest generation

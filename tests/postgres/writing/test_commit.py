@@ -370,6 +370,32 @@ async def test_a_unique_value_of_a_deleted_item(dsn: str) -> None:
             session.undo()
 
 
+async def test_a_unique_value_of_a_deleted_item_at_the_end(dsn: str) -> None:
+    """Where the constraint is looked at only at the end of the transaction, the error and the check name the item that
+    breaks it, among others, and the softly deleted one that has the value."""
+    gone, there, new, other = (at(Member, UUID(int=number)) for number in (1, 2, 3, 4))
+    async with Session(desk(Member), dsn=dsn) as session:
+        await edit(session, Insert(gone, email="gone@bank"), Insert(there, email="there@bank"))
+        await session.commit()
+        await edit(session, Delete(gone))
+        await session.commit()
+        async with session.engine.acquire() as connection:
+            await connection.execute("""
+                ALTER TABLE desk_member DROP CONSTRAINT desk_member_email_key;
+                ALTER TABLE desk_member ADD CONSTRAINT late UNIQUE (email) DEFERRABLE INITIALLY DEFERRED""")
+        words = f"; it is held by a deleted item, {gone}: its row stays, and keeps its values; give others"
+        for email, held in (("gone@bank", words), ("there@bank", "")):
+            await edit(session, Insert(new, email=email), Insert(other, email="other@bank"))
+            with pytest.raises(ConstraintViolated) as caught:
+                await session.commit()
+            assert caught.value.detail == f"Key (email)=({email}) already exists.{held}"
+            assert (caught.value.constraint, caught.value.targets) == ("late", (new,))
+            [violation] = (await session.check()).violations
+            assert (violation.target, violation.detail) == (
+                new, f"at the end of the transaction another row has this value too{held}")
+            session.undo()
+
+
 async def test_foreign_key(session: Session) -> None:
     """A parent that is not there, and a parent that is still named: each traced to the item that broke it."""
     owner, absent = UUID(int=1), UUID(int=404)

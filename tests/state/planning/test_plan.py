@@ -13,7 +13,7 @@ from workbench import Delete, Insert, Resource, Target, Update, field
 from workbench.errors import UnknownName
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
 from workbench.state.planning.plan import entries
-from workbench.state.process import FEW
+from workbench.state.process import SPARED
 
 A, B, C = (Target("notes", "note", key) for key in "abc")
 
@@ -42,7 +42,7 @@ async def test_a_plan_counts_and_tells() -> None:
         ("_updated", "_etag", "text", "number"), ("_id", "_created", "_updated", "_etag", "text", "number"), ()]
 
 
-MANY = FEW + 2
+MANY = SPARED + 2
 INSERTS = [Insert(at(Note, str(number % 7 * 100 + number))) for number in range(MANY)]
 AGAIN = [Update(INSERTS[5].on, number=1), Delete(INSERTS[9].on), Insert(INSERTS[9].on)]
 

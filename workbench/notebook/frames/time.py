@@ -17,7 +17,7 @@ from workbench.state.step import Step
 if TYPE_CHECKING:
     import pandas as pd
 
-_FEW = 10       # commits, of which it may be thought that they are all
+_DOUBTED = 10   # commits, of which it may be thought that they are all
 _OLDER = ("These are the commits of this session; of others there is no log. The table workbench_receipt tells which "
           "saved plans were written, when and by whom; an item when it was last changed (_updated; by whom, where its "
           "resource declares _updater).")
@@ -86,7 +86,7 @@ def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:
              [step.number for step in done.plan.steps], done.nonce) for done in commits]
     frame = log_of(rows, {"at": datetime, "user": str | None, "added": int, "changed": int, "deleted": int,
                           "statements": int, "attempts": int, "steps": object, "nonce": str | None},
-                   note=_OLDER if len(rows) < _FEW else "")
+                   note=_OLDER if len(rows) < _DOUBTED else "")
     frame.index.name = "number"
     return frame
 

@@ -10,7 +10,7 @@ from workbench.state.batch import Batch
 
 def batch_html(batch: Batch) -> str:
     """A batch in a line, and a table of the causes of refusals, each with its first example."""
-    parts = [f"<b>{escape(repr(batch).splitlines()[0])}</b>"]
+    parts = [f"<b>{escape(batch.headline)}</b>"]
     if batch.refusals:
         rows = "".join(
             f'<tr><td class="delete">✗ {cause.times:,}</td><td>{escape(cause.command)}</td>'

@@ -12,7 +12,7 @@ from workbench.postgres.trial.violation import Checked, Violation
 def check_html(checked: Checked, called: Called | None = None) -> str:
     """A check's outcome in a line, its violations as a table, and folded what it cannot promise."""
     sign, kind = ("✓", "insert") if checked.ok else ("✗", "delete")
-    head = escape(repr(checked).splitlines()[0])
+    head = escape(checked.headline)
     parts = [f'<div><b class="{kind}">{sign}</b> {head} <span class="dim">{checked.at:%H:%M:%S} UTC, '
              f"{checked.duration:.2f} s</span></div>"]
     if checked.violations:

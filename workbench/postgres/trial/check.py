@@ -33,7 +33,7 @@ from workbench.postgres.trial.violation import Checked, Violation, causes_of
 from workbench.postgres.writing.attempt import LONGEST_WAIT
 from workbench.postgres.writing.copying import at_once, copy
 from workbench.postgres.writing.guards import deferral, hit_twice
-from workbench.postgres.writing.holder import held_by_deleted
+from workbench.postgres.writing.holder import with_holder
 from workbench.postgres.writing.patience import check_seconds
 from workbench.postgres.writing.receipt import missing_right, receipt_of
 from workbench.postgres.writing.statements import Statement, compiled
@@ -221,8 +221,10 @@ class _Trial:
                 return
         columns = told.columns or await columns_of_constraint(self._connection, table, told.constraint)
         fields = {column.name: column.field for column in table.columns}
-        held = await held_by_deleted(self._connection, table, columns, change.after) if told.kind == "unique" else ""
-        self._add(told.kind, change, "; ".join(filter(None, [told.detail, held])), constraint=told.constraint,
+        detail = told.detail
+        if told.kind == "unique":
+            detail = await with_holder(detail, self._connection, table, columns, change.after)
+        self._add(told.kind, change, detail, constraint=told.constraint,
                   columns=tuple(fields.get(column, column) for column in columns))
 
     async def _end(self) -> None:

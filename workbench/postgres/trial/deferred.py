@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from workbench.postgres.encoding import encoded
+from workbench.postgres.writing.holder import held_by
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
@@ -74,6 +75,7 @@ async def _of_children(
     by_identifier = {change.target.identifier: change for change in changes if change.after is not None}
     if not by_identifier:
         return []
+    holder = "NULL"     # the softly deleted item that has the value
     own = " AND ".join(f"mine.{quoted(column)} IS NOT NULL" for column in columns)
     if rule["type"] == "f":
         kind, parent_columns = "foreign key", json.loads(rule["parent_columns"])
@@ -81,13 +83,18 @@ async def _of_children(
         why = f"it names no row of {rule['parent_table']}"
     else:
         kind, why = "unique", "another row has this value too"
-        condition = (f"EXISTS (SELECT FROM {table.quoted} AS other WHERE {_equal(columns, columns)} "
-                     f"AND other.{quoted(key.name)} <> mine.{quoted(key.name)})")
+        others = (f"FROM {table.quoted} AS other WHERE {_equal(columns, columns)} "
+                  f"AND other.{quoted(key.name)} <> mine.{quoted(key.name)}")
+        condition = f"EXISTS (SELECT {others})"
+        if table.alive:
+            holder = (f"(SELECT other.{quoted(key.name)} {others} "
+                      f"AND other.{quoted(table.column('_deleted').name)} IS NOT NULL LIMIT 1)")
     rows = await connection.fetch(
-        f"SELECT mine.{quoted(key.name)} FROM {table.quoted} AS mine "
+        f"SELECT mine.{quoted(key.name)}, {holder} FROM {table.quoted} AS mine "
         f"WHERE mine.{quoted(key.name)} = ANY($1::{key.type}[]) AND {own} AND {condition} ORDER BY 1",
         list(by_identifier))
-    return [_broken(kind, rule, by_identifier[row[0]], table, columns, why) for row in rows]
+    return [_broken(kind, rule, by_identifier[row[0]], table, columns,
+                    why if row[1] is None else f"{why}; {held_by(table, row[1])}") for row in rows]
 
 
 async def _of_parents(

@@ -98,12 +98,15 @@ class Checked(NamedTuple):
     def ok(self) -> bool:
         return not self.violations
 
-    def __repr__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Whether a commit would do, or how much is in its way, in a line."""
         tried = f"{counted(self.statements, 'statement')} tried and rolled back"
-        if self.ok:
-            return listed(f"check: nothing is in the way of a commit ({tried})", self.besides)
-        count = counted(len(self.violations), "violation")
-        return "\n".join([f"check: {count} ({tried})", *(f"  {violation}" for violation in self.violations)])
+        told = "nothing is in the way of a commit" if self.ok else counted(len(self.violations), "violation")
+        return f"check: {told} ({tried})"
+
+    def __repr__(self) -> str:
+        return listed(self.headline, self.besides if self.ok else self.violations)
 
 
 def causes_of(change: Change, plan: Plan) -> tuple[Cause, ...]:

@@ -10,7 +10,15 @@ from workbench.postgres.encoding import encoded
 from workbench.state.planning.table import Table, quoted
 
 
-async def held_by_deleted(connection: Any, table: Table, columns: Sequence[str], item: Resource | None) -> str:
+async def with_holder(
+    detail: str, connection: Any, table: Table, columns: Sequence[str], item: Resource | None,
+) -> str:
+    """What is said of a unique constraint that an item breaks, and which softly deleted item has its values."""
+    held = await _held_by_deleted(connection, table, columns, item)
+    return "; ".join(filter(None, [detail, held]))
+
+
+async def _held_by_deleted(connection: Any, table: Table, columns: Sequence[str], item: Resource | None) -> str:
     """In words, which softly deleted item has the values of an item in some columns; empty where none has."""
     known = {column.name: column for column in table.columns}
     if item is None or not table.alive or not columns or not known.keys() >= {*columns}:
@@ -20,6 +28,10 @@ async def held_by_deleted(connection: Any, table: Table, columns: Sequence[str],
     same = " AND ".join(f"{quoted(name)} = ${place}::{known[name].type}" for place, name in enumerate(columns, 1))
     found = await connection.fetchval(
         f"SELECT {quoted(key.name)} FROM {table.quoted} WHERE {same} AND {quoted(deleted.name)} IS NOT NULL", *values)
-    return "" if found is None else (
-        f"it is held by a deleted item, {Target(*table.kindred, found)}: its row stays, and keeps its values; "
-        "give others")
+    return "" if found is None else held_by(table, found)
+
+
+def held_by(table: Table, identifier: Any) -> str:
+    """What is said of a unique value that the softly deleted item of an identifier has."""
+    return (f"it is held by a deleted item, {Target(*table.kindred, identifier)}: its row stays, and keeps its values; "
+            "give others")

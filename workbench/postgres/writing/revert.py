@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.domain.convert import shown
 from workbench.errors import Invalid, Problem
 from workbench.postgres.writing.commit import Commit
 from workbench.state.revert import Done
@@ -21,5 +22,5 @@ def commit_of(commit: Any, commits: Sequence[Commit]) -> Done:
                      for block in one.plan.blocks for target in block.targets}
             return Done(number, done.plan.changes, done.stored, later)
     raise Invalid("revert", [Problem("commit", commit, (
-        f"{commit!r} is no commit of this session, which made {counted(len(commits), 'commit')}; give a number from 1, "
-        "or the Commit itself"))])
+        f"{shown(commit)} is no commit of this session, which made {counted(len(commits), 'commit')}; give a number "
+        "from 1, or the Commit itself"))])

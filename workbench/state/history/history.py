@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
+from numbers import Real
 
 from pyrsistent import plist
 
@@ -131,7 +132,7 @@ class History:
         at = len(self.state.pending())
         places = [place for place, one in enumerate(line, 1) if _is_meant(one, step)]
         committed = next((one for one in self.state.steps() if _is_meant(one, step)), None)
-        if not places and committed is None and step != 0:
+        if not places and committed is None and not (_is_number(step) and step == 0):
             there = f"{line[0].number} to {line[-1].number}" if line else "none"
             raise NothingTo("goto", f"there is no step {told(getattr(step, 'number', step))} on {self.here.name!r}; "
                             f"pending or undone are: {there}")
@@ -214,7 +215,7 @@ class History:
         name = branch.name if isinstance(branch, Branch) else branch
         found = self._branches.get(name) if isinstance(name, str) else None
         if found is None or (isinstance(branch, Branch) and branch is not found):
-            raise UnknownName("branch", str(name), self._branches)
+            raise UnknownName("branch", name if isinstance(name, str) else shown(name), self._branches)
         return found
 
     def found(self, name: Branch | str) -> Branch:
@@ -222,7 +223,8 @@ class History:
         if isinstance(name, str) and name in self._checkpoints and name not in self._branches:
             return self._checkpoints[name]
         if not isinstance(name, Branch) and not (isinstance(name, str) and name in self._branches):
-            raise UnknownName("branch or checkpoint", str(name), [*self._branches, *self._checkpoints])
+            raise UnknownName("branch or checkpoint", name if isinstance(name, str) else shown(name),
+                              [*self._branches, *self._checkpoints])
         return self.named(name)
 
     # -------------------------------------------------------------------------------------------- checkpoints
@@ -280,7 +282,12 @@ def _check_name(name: object, kind: str) -> None:
 
 def _is_meant(one: Step, step: Step | int) -> bool:
     """Whether a step is the one that is named, by its number or by itself as it was on whatever line."""
-    return one.deeds == step.deeds if isinstance(step, Step) else one.number == step and step is not True
+    return one.deeds == step.deeds if isinstance(step, Step) else _is_number(step) and one.number == step
+
+
+def _is_number(step: object) -> bool:
+    """Whether it is a number: what else there is may not even let itself be compared, as an array."""
+    return isinstance(step, Real) and not isinstance(step, bool)
 
 
 def _leads(earlier: State, later: State) -> bool:

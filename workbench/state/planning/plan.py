@@ -141,7 +141,8 @@ class Plan:
         if isinstance(item, str):
             return is_address_of(target, item)
         if not isinstance(item, Resource):
-            return bool(item == target or getattr(item, "target", None) == target)
+            on = item if isinstance(item, Target) else getattr(item, "target", None)
+            return isinstance(on, Target) and on == target      # what else there is may not let itself be compared
         entry = self.state.changed.get(target)      # another resource may have an item of the same identifier
         there = None if entry is None else entry.origin if entry.current is None else entry.current
         return bool(item._id == target.identifier) and (there is None or place_of(type(there)) == place_of(type(item)))
