@@ -86,20 +86,22 @@ class _Rows(NamedTuple):
     befores: list[Resource | None]
     afters: list[Resource | None]
 
-    def keys(self, fields: tuple[str, ...]) -> Iterator[tuple[int, Any, Any]]:
+    def keys(self, fields: tuple[str, ...], *, nulls: bool = False) -> Iterator[tuple[int, Any, Any]]:
         """Of each change that changes the values of some fields: its place, and these values before and after; None
-        where there is no row, or where one of the values is None."""
-        for place, was, is_now in zip(self.places, *self.sides(fields), strict=True):
+        where there is no row, or where one of the values is None: with ``nulls`` that is a value like another."""
+        for place, was, is_now in zip(self.places, *self.sides(fields, nulls=nulls), strict=True):
             if was is not is_now and was != is_now:
                 yield place, was, is_now
 
-    def sides(self, fields: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
+    def sides(self, fields: tuple[str, ...], *, nulls: bool = False) -> tuple[list[Any], list[Any]]:
         """The values of some fields of all changes: those before, and those after; None as in ``keys``."""
-        return _keys(self.befores, fields), _keys(self.afters, fields)
+        return _keys(self.befores, fields, nulls), _keys(self.afters, fields, nulls)
 
 
-def _keys(items: Sequence[Resource | None], fields: tuple[str, ...]) -> list[Any]:
+def _keys(items: Sequence[Resource | None], fields: tuple[str, ...], nulls: bool) -> list[Any]:
     values = attrgetter(*fields)
+    if nulls:
+        return [None if item is None else (values(item),) for item in items]
     if len(fields) == 1:
         return [None if item is None else values(item) for item in items]
     return [None if item is None or None in (key := values(item)) else key for item in items]
@@ -139,15 +141,21 @@ def _of_unique(rows: _Rows, unique: Unique, table: Table) -> Iterator[Reason]:
                                      for item in items] for items in (rows.befores, rows.afters)))
     freed: dict[Any, int] = {}
     taken: list[tuple[Any, int]] = []
-    for place, was, is_now in rows.keys(unique.fields):
+    for place, was, is_now in rows.keys(unique.fields, nulls=unique.nulls_alike):
         if was is not None:
             freed[was] = place
         if is_now is not None:
             taken.append((is_now, place))
+    unclear: dict[Any, list[int]] = {}      # rows that may be covered, and so several of one value; or be so no more
     if unique.where:
-        for place, before, was, is_now in zip(rows.places, rows.befores, *rows.sides(unique.fields), strict=True):
-            if before is not None and was is not None and was == is_now and holds(unique.where, before, table) is None:
-                freed.setdefault(was, place)        # it may be that it is covered no more
+        sides = rows.sides(unique.fields, nulls=unique.nulls_alike)
+        for place, before, was in zip(rows.places, rows.befores, sides[0], strict=True):
+            if before is not None and was is not None and holds(unique.where, before, table) is None:
+                unclear.setdefault(was, []).append(place)
     for value, place in taken:
-        if freed.get(value, place) != place:
-            yield Reason(freed[value], place, "value", unique)
+        first = freed.get(value, place)
+        if first != place:
+            yield Reason(first, place, "value", unique)
+        for other in unclear.get(value, ()):
+            if other not in (first, place):
+                yield Reason(other, place, "value", unique)

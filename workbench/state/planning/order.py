@@ -183,7 +183,7 @@ class _Ordering:
         """The row that has the value gives it up beforehand, for NULL or for a value that no row has; False where it
         cannot."""
         assert isinstance(reason.rule, Unique)
-        fields = self._nullable(freer, reason.rule.fields)[:1]
+        fields = () if reason.rule.nulls_alike else self._nullable(freer, reason.rule.fields)[:1]
         parked: dict[str, Any] = dict.fromkeys(fields)
         if not fields:
             table = self._tables[self.nodes[freer].target[:2]]
