@@ -19,7 +19,7 @@ from gino import Gino
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.editing import Note, at, desk, edit
+from tests.editing import Note, Paper, at, desk, edit
 from workbench import Delete, Insert, Resource, Session, Update, field
 from workbench.domain.datadef import values_of
 from workbench.errors import CannotOrder
@@ -258,6 +258,24 @@ async def test_a_foreign_key_that_no_field_tells(dsn: str, admin: asyncpg.Connec
         assert (await session.check()).ok
         await session.commit()
         assert await admin.fetchval("SELECT count(*) FROM desk_slip") == 0
+
+
+@pytest.mark.parametrize("children_first", [False, True])
+async def test_a_soft_deletion_along_with_a_parent(
+    dsn: str, admin: asyncpg.Connection, children_first: bool,
+) -> None:
+    """A child that is deleted softly, and would go with its parent, is written before the parent is deleted."""
+    async with Session(desk(Note, Paper), dsn=dsn):
+        pass
+    await admin.execute("ALTER TABLE desk_paper ADD FOREIGN KEY (text) REFERENCES desk_note (_id) ON DELETE CASCADE")
+    async with Session(desk(Note, Paper), dsn=dsn) as session:
+        note, paper = at(Note, "n"), at(Paper, "p")
+        await edit(session, Insert(note), Insert(paper, text="n"))
+        await session.commit()
+        await edit(session, *([Delete(paper), Delete(note)] if children_first else [Delete(note), Delete(paper)]))
+        assert "after desk:paper/p, whose row goes or changes along with it" in session.plan().why(note)
+        await session.commit()
+        assert await admin.fetchval("SELECT count(*) FROM desk_paper") == 0
 
 
 async def test_what_cannot_be_opened_is_told(dsn: str, admin: asyncpg.Connection) -> None:

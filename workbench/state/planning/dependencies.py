@@ -25,7 +25,8 @@ class Reason(NamedTuple):
     """Why the change at the place ``before`` in a list is written before the one at ``after``.
 
     ``kind`` says what the first does: "parent" (it makes the row that the second names), "child" (it stops naming the
-    row that the second deletes) or "value" (it frees the value that the second takes); ``rule`` is the constraint."""
+    row that the second deletes), "along" (it changes a row that goes or changes along with the second's) or "value" (it
+    frees the value that the second takes); ``rule`` is the constraint."""
 
     before: int
     after: int
@@ -39,6 +40,8 @@ class Reason(NamedTuple):
             return f"after {first}, which makes the row that it names (foreign key {self.rule.name})"
         if self.kind == "child":
             return f"after {first}, which no longer names it then (foreign key {self.rule.name})"
+        if self.kind == "along":
+            return f"after {first}, whose row goes or changes along with it (foreign key {self.rule.name})"
         return f"after {first}, which frees the value of {', '.join(self.rule.fields)} (unique {self.rule.name})"
 
 
@@ -131,6 +134,10 @@ def _of_foreign_key(children: _Rows, parents: _Rows, key: ForeignKey) -> Iterato
             yield Reason(made[is_now], place, "parent", key)
         if was is not None and gone.get(was, place) != place:
             yield Reason(place, gone[was], "child", key)
+    if key.cascades:        # else a row that goes on naming what is deleted is refused anyway
+        for place, was, is_now in zip(children.places, *children.sides(key.fields), strict=True):
+            if was is not None and was == is_now and gone.get(was, place) != place:
+                yield Reason(place, gone[was], "along", key)
 
 
 def _of_unique(rows: _Rows, unique: Unique, table: Table) -> Iterator[Reason]:

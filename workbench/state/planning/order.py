@@ -153,7 +153,8 @@ class _Ordering:
                 self._take(node, after, reason)
                 self.deferred.add(reason.rule.name)
             return True
-        ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value}
+        ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value,
+                "along": self._let_go}
         return any(ways[reason.kind](node, after, reason) for node, after, reason in inside)
 
     def _fill_later(self, parent: int, child: int, reason: Reason) -> bool:
@@ -176,6 +177,11 @@ class _Ordering:
             return False
         parking, self.nodes[child] = self.nodes[child].park(dict.fromkeys(fields))
         self._add(parking, before=(child, parent))
+        self._take(child, parent, reason)
+        return True
+
+    def _let_go(self, child: int, parent: int, reason: Reason) -> bool:
+        """The child is not waited for: what becomes of its row is for the database."""
         self._take(child, parent, reason)
         return True
 
