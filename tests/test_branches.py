@@ -287,3 +287,44 @@ async def test_theirs_is_written_over_a_deletion_that_was_committed(dsn: str, cl
         await session.commit()
         await session.refresh(cls)
         assert (await session.fetch(target)).text == "theirs"
+
+
+@pytest.mark.parametrize("cls", [Note, Paper])
+async def test_a_merge_past_what_another_session_deleted(dsn: str, cls: type[Resource]) -> None:
+    """A merge that was decided where its steps had read what another session has deleted since is committed; no second
+    conflict says the same again."""
+    async with Session(desk(cls), dsn=dsn) as session, Session(desk(cls), dsn=dsn) as rival:
+        changed, read = at(cls, "changed"), at(cls, "read")
+        await edit(session, Insert(changed), Insert(read))
+        await session.commit()
+        with session.branch("other"):
+            await edit(session, Update(changed, text="theirs"), reads=[read])
+        await rival.fetch(read)
+        await edit(rival, Delete(read))
+        await rival.commit()
+        await session.rebase()
+        with pytest.raises(Conflict) as conflict:
+            await session.merge("other")
+        assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(read, "read-delete")]
+        await session.merge("other", ways={read: "theirs"})
+        await session.commit()
+        await session.refresh(cls)
+        assert (await session.fetch(changed)).text == "theirs"
+
+
+async def test_a_merge_of_what_was_made_on_a_row_deleted_softly(dsn: str) -> None:
+    """An item that another branch has made again, on the row that was deleted softly, is merged onto that row: its
+    commit is no conflict with the deletion, which was there before."""
+    async with Session(desk(Paper), dsn=dsn) as session:
+        target = at(Paper, "p")
+        await edit(session, Insert(target, text="first"))
+        await session.commit()
+        await edit(session, Delete(target))
+        await session.commit()
+        with session.branch("other"):
+            await edit(session, Insert(target, text="again"))
+        await session.merge("other")
+        assert [change.kind for change in session.plan().changes] == ["update"]
+        await session.commit()
+        await session.refresh(Paper)
+        assert (await session.fetch(target)).text == "again"

@@ -360,7 +360,7 @@ async def test_constraints_that_only_the_database_has(connection: asyncpg.Connec
     assert {key[:5] for key in account.foreign_keys} == {
         ("bank_account_owner_fkey", ("owner",), ("bank", "owner"), ("_id",), True),
         ("mail", ("kind", "_etag"), ("bank", "owner"), ("email", "_etag"), False)}
-    assert fresh["bank", "owner"].uniques == (("bank_owner_email_key", ("email",), True, ""),)
+    assert fresh["bank", "owner"].uniques == (("bank_owner_email_key", ("email",), True, "", False),)
     assert fresh["bank", "account"].columns == account.columns
 
 

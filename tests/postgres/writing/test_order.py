@@ -19,7 +19,7 @@ from gino import Gino
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.editing import Note, at, desk, edit
+from tests.editing import Note, Paper, at, desk, edit
 from workbench import Delete, Insert, Resource, Session, Update, field
 from workbench.domain.datadef import values_of
 from workbench.errors import CannotOrder
@@ -151,6 +151,44 @@ BY_HAND = {
 }
 
 
+async def test_nulls_that_are_not_distinct(dsn: str, admin: asyncpg.Connection) -> None:
+    """Where Postgres lets one row alone have NULL, that row hands it over, and a swap does not rest on it."""
+    class Slip(Resource):
+        _id = field(str)
+        text = field(str | None)
+
+    async with Session(desk(Slip), dsn=dsn):
+        pass
+    await admin.execute("CREATE UNIQUE INDEX ON desk_slip (text) NULLS NOT DISTINCT")
+    async with Session(desk(Slip), dsn=dsn) as session:
+        a, b, c, d = (at(Slip, key) for key in "abcd")
+        await edit(session, Insert(a, text=None), Insert(b, text="1"), Insert(c, text="2"))
+        await session.commit()
+        for mutations, expected in (
+            ([Update(b, text="2"), Update(c, text="1")], {"a": None, "b": "2", "c": "1"}),
+            ([Insert(d, text=None), Delete(a)], {"b": "2", "c": "1", "d": None}),
+            ([Update(b, text=None), Update(d, text="2")], {"b": None, "c": "1", "d": "2"}),
+        ):
+            await edit(session, *mutations)
+            await session.commit()
+            assert dict(map(tuple, await admin.fetch("SELECT _id, text FROM desk_slip"))) == expected
+
+
+async def test_values_that_several_rows_may_have(dsn: str, admin: asyncpg.Connection) -> None:
+    """Where no condition is understood, several rows can have one value: it is taken after the row that has it."""
+    async with Session(desk(Note), dsn=dsn):
+        pass
+    await admin.execute("CREATE UNIQUE INDEX ON desk_note (text) WHERE abs(number) < 100")
+    async with Session(desk(Note), dsn=dsn) as session:
+        a, b, c, d = (at(Note, key) for key in "abcd")
+        await edit(session, Insert(a, text="1", number=1), Insert(b, text="1", number=100), Insert(d, text="2"))
+        await session.commit()
+        await edit(session, Insert(c, text="1"), Update(a, text="2"), Update(b, text="3"), Update(d, text="4"))
+        await session.commit()
+        assert dict(map(tuple, await admin.fetch("SELECT _id, text FROM desk_note"))) == {
+            "a": "2", "b": "3", "c": "1", "d": "4"}
+
+
 @pytest.mark.parametrize("kind", BY_HAND)
 async def test_uniques_that_only_the_database_has(dsn: str, admin: asyncpg.Connection, kind: str) -> None:
     """A unique constraint made by hand is kept on the way: delete and insert of one value, a swap, a ring of three."""
@@ -220,6 +258,24 @@ async def test_a_foreign_key_that_no_field_tells(dsn: str, admin: asyncpg.Connec
         assert (await session.check()).ok
         await session.commit()
         assert await admin.fetchval("SELECT count(*) FROM desk_slip") == 0
+
+
+@pytest.mark.parametrize("children_first", [False, True])
+async def test_a_soft_deletion_along_with_a_parent(
+    dsn: str, admin: asyncpg.Connection, children_first: bool,
+) -> None:
+    """A child that is deleted softly, and would go with its parent, is written before the parent is deleted."""
+    async with Session(desk(Note, Paper), dsn=dsn):
+        pass
+    await admin.execute("ALTER TABLE desk_paper ADD FOREIGN KEY (text) REFERENCES desk_note (_id) ON DELETE CASCADE")
+    async with Session(desk(Note, Paper), dsn=dsn) as session:
+        note, paper = at(Note, "n"), at(Paper, "p")
+        await edit(session, Insert(note), Insert(paper, text="n"))
+        await session.commit()
+        await edit(session, *([Delete(paper), Delete(note)] if children_first else [Delete(note), Delete(paper)]))
+        assert "after desk:paper/p, whose row goes or changes along with it" in session.plan().why(note)
+        await session.commit()
+        assert await admin.fetchval("SELECT count(*) FROM desk_paper") == 0
 
 
 async def test_what_cannot_be_opened_is_told(dsn: str, admin: asyncpg.Connection) -> None:

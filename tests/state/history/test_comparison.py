@@ -15,6 +15,7 @@ from workbench import Delete, Domain, Insert, Resource, Target, Update, field
 from workbench.domain.mutation import Mutation
 from workbench.errors import Conflict, Invalid, NothingTo, UnknownName
 from workbench.state.manager import StateManager
+from workbench.state.step import NOT_THERE
 
 
 class Card(Resource):
@@ -390,7 +391,7 @@ async def test_what_was_read_and_is_deleted_is_asked() -> None:
     with pytest.raises(Conflict) as conflict:
         held(manager).merge("other", {})
     assert [(clash.target, clash.kind) for clash in conflict.value.items] == [(B, "read-delete")]
-    assert dict(held(manager).merge("other", {B: "theirs"}).reads) == {B: None}
+    assert dict(held(manager).merge("other", {B: "theirs"}).reads) == {B: NOT_THERE}
 
 
 @pytest.mark.parametrize("ways", ["mine", 3, ["mine"]])

@@ -192,6 +192,25 @@ def test_a_condition_that_is_not_understood() -> None:
     assert told(ordered(Rank.of(changes), table(unclear))) == ["~a", "+b"]
 
 
+def test_several_that_may_have_the_value() -> None:
+    """Where the condition cannot be told, several rows may have one value: all that may give it up go first."""
+    unclear = BOOKED._replace(where="f(booked)")
+    changes = [change(None, seat("c", who="x")), moved("a", "who", "x", "y"), moved("b", "who", "x", "z"),
+               moved("d", "who", "y", "w")]
+    for some in permutations(changes):
+        assert told(ordered(Rank.of(some), table(unclear))) == ["~b ~d", "~a", "+c"]
+
+
+def test_none_is_a_value_where_nulls_are_not_distinct() -> None:
+    """Where one row alone may have NULL (NULLS NOT DISTINCT), who gives it up goes first, and none is parked on it."""
+    alike = WHO._replace(nulls_alike=True)
+    changes = [change(None, seat("b", who=None)), change(seat("a", who=None), None)]
+    assert told(ordered(Rank.of(changes), table(alike))) == ["-a", "+b"]
+    order = ordered(Rank.of([moved("a", "who", "x", "y"), moved("b", "who", "y", "x")]), table(alike))
+    (parked,) = [one.parked for rank in order.ranks for one in rank if one.parked]
+    assert parked["who"].startswith("parked ")
+
+
 @pytest.mark.parametrize("keys", ["ab", "abc"])
 def test_a_ring_of_parents(keys: str) -> None:
     """New rows that name each other in a ring: one is filled in afterwards. Going, one lets go before."""

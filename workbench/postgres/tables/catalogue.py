@@ -71,6 +71,7 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
                    'constraint', EXISTS (SELECT FROM pg_constraint k
                                           WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u')),
                    'where', pg_get_expr(i.indpred, i.indrelid),
+                   'nulls_alike', coalesce((to_json(i)->>'indnullsnotdistinct')::boolean, false),   -- since 15
                    'columns', (SELECT json_agg(a.attname ORDER BY array_position(i.indkey::int2[], a.attnum))
                                  FROM pg_attribute a
                                 WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))))

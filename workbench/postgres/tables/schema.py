@@ -154,7 +154,7 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
     for unique in there.uniques:
         if not unique["primary"] and fields.keys() >= {*unique["columns"]}:
             uniques.append(Unique(unique["name"], tuple(fields[name] for name in unique["columns"]),
-                                  unique["deferrable"], unique["where"] or ""))
+                                  unique["deferrable"], unique["where"] or "", unique["nulls_alike"]))
     above = {parents[oid].kindred for oid in there.above if oid in parents} - {key.parent for key in keys}
     found = [there.columns[column.name] for column in table.columns]
     columns = tuple(column._replace(

@@ -16,7 +16,7 @@ from workbench.domain.datadef import field
 from workbench.domain.entity import Event
 from workbench.domain.mutation import Delete, Insert, Mutation, Update
 from workbench.domain.registry import Registry
-from workbench.domain.resource import Resource, Target, is_deleted, refit
+from workbench.domain.resource import Resource, Target, refit
 from workbench.domain.sameness import same
 from workbench.errors import Conflict, Invalid, NothingTo, Problem, UnknownName
 from workbench.state.cache import Cache
@@ -57,7 +57,7 @@ def merged(
     sides = three_sides(here, there, registry, cache)
     changed = _changed(sides, moved, registry)
     mutations, clashes = _decided_changes(changed, ways, moved, registry)
-    occurrences, faults = _carried_out(mutations, sides, here, name, draft, registry)
+    occurrences, faults = _carried_out(mutations, sides, cache, name, draft, registry)
     outdated = _outdated(moved.keys() - changed.keys(), ways, registry, cache)
     if unknown := [target for target in ways if target not in changed and target not in outdated]:
         raise UnknownName("conflict on", str(unknown[0]), [str(clash.target) for clash in clashes],
@@ -103,15 +103,14 @@ def _decided_changes(
 
 
 def _carried_out(
-    mutations: Mapping[Target, Mutation], sides: Mapping[Target, Sides], here: State, name: str,
+    mutations: Mapping[Target, Mutation], sides: Mapping[Target, Sides], cache: Cache, name: str,
     draft: Draft, registry: Registry,
 ) -> tuple[list[Occurrence], list[Problem]]:
     """The mutations applied to a draft: an event of each item, and the faults of what would come out."""
     occurrences, faults = list[Occurrence](), list[Problem]()
     for target, mutation in mutations.items():
-        base, mine, _ = sides[target]
-        cls = registry.resource(target[:2])
-        row = _row_of(here, target) if mine is None and base is not None else None
+        mine, cls = sides[target][1], registry.resource(target[:2])
+        row = cache.gone.get(target) if mine is None and target not in draft.changed else None
         occurrence = Occurrence(BranchMerged(branch=name).on(target))
         occurrence.mutations.append(mutation)
         try:
@@ -220,15 +219,5 @@ def _moved(here: State, reads: Mapping[Target, str | None], cache: Cache) -> dic
         if target in cache.items:
             known[target] = cache.items[target]._etag
         elif etag not in (None, NOT_THERE) and target not in here.changed:     # it left the cache: stored no more
-            row = _row_of(here, target)
-            known[target] = None if row is None else row._etag
+            known[target] = NOT_THERE
     return {target: known[target] for target, etag in reads.items() if known.get(target, etag) != etag}
-
-
-def _row_of(here: State, target: Target) -> Resource | None:
-    """The row of an item that was softly deleted on this line, as a commit has written it."""
-    state: State | None = here
-    while state is not None and target not in state.changed:
-        state = state.parent
-    row = None if state is None or state is here else state.changed[target].current
-    return row if is_deleted(row) else None

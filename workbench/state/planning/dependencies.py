@@ -25,7 +25,8 @@ class Reason(NamedTuple):
     """Why the change at the place ``before`` in a list is written before the one at ``after``.
 
     ``kind`` says what the first does: "parent" (it makes the row that the second names), "child" (it stops naming the
-    row that the second deletes) or "value" (it frees the value that the second takes); ``rule`` is the constraint."""
+    row that the second deletes), "along" (it changes a row that goes or changes along with the second's) or "value" (it
+    frees the value that the second takes); ``rule`` is the constraint."""
 
     before: int
     after: int
@@ -39,6 +40,8 @@ class Reason(NamedTuple):
             return f"after {first}, which makes the row that it names (foreign key {self.rule.name})"
         if self.kind == "child":
             return f"after {first}, which no longer names it then (foreign key {self.rule.name})"
+        if self.kind == "along":
+            return f"after {first}, whose row goes or changes along with it (foreign key {self.rule.name})"
         return f"after {first}, which frees the value of {', '.join(self.rule.fields)} (unique {self.rule.name})"
 
 
@@ -86,20 +89,22 @@ class _Rows(NamedTuple):
     befores: list[Resource | None]
     afters: list[Resource | None]
 
-    def keys(self, fields: tuple[str, ...]) -> Iterator[tuple[int, Any, Any]]:
+    def keys(self, fields: tuple[str, ...], *, nulls: bool = False) -> Iterator[tuple[int, Any, Any]]:
         """Of each change that changes the values of some fields: its place, and these values before and after; None
-        where there is no row, or where one of the values is None."""
-        for place, was, is_now in zip(self.places, *self.sides(fields), strict=True):
+        where there is no row, or where one of the values is None: with ``nulls`` that is a value like another."""
+        for place, was, is_now in zip(self.places, *self.sides(fields, nulls=nulls), strict=True):
             if was is not is_now and was != is_now:
                 yield place, was, is_now
 
-    def sides(self, fields: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
+    def sides(self, fields: tuple[str, ...], *, nulls: bool = False) -> tuple[list[Any], list[Any]]:
         """The values of some fields of all changes: those before, and those after; None as in ``keys``."""
-        return _keys(self.befores, fields), _keys(self.afters, fields)
+        return _keys(self.befores, fields, nulls), _keys(self.afters, fields, nulls)
 
 
-def _keys(items: Sequence[Resource | None], fields: tuple[str, ...]) -> list[Any]:
+def _keys(items: Sequence[Resource | None], fields: tuple[str, ...], nulls: bool) -> list[Any]:
     values = attrgetter(*fields)
+    if nulls:
+        return [None if item is None else (values(item),) for item in items]
     if len(fields) == 1:
         return [None if item is None else values(item) for item in items]
     return [None if item is None or None in (key := values(item)) else key for item in items]
@@ -129,6 +134,10 @@ def _of_foreign_key(children: _Rows, parents: _Rows, key: ForeignKey) -> Iterato
             yield Reason(made[is_now], place, "parent", key)
         if was is not None and gone.get(was, place) != place:
             yield Reason(place, gone[was], "child", key)
+    if key.cascades:        # else a row that goes on naming what is deleted is refused anyway
+        for place, was, is_now in zip(children.places, *children.sides(key.fields), strict=True):
+            if was is not None and was == is_now and gone.get(was, place) != place:
+                yield Reason(place, gone[was], "along", key)
 
 
 def _of_unique(rows: _Rows, unique: Unique, table: Table) -> Iterator[Reason]:
@@ -139,15 +148,21 @@ def _of_unique(rows: _Rows, unique: Unique, table: Table) -> Iterator[Reason]:
                                      for item in items] for items in (rows.befores, rows.afters)))
     freed: dict[Any, int] = {}
     taken: list[tuple[Any, int]] = []
-    for place, was, is_now in rows.keys(unique.fields):
+    for place, was, is_now in rows.keys(unique.fields, nulls=unique.nulls_alike):
         if was is not None:
             freed[was] = place
         if is_now is not None:
             taken.append((is_now, place))
+    unclear: dict[Any, list[int]] = {}      # rows that may be covered, and so several of one value; or be so no more
     if unique.where:
-        for place, before, was, is_now in zip(rows.places, rows.befores, *rows.sides(unique.fields), strict=True):
-            if before is not None and was is not None and was == is_now and holds(unique.where, before, table) is None:
-                freed.setdefault(was, place)        # it may be that it is covered no more
+        sides = rows.sides(unique.fields, nulls=unique.nulls_alike)
+        for place, before, was in zip(rows.places, rows.befores, sides[0], strict=True):
+            if before is not None and was is not None and holds(unique.where, before, table) is None:
+                unclear.setdefault(was, []).append(place)
     for value, place in taken:
-        if freed.get(value, place) != place:
-            yield Reason(freed[value], place, "value", unique)
+        first = freed.get(value, place)
+        if first != place:
+            yield Reason(first, place, "value", unique)
+        for other in unclear.get(value, ()):
+            if other not in (first, place):
+                yield Reason(other, place, "value", unique)

@@ -153,7 +153,8 @@ class _Ordering:
                 self._take(node, after, reason)
                 self.deferred.add(reason.rule.name)
             return True
-        ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value}
+        ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value,
+                "along": self._let_go}
         return any(ways[reason.kind](node, after, reason) for node, after, reason in inside)
 
     def _fill_later(self, parent: int, child: int, reason: Reason) -> bool:
@@ -179,11 +180,16 @@ class _Ordering:
         self._take(child, parent, reason)
         return True
 
+    def _let_go(self, child: int, parent: int, reason: Reason) -> bool:
+        """The child is not waited for: what becomes of its row is for the database."""
+        self._take(child, parent, reason)
+        return True
+
     def _park_value(self, freer: int, taker: int, reason: Reason) -> bool:
         """The row that has the value gives it up beforehand, for NULL or for a value that no row has; False where it
         cannot."""
         assert isinstance(reason.rule, Unique)
-        fields = self._nullable(freer, reason.rule.fields)[:1]
+        fields = () if reason.rule.nulls_alike else self._nullable(freer, reason.rule.fields)[:1]
         parked: dict[str, Any] = dict.fromkeys(fields)
         if not fields:
             table = self._tables[self.nodes[freer].target[:2]]

@@ -47,12 +47,14 @@ class ForeignKey(NamedTuple):
 class Unique(NamedTuple):
     """Fields whose values together may occur in one row only.
 
-    ``where`` limits this to the rows for which it holds: SQL as Postgres prints it, with the names of columns."""
+    ``where`` limits this to the rows for which it holds: SQL as Postgres prints it, with the names of columns. With
+    ``nulls_alike`` one None is no other value than the next (NULLS NOT DISTINCT)."""
 
     name: str
     fields: tuple[str, ...]
     deferrable: bool = False
     where: str = ""
+    nulls_alike: bool = False
 
 
 class Table(NamedTuple):
