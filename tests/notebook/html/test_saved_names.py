@@ -93,6 +93,7 @@ async def test_the_commands_of_a_saved_plan_name_what_they_lead_to(tmp_path: Pat
         "by": str(BOOK), "other": str(UUID(int=9)), "like": UUID(int=9).hex, "at": {"street": "<High>", "zip": 1}}
     html = ShownSavedPlan(document)._repr_html_()
     told = words(html)
+    assert '<td class="told">by=' in html     # it wraps, and does not run off the edge
     assert f"by=Faust · {BOOK}" in told
     assert f'other=<span class="id" title="{UUID(int=9)}">' in html
     assert f"like='{UUID(int=9).hex}'" in told

@@ -25,7 +25,7 @@ def saved_plan_html(saved: SavedPlan, called: Called | None = None) -> str:
     rows = "".join(
         f"<tr><td>{value_html(command.get('step'))}</td>"
         f"<td>{named_address_html(str(command.get('address')), names.on(command.get('on')), names)}</td>"
-        f"<td>{_values(command.get('data'), names, shown)}</td>"
+        f'<td class="told">{_values(command.get("data"), names, shown)}</td>'
         f'<td class="dim">{escape(visible(str(command.get("user") or "")))}</td></tr>' for command in saved.commands)
     log = f"<details><summary>Commands</summary><table>{rows}</table></details>" if rows else ""
     head = box(loud, f'<div class="dim">{escape(saved.signature)}</div>')
