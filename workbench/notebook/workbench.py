@@ -228,7 +228,7 @@ class Workbench(Travelling):
         """The mutations that a commit would write, one a row, each with its event, command, step and cell.
 
         See ``frames.state.pending_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return pending_frame(self._at_work().manager.state)
+        return pending_frame(self._at_work().manager.state, self._called.label)
 
     @property
     def steps(self) -> pd.DataFrame:
@@ -236,14 +236,14 @@ class Workbench(Travelling):
 
         See ``frames.time.steps_frame`` for its columns, ``frames.columns`` for their dtypes."""
         manager = self._at_work().manager
-        return steps_frame(manager.here, manager.refusals)
+        return steps_frame(manager.here, manager.refusals, self._called.label)
 
     @property
     def events(self) -> pd.DataFrame:
         """The events of the present branch, one a row, the committed ones too, in the order in which they happened.
 
         See ``frames.time.events_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return events_frame(self._at_work().steps)
+        return events_frame(self._at_work().steps, self._called.label)
 
     def map(self) -> ShownDiagram:
         """The domains as a picture: what happened in this session solid, what is only seen in the code dashed."""

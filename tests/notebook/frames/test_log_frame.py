@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pandas
 import pytest
 
 from tests.state.domains import Write, manage, notes
+from workbench.errors import WorkbenchError
+from workbench.examples.bank import OpenAccount, bank
 from workbench.notebook.frames.log_frame import LogFrame
 from workbench.notebook.frames.state import pending_frame
 from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
+from workbench.notebook.html.called import Called
 
 
 @pytest.mark.parametrize("of", [
@@ -44,3 +49,51 @@ def test_a_log_frame_is_a_frame() -> None:
     frame.columns = ["a", "a"]
     assert repr(frame).splitlines()[-1].split() == ["1", "NaN"]
     assert isinstance(frame, pandas.DataFrame)
+
+
+async def test_a_number_that_is_missing_is_an_empty_cell() -> None:
+    """A command that was refused has no number, and what was issued by a click no cell: both are empty, and numbers
+    stay whole."""
+    manager = manage(notes(), user=None)
+    await manager.issue(Write(), on="note/a", cell=None)
+    with pytest.raises(WorkbenchError):
+        await manager.issue(Write(), on="note/a", cell=7)
+    frame = steps_frame(manager.here, manager.refusals)
+    assert list(frame["cell"].isna()) == [True, False]
+    assert list(frame.index.isna()) == [False, True]
+    for text in (frame._repr_html_(), repr(frame)):
+        assert "NA" not in text
+        assert "7.0" not in text
+        assert "1.0" not in text
+
+
+async def test_items_are_named_where_a_frame_is_shown() -> None:
+    """As HTML the steps, events and mutations name their items as plans do, with the beginning of an identifier, and
+    moments without their fractions; the frame has all of it whole, and can be pickled."""
+    manager = manage(bank)
+    step = await manager.issue(OpenAccount(owner="Ada & Co"), on="account")
+    identifier = str(step.target.identifier)
+    label = Called(manager).label
+    for frame in (steps_frame(manager.here, (), label), events_frame(manager.state.steps(), label),
+                  pending_frame(manager.state, label)):
+        for shown in (frame, frame.tail(1), frame[frame["user"].isna() | frame["user"].notna()]):
+            html = shown._repr_html_()
+            assert f"Ada &amp; Co · {identifier[:8]}" in html
+            assert identifier not in html
+            assert "+00:00" not in html
+            assert "UTC" in html
+        assert identifier in str(frame.to_dict())
+        again = pickle.loads(pickle.dumps(frame))
+        assert again.equals(frame)
+        assert "Ada &amp; Co ·" not in again._repr_html_()
+    assert "account=" in steps_frame(manager.here, (), label)._repr_html_()
+
+
+async def test_a_long_frame_is_cut_as_every_other() -> None:
+    """Of many rows the first and the last are shown, and how many there are."""
+    frame = LogFrame(pandas.DataFrame({"a": pandas.array(["x"] * 99, dtype="str"), "b": range(99), "c": [None] * 99}))
+    html = frame._repr_html_()
+    assert html is not None
+    assert "99 rows × 3 columns" in html
+    assert html.count("<tr") == 12
+    assert "None" not in html

@@ -82,6 +82,24 @@ async def test_a_saved_plan_reads_like_the_live_one(tmp_path: Path) -> None:
     assert f"library:ascribe/book Faust · {BOOK}" in told
 
 
+async def test_the_commands_of_a_saved_plan_name_what_they_lead_to(tmp_path: Path) -> None:
+    """The fields of a command have the names that the plan above has, and nested values no braces; an identifier that
+    the plan does not name is cut by its style, and what only looks like one is text."""
+    manager, path = await ascribing(), tmp_path / "x.plan.json"
+    shown(manager).save(path)
+    assert f"author=Tom · {TOM}" in words(ShownSavedPlan.load(path)._repr_html_())
+    document = json.loads(path.read_text())
+    document["commands"][0]["data"] = {
+        "by": str(BOOK), "other": str(UUID(int=9)), "like": UUID(int=9).hex, "at": {"street": "<High>", "zip": 1}}
+    html = ShownSavedPlan(document)._repr_html_()
+    told = words(html)
+    assert '<td class="told">by=' in html     # it wraps, and does not run off the edge
+    assert f"by=Faust · {BOOK}" in told
+    assert f'other=<span class="id" title="{UUID(int=9)}">' in html
+    assert f"like='{UUID(int=9).hex}'" in told
+    assert "at=street '<High>', zip 1" in told
+
+
 async def test_the_line_of_a_command_names_what_it_leads_to() -> None:
     """A command or event of a step is told with the names of the items that its references lead to."""
     manager = await ascribing()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.notebook.html.test_saved_names import BOOK, EVE, TOM, ascribing
+from tests.notebook.markup import words
 from workbench import Target
+from workbench.notebook.html.called import Called
 from workbench.notebook.shown.comparison import ShownComparison
 from workbench.state.history.comparison import Comparison, Difference
 
@@ -29,6 +32,16 @@ def test_a_change_has_a_colour_and_a_sign() -> None:
            '<td class="cell dim"> –</td><td class="cell insert">+ 7</td>' in html
     assert '<td class="who insert">+ desk:card/3</td><td>a</td><td class="cell dim">8</td>' \
            '<td class="cell delete">- –</td><td class="cell dim"> 8</td>' in html
+
+
+async def test_a_reference_is_named() -> None:
+    """The value of a column that leads to an item has that item's name, as in a plan."""
+    manager = await ascribing()
+    difference = Difference(Target("library", "book", BOOK), {"author": EVE}, {"author": EVE}, {"author": TOM},
+                            ("author",))
+    told = words(ShownComparison(Comparison("main", "what if", (difference,)), Called(manager))._repr_html_())
+    assert f"Eve · {EVE}" in told
+    assert f"~ Tom · {TOM}" in told
 
 
 def test_nothing_differs() -> None:

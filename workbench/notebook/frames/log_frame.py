@@ -1,20 +1,66 @@
-"""LogFrame: a DataFrame of what happened, in which a text that is missing is shown as an empty cell.
+"""LogFrame: a DataFrame of what happened, which is shown for people to read and holds what programs want.
 
-Where nobody said who it was, or no policy was at work, pandas writes NaN, which reads as a fault of ours. In the frame
-it stays missing, as in every other (see columns.py): ``isna`` finds it. ``attrs["note"]`` is shown below.
+Where nobody said who it was, or no policy was at work, pandas writes NaN or <NA>, which reads as a fault of ours. In
+the frame it stays missing, as in every other (see columns.py): ``isna`` finds it; shown is an empty cell. As HTML,
+items are named as plans name them, moments end with the second and values are written as in steps, so that a row fits
+into a notebook; the frame has all of it whole. ``attrs["note"]`` is shown below.
 
 As columns.py, this module brings pandas: it is imported when the first frame is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from html import escape
+from typing import Any, ClassVar
+from uuid import UUID
 
 import pandas as pd
+
+from workbench.domain.resource import Target
+from workbench.notebook.labels import named, shortened
+from workbench.notebook.written import written
+
+_LONGEST = 24       # letters of a label that are shown: a frame has many columns
+
+
+class ItemNames:
+    """What the items of a frame are called when it is shown; a frame that is pickled or copied deeply forgets it.
+
+    ``targets`` has the items by what stands for them in the frame, ``label`` tells what one is called."""
+
+    def __init__(
+        self, targets: Mapping[Any, Target] | None = None, label: Callable[[Target], str | None] | None = None,
+    ) -> None:
+        self._targets, self._label = targets or {}, label
+
+    def __reduce__(self) -> tuple[type[ItemNames], tuple[()]]:
+        return ItemNames, ()
+
+    def text(self, value: str) -> str:
+        """The text of an item with what it is called in place of its identifier, ``bank:account Ada · 12345678``."""
+        target = self._targets.get(value)
+        if target is None:
+            return value
+        label = self._label_of(target)
+        return f"{target.domain}:{target.resource}{' ' if label else '/'}{named(label, target.identifier)}"
+
+    def identifier(self, value: UUID) -> str:
+        """An identifier beside its resource, ``Ada · 12345678``."""
+        target = self._targets.get(value)
+        return shortened(value) if target is None else named(self._label_of(target), value)
+
+    def _label_of(self, target: Target) -> str | None:
+        label = None if self._label is None else self._label(target)
+        return label if label is None or len(label) <= _LONGEST else f"{label[:_LONGEST - 1]}…"
 
 
 class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of pandas
     """A DataFrame, as is what one takes of it; only shown otherwise."""
+
+    _metadata: ClassVar = ["_item_names"]       # pandas hands on what is named here
+    _item_names = ItemNames()
 
     @property
     def _constructor(self) -> type[LogFrame]:
@@ -25,14 +71,49 @@ class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of 
         return f"{self._shown()!r}\n{note}" if note else repr(self._shown())
 
     def _repr_html_(self) -> str | None:
-        html: str | None = self._shown()._repr_html_()
+        if not pd.get_option("display.notebook_repr_html"):
+            return None
+        rows, fewer = pd.get_option("display.max_rows"), pd.get_option("display.min_rows")
+        html: str = self._shown().to_html(
+            max_rows=min(rows, fewer or rows) if rows and len(self) > rows else None,
+            max_cols=pd.get_option("display.max_columns"), show_dimensions=pd.get_option("display.show_dimensions"),
+            notebook=True, formatters=[
+                self._told if dtype in _TOLD or dtype.kind == "M" else None for dtype in self.dtypes])
         note = self.attrs.get("note")
-        return f"{html}<p>{escape(note)}</p>" if html and note else html
+        return f"{html}<p>{escape(note)}</p>" if note else html
+
+    def _told(self, value: Any) -> str:
+        """A value in a cell of HTML."""
+        match value:
+            case str():
+                return self._item_names.text(value)
+            case UUID():
+                return self._item_names.identifier(value)
+            case datetime():
+                return "" if value is pd.NaT else f"{value:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+            case dict():
+                return ", ".join(f"{name}={self._within(one)}" for name, one in value.items())
+            case list() | tuple():
+                return ", ".join(map(self._within, value))
+        return written(value)
+
+    def _within(self, value: Any) -> str:
+        return shortened(value) if isinstance(value, UUID) else value if type(value) is str else written(value)
 
     def _shown(self) -> pd.DataFrame:
-        """The frame with empty texts in place of those that are missing; columns by their places: names may repeat."""
+        """The frame with empty texts in place of what is missing; columns by their places: names may repeat."""
         shown = pd.DataFrame(self.copy(deep=False))
         for place, dtype in enumerate(self.dtypes):
-            if dtype == "str":
-                shown.isetitem(place, shown.iloc[:, place].fillna(""))
+            if dtype in _EMPTY:
+                shown.isetitem(place, _filled(shown.iloc[:, place]))
+        if self.index.dtype in _EMPTY and self.index.hasnans:
+            shown.index = pd.Index(_filled(self.index.to_series()), dtype=object, name=self.index.name)
         return shown
+
+
+_TOLD = ("object", "str")
+_EMPTY = ("str", "Int64", "boolean", "object")      # dtypes whose missing values are shown as empty cells
+
+
+def _filled(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), "") if column.hasnans else column

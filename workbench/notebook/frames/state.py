@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from workbench.domain.kinds import kind_of
 from workbench.domain.resource import Resource, Target
@@ -21,6 +21,7 @@ from workbench.state.step import Handling, Step
 if TYPE_CHECKING:
     import pandas as pd
 
+Label: TypeAlias = Callable[[Target], str | None]
 STATES = ("new", "changed", "deleted", "clean")
 
 
@@ -51,18 +52,21 @@ def counts_frame(items: Mapping[str, Sequence[tuple[str, Target, Resource]]]) ->
                   ("resource", list(items), kind_of(str)))
 
 
-def pending_frame(state: State) -> pd.DataFrame:
-    """The mutations of the pending steps, one a row, in the order in which they were applied.
+def pending_frame(state: State, label: Label | None = None) -> pd.DataFrame:
+    """The mutations of the pending steps, one a row, in the order in which they were applied; ``label`` tells what an
+    item is called where the frame is shown.
 
     Columns: ``mutation`` ("insert", "update", "delete"), ``resource``, ``identifier``, ``values`` (a dict), ``event``,
     ``command``, ``policy`` (that issued the command, or missing), ``step``, ``cell``, ``user``, ``at``. The index
     counts from 1."""
     rows: list[tuple[Any, ...]] = []
+    targets: dict[Any, Target] = {}
 
     def of(handling: Handling, step: Step) -> None:
         for occurrence in handling.occurrences:
             for mutation in occurrence.mutations:
                 target: Any = mutation.on
+                targets[target.identifier] = target
                 rows.append((
                     mutation.verb, f"{target.domain}:{target.resource}", target.identifier, dict(mutation.values),
                     type(occurrence.event).__name__, type(handling.command).__name__, handling.policy,
@@ -74,17 +78,20 @@ def pending_frame(state: State) -> pd.DataFrame:
         of(step.handling, step)
     return log_of(rows, {"mutation": str, "resource": str, "identifier": object, "values": object, "event": str,
                          "command": str, "policy": str | None, "step": int, "cell": int | None, "user": str | None,
-                         "at": datetime})
+                         "at": datetime}, targets=targets, label=label)
 
 
 def log_of(
     rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
-    note: str = "",
+    targets: Mapping[Any, Target] | None = None, label: Label | None = None, note: str = "",
 ) -> pd.DataFrame:
-    """``frame_of`` what happened: texts that are missing are shown as empty cells, and a note below."""
-    from workbench.notebook.frames.log_frame import LogFrame
+    """``frame_of`` what happened: what is missing is shown as an empty cell, items by their ``label``, a note below.
+
+    ``targets`` has the items by what stands for them in the rows."""
+    from workbench.notebook.frames.log_frame import ItemNames, LogFrame
 
     frame = LogFrame(frame_of(rows, types, index=index))
+    frame._item_names = ItemNames(targets, label)
     if note:
         frame.attrs["note"] = note
     return frame

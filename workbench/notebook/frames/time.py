@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.domain.datadef import MISSING, values_of
-from workbench.notebook.frames.state import frame_of, log_of
+from workbench.domain.resource import Target
+from workbench.notebook.frames.state import Label, frame_of, log_of
 from workbench.postgres.writing.commit import Commit
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison
@@ -23,9 +24,11 @@ _OLDER = ("These are the commits of this session; of others there is no log. The
           "resource declares _updater).")
 
 
-def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.DataFrame:
+def steps_frame(
+    branch: Branch, refusals: Iterable[RefusedCommand] = (), label: Label | None = None,
+) -> pd.DataFrame:
     """The steps of a branch, one a row: the committed, the pending and the undone ones; and each command that was
-    refused on this branch, after the step that it followed.
+    refused on this branch, after the step that it followed. ``label`` tells what an item is called where it is shown.
 
     The index is the step's ``number`` (``Int64``; missing for a refused command). Columns: ``at``, ``user``, ``cell``,
     ``command``, ``target`` (text, or missing), ``events`` (their names), ``mutations`` and ``items`` (how many),
@@ -40,40 +43,50 @@ def steps_frame(branch: Branch, refusals: Iterable[RefusedCommand] = ()) -> pd.D
     states = {**dict.fromkeys(branch.state.pending(), "pending"), **dict.fromkeys(undone, "undone")}
     numbers: list[int | None] = []
     rows: list[tuple[Any, ...]] = []
+    targets: dict[Any, Target] = {}
+
+    def text(on: object) -> str | None:
+        if isinstance(on, Target):
+            targets[str(on)] = on
+        return None if on is None else str(on)
 
     def tell_refused(number: int) -> None:
         for one in refused.pop(number, ()):
             numbers.append(None)
-            on = None if one.on is None else str(one.on)
-            rows.append((one.at, one.user, one.cell, type(one.command).__name__, on, [], 0, 0, None,
+            rows.append((one.at, one.user, one.cell, type(one.command).__name__, text(one.on), [], 0, 0, None,
                          f"{one.error}: {one.message}", "refused", False))
 
     tell_refused(0)
     for step in [*present, *undone]:
         numbers.append(step.number)
         rows.append((step.at, step.user, step.cell, type(step.command).__name__,
-                     None if step.handling.target is None else str(step.handling.target),
-                     [type(event).__name__ for event in step.events], len(step.mutations), len(step.touched),
-                     step.output, None, states.get(step, "committed"), bool(present) and step is present[-1]))
+                     text(step.handling.target), [type(event).__name__ for event in step.events],
+                     len(step.mutations), len(step.touched), step.output, None, states.get(step, "committed"),
+                     bool(present) and step is present[-1]))
         tell_refused(step.number)
     return log_of(rows, {
         "at": datetime, "user": str | None, "cell": int | None, "command": str, "target": str | None,
         "events": object, "mutations": int, "items": int, "response": object, "refusal": str | None, "state": str,
-        "here": bool}, index=("number", numbers, int | None))
+        "here": bool}, index=("number", numbers, int | None), targets=targets, label=label)
 
 
-def events_frame(steps: Iterable[Step]) -> pd.DataFrame:
-    """The events of some steps, one a row, in the order in which they happened.
+def events_frame(steps: Iterable[Step], label: Label | None = None) -> pd.DataFrame:
+    """The events of some steps, one a row, in the order in which they happened; ``label`` tells what an item is called
+    where the frame is shown.
 
     Columns: ``event``, ``target`` (text, or missing), ``values`` (a dict), ``mutations`` (how many), ``command``,
     ``policy`` (that issued it, or missing), ``step``, ``user``, ``at``. The index counts from 1."""
+    steps = list(steps)
+    targets = {str(target): target for step in steps for event in step.events for target in [event._target]
+               if target is not None}
     rows = [(type(event).__name__, None if event._target is None else str(event._target), values_of(event),
              len(occurrence.mutations), type(handling.command).__name__, handling.policy, step.number, step.user,
              step.at)
             for step in steps for handling in step.handling.walk()
             for occurrence in handling.occurrences for event in [occurrence.event]]
     return log_of(rows, {"event": str, "target": str | None, "values": object, "mutations": int, "command": str,
-                         "policy": str | None, "step": int, "user": str | None, "at": datetime})
+                         "policy": str | None, "step": int, "user": str | None, "at": datetime},
+                  targets=targets, label=label)
 
 
 def history_frame(commits: Sequence[Commit]) -> pd.DataFrame:

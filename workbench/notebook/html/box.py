@@ -8,18 +8,13 @@ has a sign beside it. What is long is folded with ``<details>``: it opens by mou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from html import escape
 from traceback import format_exc
 from typing import Any
 from uuid import UUID
 
-from workbench.domain.convert import told
-from workbench.domain.datadef import Datadef, values_of
-from workbench.domain.entity import Entity
-from workbench.domain.resource import Identifier, Resource
+from workbench.domain.resource import Identifier
+from workbench.notebook.written import repr_of, written
 from workbench.wording import visible
 
 # .wb.wb counts more than JupyterLab's own rules for tables in outputs: to the right, every second row grey.
@@ -77,7 +72,7 @@ def value_html(value: Any) -> str:
     """A value as one would write it. A long one is folded; else the tooltip has the repr, where that says more."""
     if isinstance(value, UUID):
         return identifier_html(value)
-    whole, text = _repr(value), _written(value)
+    whole, text = repr_of(value), written(value)
     if len(text) > 60:
         summary = f"<summary>{escape(text[:59])}…</summary>"
         return f'<details class="long">{summary}<pre>{escape(_cut(text))}</pre></details>'
@@ -87,28 +82,6 @@ def value_html(value: Any) -> str:
 def values_html(values: Mapping[str, Any]) -> str:
     """Named values in a line."""
     return ", ".join(f"{escape(str(name))}={value_html(value)}" for name, value in values.items())
-
-
-def _written(value: Any) -> str:
-    """A value without the names of classes, also within lists and records: ``[poetry, 1.50]``, ``street 'High'``."""
-    if isinstance(value, list | tuple) and len(value) <= LIMIT:
-        return f"[{', '.join(f'({_written(one)})' if _is_record(one) else _written(one) for one in value)}]"
-    if _is_record(value):
-        return ", ".join(f"{name} {f'({_written(one)})' if _is_record(one) else _written(one)}"
-                         for name, one in values_of(value).items())
-    return told(value) if isinstance(value, Enum | Decimal | UUID | date | time | timedelta) else _repr(value)
-
-
-def _is_record(value: Any) -> bool:
-    """Whether something is a nested record, which is told by its fields alone; items and messages have names."""
-    return isinstance(value, Datadef) and not isinstance(value, Resource | Entity)
-
-
-def _repr(value: Any) -> str:
-    try:
-        return repr(value)
-    except Exception:       # such as an int of more than 4300 digits
-        return f"<{type(value).__name__} that cannot be shown>"
 
 
 def _cut(text: str) -> str:

@@ -2,7 +2,7 @@
 
 An item is named after what is pending or cached of it; nothing is asked of the database, and an item of which nothing
 is known has its identifier alone. Of a UUID the beginning is seen; the tooltip has the whole, and so has whoever copies
-it. In text, frames and SQL identifiers are whole.
+it. In text, SQL and what a frame holds identifiers are whole.
 """
 
 from __future__ import annotations

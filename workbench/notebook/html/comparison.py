@@ -7,8 +7,8 @@ from typing import Any
 
 from workbench.domain.datadef import MISSING
 from workbench.domain.sameness import same
-from workbench.notebook.html.box import LIMIT, box, value_html
-from workbench.notebook.html.called import Called, target_html
+from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.history.comparison import Comparison, Difference
 from workbench.state.planning.change import SIGNS
 
@@ -34,10 +34,11 @@ def _rows(difference: Difference, called: Called | None) -> str:
     rows = []
     for place, column in enumerate(difference.columns):
         base, *sides = difference.sides(column)
-        cells = "".join(f'<td class="cell {kind}">{SIGNS.get(kind, "")} {_told(side)}</td>'
-                        for side in sides for kind in [_kind(base, side)])
+        old, *told = [_told(difference, column, value, called) for value in (base, *sides)]
+        cells = "".join(f'<td class="cell {kind}">{SIGNS.get(kind, "")} {text}</td>'
+                        for side, text in zip(sides, told, strict=True) for kind in [_kind(base, side)])
         rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td>'
-                    f'<td class="cell dim">{_told(base)}</td>{cells}</tr>')
+                    f'<td class="cell dim">{old}</td>{cells}</tr>')
     return "".join(rows)
 
 
@@ -47,5 +48,5 @@ def _kind(base: Any, side: Any) -> str:
     return "dim" if same(base, side) else "update"
 
 
-def _told(value: Any) -> str:
-    return "–" if value is MISSING else value_html(value)
+def _told(difference: Difference, column: str, value: Any, called: Called | None) -> str:
+    return "–" if value is MISSING else field_html(called, difference.target, column, value)
