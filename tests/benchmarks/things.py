@@ -71,12 +71,14 @@ async def seed(session: Session, count: int) -> list[Target]:
 
 
 async def pend(session: Session, size: int, reads: int = 0) -> None:
-    """A pending mix of ``size`` mutations, of a command that read as many other rows as ``reads`` says."""
+    """A pending mix of ``size`` mutations, of a command that read as many other rows as ``reads`` says.
+
+    All updates change the same columns, as by_hand.py has it; no row has a price below zero before."""
     there = await seed(session, size * 4 // 10 + reads)
     read, there = there[:reads], there[reads:]
     random.shuffle(there)
     cut = size * 3 // 10
     await session.issue(Mix(reads=read, mutations=[
         *(Insert(Target("bench", "thing", uuid4()), **values(n)) for n in range(size * 6 // 10)),
-        *(Update(target, price=Decimal(1), stock=-n, facts={"b": n}) for n, target in enumerate(there[:cut])),
+        *(Update(target, price=Decimal(-1), stock=-n, facts={"b": n}) for n, target in enumerate(there[:cut])),
         *(Delete(target) for target in there[cut:])]))

@@ -67,6 +67,19 @@ async def test_the_next_one_is_made_meanwhile() -> None:
     assert 4 <= turns < 100
 
 
+async def test_they_are_made_while_reads_are_verified() -> None:
+    """None is made before the first one is asked for, unless the server is said to be at work already."""
+    ahead = Ahead(await plan_of(9 * PIECE))
+    async with ahead.at_work() as statements:
+        for made in (0, 3):
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert len(ahead.made) >= made
+            assert made or not ahead.made
+            ahead.begin()
+        assert sum([len(statement.changes) async for statement in statements]) == ahead.total
+
+
 @pytest.mark.parametrize("count", [3, 3 * BATCH, 3 * BATCH + 3, 9 * PIECE])
 async def test_the_rows_of_a_copy(count: int) -> None:
     """All are given, in their order; others have a turn after every few, but no statement is made in it, nor before the

@@ -47,6 +47,10 @@ class Ahead:
                 work.cancel()
                 work.add_done_callback(_heard)
 
+    def begin(self) -> None:
+        """Says that the server is at work for some time, so that statements can be made already."""
+        self._asked.set()
+
     async def _each(self, work: asyncio.Task[None] | None) -> AsyncGenerator[Statement, None]:
         place = 0
         self._asked.set()

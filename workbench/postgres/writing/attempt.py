@@ -25,7 +25,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
-from workbench.postgres.writing.ahead import BATCH, Ahead
+from workbench.postgres.writing.ahead import BATCH, SHORT, Ahead
 from workbench.postgres.writing.copying import copy
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
@@ -123,6 +123,8 @@ class Attempt:
                     if self.spent:
                         raise Stale
                 if self._verifies:
+                    if len(self._plan.reads) > SHORT:
+                        self._statements.begin()
                     await self._verify(connection)
                 if self._how.serializable:
                     await self._search_again(connection)
