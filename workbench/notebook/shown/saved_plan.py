@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.done import Done
 from workbench.errors import WorkbenchError
 from workbench.notebook.frames.plan import changes_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.saved_plan import saved_plan_html
 from workbench.notebook.shown.check import ShownCheck
+from workbench.notebook.slips import Slips
 from workbench.postgres.trial.violation import Checked
 from workbench.state.saved.plan import SavedPlan
 from workbench.wording import visible
@@ -19,11 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownSavedPlan(SavedPlan):
+class ShownSavedPlan(Slips, Done, SavedPlan):
     """A saved plan as ``wb.load_plan(path)`` gives it: as HTML, text or a DataFrame; ``wb.apply`` takes it as it is.
 
     ``differences`` says where the definitions of this workbench differ from those that the plan was made for; ``check``
     is the session's, called with the plan, and ``called`` tells what items are called here."""
+
+    _noun = "a saved plan"
 
     def __init__(
         self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (), *,
