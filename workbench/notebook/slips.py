@@ -22,6 +22,7 @@ class Slips:
     if not TYPE_CHECKING:       # for mypy it would have every name
 
         def __getattr__(self, name: str) -> Any:
+            __tracebackhide__ = True    # the slip is in the cell
             if name.startswith("_") or hasattr(type(self), name):       # a notebook asks for the former all the time
                 return object.__getattribute__(self, name)              # raises again, as of a property that failed
             names = [known for known in dir(self) if not known.startswith("_")]
