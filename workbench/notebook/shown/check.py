@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.done import Done
 from workbench.notebook.frames.check import check_frame
 from workbench.notebook.html.box import safely
-from workbench.notebook.html.called import Called
+from workbench.notebook.html.called import Names
 from workbench.notebook.html.check import check_html
 from workbench.notebook.slips import Slips
 from workbench.postgres.trial.violation import Checked, Violation
@@ -24,7 +24,7 @@ class ShownCheck(Slips, Done):
 
     _noun = "a check"
 
-    def __init__(self, checked: Checked, called: Called | None = None) -> None:
+    def __init__(self, checked: Checked, called: Names | None = None) -> None:
         self.checked, self._called = checked, called
 
     @property

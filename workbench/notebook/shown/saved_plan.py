@@ -10,6 +10,7 @@ from workbench.errors import WorkbenchError
 from workbench.notebook.frames.plan import changes_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
+from workbench.notebook.html.saved_names import SavedNames
 from workbench.notebook.html.saved_plan import saved_plan_html
 from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.slips import Slips
@@ -48,7 +49,8 @@ class ShownSavedPlan(Slips, Done, SavedPlan):
         Raises UnreadablePlan, TamperedPlan and OtherDefinition as ``wb.apply`` does."""
         if self._check is None:
             raise WorkbenchError("this plan was read without a database to try it on; read it with wb.load_plan(path)")
-        return ShownCheck(self._check(self, verify_reads=verify_reads, timeout=timeout), self._called)
+        checked = self._check(self, verify_reads=verify_reads, timeout=timeout)
+        return ShownCheck(checked, SavedNames(self, self._called))
 
     def frame(self) -> pd.DataFrame:
         """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""
