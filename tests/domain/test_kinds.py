@@ -154,7 +154,9 @@ def test_what_is_not_clear_is_refused(annotation, value):
     (Size, "huge", "'huge' is not one of SMALL, LARGE"),
     (list[int], [1, "x", True], """[1] 'x' is not a whole number; give 10 or "10"; [2] True is not a whole number; """
                                 'give 10 or "10"'),
-    (list[str], "abc", "'abc' is not a list, each text"),
+    (list[str], "abc", "'abc' is not a list, each text; give ['abc']"),
+    (list[int], {1}, "{1} is not a list, each a whole number; give a list such as [10 or \"10\", …]"),
+    (list[int], 7, "7 is not a list, each a whole number; give [7]"),
     (dict, {"a": float("nan")}, "nan is not a JSON value; give text, finite numbers, bools, None, or lists and dicts "
                                 "of them"),
     (dict, LOOP, "this value holds itself, or is nested too deep to be JSON"),

@@ -69,9 +69,10 @@ def words(error, call, *arguments, **given_values):
 
 def test_only_domains_are_opened(bank):
     """A session takes at least one domain, and no two of one key; the same one may be named twice."""
-    assert words(DefinitionError, Registry, []) == "a session needs at least one domain, as in Session(bank)"
+    assert words(DefinitionError, Registry, []) == (
+        "at least one Domain is needed, as in Workbench(bank) or Session(bank)")
     assert words(DefinitionError, Registry, ["bank"]) == (
-        "a session takes domains, not 'bank'; as in Session(bank) with bank = Domain(\"bank\")")
+        "'bank' is no Domain; give one, as in Workbench(bank) or Session(bank) with bank = Domain(\"bank\")")
     assert words(DefinitionError, Registry, [bank, Domain("bank")]) == (
         'two domains have the key "bank"; give one of them another')
     assert list(Registry([bank, bank]).domains) == ["bank"]

@@ -60,6 +60,8 @@ def test_checked_before_it_is_applied(wb: Workbench, dsn: str, tmp_path: Path) -
         [violation] = read.check().violations
         assert (violation.kind, violation.target) == ("stale", ada.target)
         assert "Ada · " in read.check()._repr_html_()
+        with Workbench(bank, dsn=dsn, user="eve") as third:     # who has nothing of it: by the names in the file
+            assert "Ada · " in third.load_plan(path).check()._repr_html_()
         wb.rebase()
         again = wb.plan().save(tmp_path / "again.plan.json")
         other.apply(again)

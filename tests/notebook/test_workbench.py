@@ -39,6 +39,7 @@ from workbench.errors import (
 )
 from workbench.examples.bank import Account, Deposit, OpenAccount, Pay, bank
 from workbench.notebook.bridge import Bridge
+from workbench.notebook.shown.plan import ShownPlan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -108,11 +109,29 @@ def test_a_refused_command_changes_nothing(wb: Workbench) -> None:
 
 
 def test_a_slip_in_a_verb(wb: Workbench) -> None:
-    """What a workbench does not have is told with what was meant, which a notebook's own traceback leaves out; what a
-    notebook asks of any object it simply has not."""
-    with pytest.raises(AttributeError, match=r'a workbench has no "isue"; did you mean "issue"\? dir\(wb\) lists all'):
+    """What a workbench, a plan and the like do not have is told with what was meant, which a notebook's own traceback
+    leaves out; what a notebook asks of any object they simply have not."""
+    with pytest.raises(AttributeError, match=r'a workbench has no "isue"; did you mean "issue"\? dir\(…\) lists all'):
         wb.isue(OpenAccount(owner="Ada"))    # type: ignore[attr-defined]
-    assert not hasattr(wb, "_repr_latex_")
+    with pytest.raises(AttributeError, match=r'a workbench has no "trace"; wb.timeline\(\) draws all branches and '
+                                             r'their steps, wb.diagram\(step\) what one command did'):
+        wb.trace()      # type: ignore[attr-defined]
+    wb.issue(OpenAccount(owner="Ada"))
+    plan = wb.plan()
+    with pytest.raises(AttributeError, match=r'a plan has no "chek"; did you mean "check"\? dir\(…\) lists all that'):
+        plan.chek()     # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r'a check has no "violation"; did you mean "violations"\?'):
+        plan.check().violation      # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match=r'a list of steps has no "vreb"; did you mean "verb"\?'):
+        wb.undo().vreb      # type: ignore[attr-defined]  # noqa: B018
+    assert not any(hasattr(one, "_repr_latex_") for one in (wb, plan))
+
+
+def test_a_property_that_fails_says_how(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AttributeError from within a property is not taken for a name that is not there."""
+    monkeypatch.setattr(ShownPlan, "summary", property(lambda plan: plan.plan.nothing))
+    with pytest.raises(AttributeError, match="'Plan' object has no attribute 'nothing'"):
+        wb.plan().summary       # noqa: B018
 
 
 def test_two_workbenches_do_not_cross(wb: Workbench, dsn: str) -> None:
@@ -166,6 +185,20 @@ def test_items_that_no_longer_fit_are_told(dsn: str) -> None:
                           "  desk:card/00000000-0000-0000-0000-000000000000: since: is missing; .*before the field "
                           r"was added.*\n(.*\n)*  … and 3 more$"):
             assert wb.items("card").empty
+
+
+async def test_an_await_too_many(wb: Workbench, tmp_path: Path) -> None:
+    """Whoever awaits what a verb gives gets it all the same: the deed is done, and not done twice as after an error."""
+    step = wb.issue(OpenAccount(owner="Ada"))
+    assert await step is step
+    for verb in (
+        lambda: wb.issue_many([(Deposit(amount=1), step)]), wb.plan, lambda: wb.plan().check(), wb.rebase, wb.undo,
+        wb.redo, lambda: wb.checkpoint("before"), lambda: wb.compare("before"), wb.tables,
+        lambda: wb.plan().save(tmp_path / "p.json"), wb.commit, lambda: wb.revert(1),
+    ):
+        given: Any = verb()
+        assert await given is given, verb
+    assert len(wb.session.commits) == 1
 
 
 async def test_in_a_running_loop(wb: Workbench) -> None:

@@ -23,6 +23,7 @@ from workbench.domain.convert import (
     Refused,
     dump_timedelta,
     plain,
+    refuse,
     shown,
     to_bool,
     to_bytes,
@@ -96,13 +97,20 @@ class ListKind(Kind):
     def __init__(self, inner: Kind, annotation: Any) -> None:
         convert, dump, name = inner.convert, inner.dump, f"a list, each {inner.name}"
 
+        def refused(value: Any) -> Refused:
+            try:
+                convert(value)
+            except (Refused, Invalid):
+                return refuse(value, name, self.wants)
+            return refuse(value, name, f"[{shown(value)}]")
+
         def convert_all(value: Any) -> FrozenList:
             if isinstance(value, str | bytes | Mapping | Set) or not hasattr(value, "__iter__"):
-                raise Refused(f"{shown(value)} is not {name}")      # a set has no order to keep
+                raise refused(value)    # a set has no order to keep
             try:
                 given = iter(value)
             except TypeError:       # a class of lists, or an array of numpy without a dimension
-                raise Refused(f"{shown(value)} is not {name}") from None
+                raise refused(value) from None
             members: list[Any] = []
             faults: list[Problem] = []
             nested = False

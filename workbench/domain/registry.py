@@ -35,13 +35,13 @@ class Registry:
         self.domains: Mapping[str, Domain] = {}
         for domain in domains:
             if not isinstance(domain, Domain):
-                raise DefinitionError(
-                    f'a session takes domains, not {domain!r}; as in Session(bank) with bank = Domain("bank")')
+                raise DefinitionError(f'{shown(domain)} is no Domain; give one, as in Workbench(bank) or Session(bank) '
+                                      'with bank = Domain("bank")')
             if self.domains.get(domain.key, domain) is not domain:
                 raise DefinitionError(f'two domains have the key "{domain.key}"; give one of them another')
             self.domains = {**self.domains, domain.key: domain}
         if not self.domains:
-            raise DefinitionError("a session needs at least one domain, as in Session(bank)")
+            raise DefinitionError("at least one Domain is needed, as in Workbench(bank) or Session(bank)")
         self._look()
 
     def _look(self) -> None:

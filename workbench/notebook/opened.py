@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
 from workbench.domain.domain import Domain
@@ -23,6 +24,7 @@ from workbench.notebook.html.called import Called
 from workbench.notebook.progress import ProgressBar
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
+from workbench.notebook.slips import Slips
 from workbench.notebook.watchers import Watchers
 from workbench.postgres.pool import CLOSING
 from workbench.postgres.trial.explain import Explained
@@ -31,13 +33,18 @@ from workbench.session import Session
 from workbench.state.manager import now
 from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
-from workbench.wording import meant
 
 T = TypeVar("T")
+_INSTEAD = MappingProxyType({
+    "trace": "wb.timeline() draws all branches and their steps, wb.diagram(step) what one command did, and "
+             "wb.plan().why(item) tells what led to a change"})
 
 
-class Opened:
+class Opened(Slips):
     """A session that is open on a bridge of its own."""
+
+    _noun = "a workbench"
+    _instead = _INSTEAD
 
     def __init__(
         self, *domains: Domain, dsn: str | None = None, folder: str | Path = ".workbench", user: str | None = None,
@@ -85,15 +92,6 @@ class Opened:
     def last_conflict(self) -> Conflict | None:
         """The Conflict that the last commit, merge or revert ended in, if it did; ``conflict`` is its table."""
         return self._conflict
-
-    if not TYPE_CHECKING:       # for mypy it would have every name
-
-        def __getattr__(self, name: str) -> Any:
-            """Tells which verb was meant, as Python does in a terminal, and IPython does not."""
-            if name.startswith("_"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            verbs = [verb for verb in dir(type(self)) if not verb.startswith("_")]
-            raise AttributeError(f'a workbench has no "{name}"; {meant(name, verbs)}dir(wb) lists all that it has')
 
     def _at_work(self) -> Session:
         """The session, while it is open."""

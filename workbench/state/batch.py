@@ -47,13 +47,21 @@ _Wanted: TypeAlias = tuple[int, Command, Any]       # its place, the command, an
 class BatchRefusal(NamedTuple):
     """What was refused: its ``place`` from 0, what was ``given`` there, and the class and words of the error.
 
-    ``command`` is None where what was given was none. The error itself is not kept: it would keep frames alive."""
+    ``command`` is None where what was given was none; what it should have been is ``of``, where that was said. The
+    error itself is not kept: it would keep frames alive."""
 
     place: int
     given: Any
     command: Command | None
     kind: type[Exception]
     message: str
+    of: type[Command] | None = None
+
+    @property
+    def named(self) -> str:
+        """The name of the command's class."""
+        of = self.of if self.command is None else type(self.command)
+        return "no command" if of is None else of.__name__
 
     @property
     def error(self) -> str:
@@ -61,7 +69,7 @@ class BatchRefusal(NamedTuple):
         return self.kind.__name__
 
     def __str__(self) -> str:
-        return f"number {self.place}, {_named(self.command)}: {self.error}: {self.message}"
+        return f"number {self.place}, {self.named}: {self.error}: {self.message}"
 
 
 class Cause(NamedTuple):
@@ -89,7 +97,7 @@ class Batch:
         groups: dict[tuple[str, str, str], list[BatchRefusal]] = {}
         for refusal in self.refusals:
             words = _PARTICULAR.sub("…", refusal.message)
-            groups.setdefault((_named(refusal.command), refusal.error, words), []).append(refusal)
+            groups.setdefault((refusal.named, refusal.error, words), []).append(refusal)
         causes = [Cause(len(group), *key, group[0]) for key, group in groups.items()]
         return sorted(causes, key=lambda cause: -cause.times)
 
@@ -191,7 +199,8 @@ def _read(
             command, where = _pair(row, registry, of)
             wanted.append((place, command, on if where is None else where))
         except WorkbenchError as error:
-            refusals.append(BatchRefusal(place, row, None, type(error), str(error)))
+            refusals.append(BatchRefusal(
+                place, row, None, type(error), str(error), of if isinstance(row, Mapping) else None))
     return wanted, refusals
 
 
@@ -221,10 +230,6 @@ def _unread(refusals: Sequence[BatchRefusal], total: int) -> Invalid:
     if len(refusals) > FAULTS:
         problems.append(Problem(None, None, f"… and {len(refusals) - FAULTS:,} more of {total:,}"))
     return Invalid("issue_many", problems)
-
-
-def _named(command: Command | None) -> str:
-    return "no command" if command is None else type(command).__name__
 
 
 # ------------------------------------------------------------------------------------------------ prefetching

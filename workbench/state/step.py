@@ -14,6 +14,7 @@ from workbench.domain.address import written
 from workbench.domain.entity import Command, Event, Response
 from workbench.domain.mutation import Mutation
 from workbench.domain.resource import Target
+from workbench.done import Done
 from workbench.state.decision import ResolveConflict
 from workbench.wording import visible
 
@@ -68,7 +69,7 @@ class Search(NamedTuple):
     found: frozenset[tuple[Any, str | None]]
 
 
-class Step:
+class Step(Done):
     """What ``issue`` returns: the response, the events and mutations, and who, when, which cell.
 
     ``number`` counts from 1 along the line of steps; ``at`` is aware, UTC; ``cell`` is the notebook cell's number or

@@ -113,11 +113,11 @@ async def test_a_frame_of_deposits() -> None:
     refusals = refusals_frame(batch)
     assert list(refusals.index) == [2, 3, 4]
     assert refusals["error"].tolist() == ["Invalid", "NotFound", "NotFound"]
-    assert refusals["command"].isna().tolist() == [True, False, False]
+    assert refusals["command"].tolist() == ["Deposit"] * 3      # also of the row that became none
     assert refusals.loc[3, "given"] == {"amount": 4, "on": UUID(int=3)}
     causes = causes_frame(batch)
     assert causes[["times", "command", "error", "place"]].values.tolist() == [
-        [2, "Deposit", "NotFound", 3], [1, "no command", "Invalid", 2]]
+        [2, "Deposit", "NotFound", 3], [1, "Deposit", "Invalid", 2]]
 
 
 async def test_nothing_refused() -> None:

@@ -67,6 +67,24 @@ async def test_a_number_that_is_missing_is_an_empty_cell() -> None:
         assert "1.0" not in text
 
 
+def test_one_day_is_said_once() -> None:
+    """As HTML, where all moments are of one day, each is told by its time and the day once, below; of several days each
+    has its own. What is missing is an empty cell, and as text and in the frame all is whole."""
+    moments = pandas.to_datetime(["2013-01-01 05:06:07.5", "2013-01-01 23:00:00.0", None], utc=True).as_unit("us")
+    frame = LogFrame({"at": moments})
+    html = frame._repr_html_()
+    assert html is not None
+    assert all(f"<td>{time}</td>" in html for time in ("05:06:07", "23:00:00", ""))
+    assert html.count("2013-01-01") == 1
+    assert "<p>All of it on 2013-01-01 UTC.</p>" in html
+    assert "2013-01-01 05:06:07.5" in repr(frame)
+    later = LogFrame({"at": moments + pandas.Timedelta(hours=2)})._repr_html_()
+    assert later is not None
+    assert "<td>2013-01-01 07:06:07 UTC</td>" in later
+    assert "<td>2013-01-02 01:00:00 UTC</td>" in later
+    assert "All of it" not in later + str(LogFrame({"at": moments[:0]})._repr_html_())
+
+
 async def test_items_are_named_where_a_frame_is_shown() -> None:
     """As HTML the steps, events and mutations name their items as plans do, with the beginning of an identifier, and
     moments without their fractions; the frame has all of it whole, and can be pickled."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from tests.notebook.markup import words
 from tests.state.domains import manage, stored
-from workbench import Command, Context, Domain, Event, Resource, Update, field, values_of
+from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource, Update, field, values_of
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import plan_html
+from workbench.notebook.html.saved_values import as_live
 from workbench.notebook.html.step import step_html
 from workbench.notebook.shown.plan import ShownPlan
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
+from workbench.notebook.written import written
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
 
@@ -80,6 +86,73 @@ async def test_a_saved_plan_reads_like_the_live_one(tmp_path: Path) -> None:
     assert line in words(plan_html(manager.plan(), [], called=Called(manager)))
     assert line in told
     assert f"library:ascribe/book Faust · {BOOK}" in told
+
+
+class Kind(Enum):
+    HOME = "home"
+    WORK = "at work"
+
+
+class Address(Datadef):
+    street = field(str)
+    kind = field(Kind)
+    since = field(date | None, initial=None)
+
+
+async def test_the_values_of_a_saved_plan_read_like_the_live_ones(tmp_path: Path) -> None:
+    """Choices have no quotes and nested records no braces, at any depth; a mapping and a text have theirs."""
+    domain = Domain("people")
+
+    @domain.resource
+    class Person(Resource):
+        name = field(str)
+        home = field(Address | None)
+        others = field(list[Address])
+        kinds = field(list[Kind])
+        kind = field(Kind)
+        more = field(dict)
+
+    @domain.command(on=Person)
+    class Come(Command):
+        pass
+
+    @domain.event
+    class Came(Event):
+        pass
+
+    @domain.command_handler(Come)
+    async def come(command: Come, context: Context) -> Any:
+        yield Came().on(context.target)
+
+    home = Address(street="High, (2)", kind=Kind.WORK, since=date(2013, 1, 1))
+    given = {"home": home, "others": [home, home], "kinds": [Kind.WORK], "kind": Kind.HOME, "more": {"a": [1]}}
+
+    @domain.event_handler(Came)
+    async def came(event: Came, context: Context) -> Any:
+        yield Insert(event.target, name="work", **given)
+
+    manager = manage(domain, reader=MemoryReader({}))
+    await manager.issue(Come())
+    live = words(plan_html(manager.plan(), [], called=Called(manager)))
+    shown(manager).save(tmp_path / "x.plan.json")
+    saved = words(ShownSavedPlan.load(tmp_path / "x.plan.json")._repr_html_())
+    there = "street 'High, (2)', kind at work, since 2013-01-01"
+    for line in (f"name: 'work' home: {there} others: [", f"[({there}), ({there})]",
+                 "kinds: [at work] kind: home more: {'a': [1]}"):
+        assert line in live
+        assert line in saved
+
+
+QUOTED = "a', b: 'c"
+
+
+@pytest.mark.parametrize(("spelled", "value", "told"), [
+    ("Kind(home)", QUOTED, f'"{QUOTED}"'), ("Kind(home)", 3, "3"), ("Kind(home", "home", "'home'"),
+    ("Address(street: str)", "High", "High"), ("Address(: ]], )", {"street": "High"}, "street 'High'"),
+    ("list[Kind(home)]", "home", "'home'"), ("", {"a": 1}, "{'a': 1}")])
+def test_saved_values_that_fit_no_type(spelled: str, value: Any, told: str) -> None:
+    """In a file that was changed by hand a value is shown as it stands, and nothing passes for another value."""
+    assert written(as_live(spelled, value)) == told
 
 
 async def test_the_commands_of_a_saved_plan_name_what_they_lead_to(tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ _MEANT: Mapping[tuple[str, Any], Callable[[Any], Any]] = {
 def refusals_frame(batch: Batch) -> pd.DataFrame:
     """What a batch refused, one a row; the index is the ``place`` in what was given, from 0, as ``DataFrame.iloc``.
 
-    Columns: ``command`` (missing where what was given was none), ``error`` and ``message``, ``given``."""
+    Columns: ``command`` (missing where what was given names none), ``error`` and ``message``, ``given``."""
     return frame_of(
-        [(None if one.command is None else type(one.command).__name__, one.error, one.message, one.given)
+        [(None if one.command is None and one.of is None else one.named, one.error, one.message, one.given)
          for one in batch.refusals],
         {"command": str | None, "error": str, "message": str, "given": object},
         index=("place", [one.place for one in batch.refusals], int))

@@ -2,8 +2,9 @@
 
 Where nobody said who it was, or no policy was at work, pandas writes NaN or <NA>, which reads as a fault of ours. In
 the frame it stays missing, as in every other (see columns.py): ``isna`` finds it; shown is an empty cell. As HTML,
-items are named as plans name them, moments end with the second and values are written as in steps, so that a row fits
-into a notebook; the frame has all of it whole. ``attrs["note"]`` is shown below.
+items are named as plans name them, moments end with the second (where all are of one day, it is said once, below), and
+values are written as in steps, so that a row fits into a notebook; the frame has all of it whole. ``attrs["note"]`` is
+shown below.
 
 As columns.py, this module brings pandas: it is imported when the first frame is asked for.
 """
@@ -73,14 +74,28 @@ class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of 
     def _repr_html_(self) -> str | None:
         if not pd.get_option("display.notebook_repr_html"):
             return None
+        days = self._days()
         rows, fewer = pd.get_option("display.max_rows"), pd.get_option("display.min_rows")
         html: str = self._shown().to_html(
             max_rows=min(rows, fewer or rows) if rows and len(self) > rows else None,
             max_cols=pd.get_option("display.max_columns"), show_dimensions=pd.get_option("display.show_dimensions"),
             notebook=True, formatters=[
-                self._told if dtype in _TOLD or dtype.kind == "M" else None for dtype in self.dtypes])
-        note = self.attrs.get("note")
-        return f"{html}<p>{escape(note)}</p>" if note else html
+                _time if place in days else self._told if dtype in _TOLD or dtype.kind == "M" else None
+                for place, dtype in enumerate(self.dtypes)])
+        notes = [*dict.fromkeys(f"All of it on {f'{day:%Y-%m-%d %Z}'.rstrip()}." for day in days.values()),
+                 *filter(None, [self.attrs.get("note")])]
+        return html + "".join(f"<p>{escape(note)}</p>" for note in notes)
+
+    def _days(self) -> dict[int, datetime]:
+        """The columns of moments that are all of one day, by their places, each with the day: it is said once, and
+        beside it is room for more columns."""
+        found = {}
+        for place, dtype in enumerate(self.dtypes):
+            if dtype.kind == "M":
+                days = list(self.iloc[:, place].dropna().dt.normalize().unique())
+                if len(days) == 1:
+                    found[place] = days[0]
+        return found
 
     def _told(self, value: Any) -> str:
         """A value in a cell of HTML."""
@@ -113,6 +128,10 @@ class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of 
 
 _TOLD = ("object", "str")
 _EMPTY = ("str", "Int64", "boolean", "object")      # dtypes whose missing values are shown as empty cells
+
+
+def _time(value: Any) -> str:
+    return "" if value is pd.NaT else f"{value:%H:%M:%S}"
 
 
 def _filled(column: pd.Series) -> pd.Series:

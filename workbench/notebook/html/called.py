@@ -27,6 +27,7 @@ class Names(Protocol):
     def label(self, target: Target) -> str | None: ...
     def label_from(self, target: Target, item: Any) -> str | None: ...
     def leads(self, target: Target, name: str, value: Any) -> Target | None: ...
+    def value(self, target: Target, name: str, value: Any) -> Any: ...
 
 
 class Called:
@@ -69,6 +70,10 @@ class Called:
         except UnknownName:     # forgotten since
             return None
 
+    def value(self, target: Target, name: str, value: Any) -> Any:
+        """The value of a field as it is to be shown."""
+        return value
+
     def leads_from(self, field: Field | None, home: str, value: Any) -> Target | None:
         """The same of a field of anything in a domain, such as of a command there."""
         if field is None or field.references is None or value is None:
@@ -96,7 +101,7 @@ def named_html(identifier: Identifier, label: str | None) -> str:
     return f'<span title="{escape(label)}">{escape(label[:_LONGEST - 1])}…</span> · {identifier_html(identifier)}'
 
 
-def target_html(target: Any, called: Called | None = None) -> str:
+def target_html(target: Any, called: Names | None = None) -> str:
     """An item with its domain and resource; anything else that a mutation may be on is written as text."""
     if not isinstance(target, Target):
         return escape(visible(str(target)))
@@ -110,7 +115,7 @@ def field_html(called: Names | None, target: Any, name: str, value: Any) -> str:
     ``called`` by its identifier alone."""
     if called is None or not isinstance(target, Target):
         return value_html(value)
-    return _led_html(called, called.leads(target, name, value), value)
+    return _led_html(called, called.leads(target, name, value), called.value(target, name, value))
 
 
 def message_html(called: Called | None, home: str, message: Datadef, name: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 
 from workbench.notebook.html.box import LIMIT, box
-from workbench.notebook.html.called import Called, field_html, target_html
+from workbench.notebook.html.called import Names, field_html, target_html
 from workbench.postgres.trial.violation import Checked, Violation
 
 
-def check_html(checked: Checked, called: Called | None = None) -> str:
+def check_html(checked: Checked, called: Names | None = None) -> str:
     """A check's outcome in a line, its violations as a table, and folded what it cannot promise."""
     sign, kind = ("✓", "insert") if checked.ok else ("✗", "delete")
     head = escape(checked.headline)
@@ -28,7 +28,7 @@ def check_html(checked: Checked, called: Called | None = None) -> str:
     return box(*parts)
 
 
-def _row(violation: Violation, called: Called | None) -> str:
+def _row(violation: Violation, called: Names | None) -> str:
     """A row; what is wrong stands beside the item: where there is little room, one scrolls to the values."""
     cause, target = violation.cause, violation.target
     constraint = f' <span class="dim">{escape(violation.constraint)}</span>' if violation.constraint else ""

@@ -14,8 +14,9 @@ from typing import Any
 from workbench.domain.resource import Target
 from workbench.notebook.html.box import LIMIT
 from workbench.notebook.html.called import Called
+from workbench.notebook.html.saved_values import as_live
 from workbench.state.planning.change import Change
-from workbench.state.saved.change import as_mapping, target_of
+from workbench.state.saved.change import as_mapping, as_text, target_of
 from workbench.state.saved.document import retyped
 from workbench.state.saved.plan import SavedPlan
 
@@ -63,6 +64,10 @@ class SavedNames:
         if isinstance(to, str) and value is not None:
             return target_of(to)._replace(identifier=value)
         return None if self._called is None else self._called.leads(target, name, value)
+
+    def value(self, target: Target, name: str, value: Any) -> Any:
+        """The value of a field, to be shown as that of a live plan."""
+        return as_live(as_text(as_mapping(self._definitions.get(_kindred(target))).get(name)), value)
 
     def on(self, text: Any) -> Target | None:
         """The item that a command was on, its identifier of its own type."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.done import Done
 from workbench.notebook.frames.batch import causes_frame, refusals_frame
 from workbench.notebook.html.batch import batch_html
 from workbench.notebook.html.box import safely
+from workbench.notebook.slips import Slips
 from workbench.state.batch import Batch
 from workbench.state.step import Step
 
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownBatch:
+class ShownBatch(Slips, Done):
     """The outcome of ``wb.issue_many``; ``batch`` is the value itself."""
+
+    _noun = "a batch"
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch

@@ -5,22 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from workbench.done import Done
 from workbench.notebook.frames.check import check_frame
 from workbench.notebook.html.box import safely
-from workbench.notebook.html.called import Called
+from workbench.notebook.html.called import Names
 from workbench.notebook.html.check import check_html
+from workbench.notebook.slips import Slips
 from workbench.postgres.trial.violation import Checked, Violation
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownCheck:
+class ShownCheck(Slips, Done):
     """What a check found, to look at; ``checked`` is the value itself. It is true when nothing is in the way.
 
     ``called`` tells what items are called."""
 
-    def __init__(self, checked: Checked, called: Called | None = None) -> None:
+    _noun = "a check"
+
+    def __init__(self, checked: Checked, called: Names | None = None) -> None:
         self.checked, self._called = checked, called
 
     @property

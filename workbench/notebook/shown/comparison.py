@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.done import Done
 from workbench.notebook.frames.time import comparison_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.comparison import comparison_html
+from workbench.notebook.slips import Slips
 from workbench.state.history.comparison import Comparison
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownComparison:
+class ShownComparison(Slips, Done):
     """Where two branches differ; ``comparison`` is the value itself. True when they do.
 
     ``called`` tells what the items are called."""
+
+    _noun = "a comparison"
 
     def __init__(self, comparison: Comparison, called: Called | None = None) -> None:
         self.comparison, self._called = comparison, called

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from workbench.domain.resource import Resource, Target
+from workbench.done import Done
 from workbench.errors import WorkbenchError
 from workbench.notebook.frames.check import explain_frame
 from workbench.notebook.frames.plan import plan_frame
@@ -18,6 +19,7 @@ from workbench.notebook.html.saved_names import names_of
 from workbench.notebook.shown.check import ShownCheck
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.shown.source import ShownSql, ShownText
+from workbench.notebook.slips import Slips
 from workbench.postgres.trial.explain import Explained
 from workbench.postgres.trial.violation import Checked
 from workbench.postgres.writing.script import script
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownPlan:
+class ShownPlan(Slips, Done):
     """The plan of all that is pending; ``plan`` is the value itself. Showing it asks nothing of the database.
 
     ``check`` and ``explain`` are the session's, called with the plan; without them it cannot be tried. ``called``
     tells what items are called. The last check is remembered, and told with the summary."""
+
+    _noun = "a plan"
 
     def __init__(
         self, plan: Plan, *, check: Callable[..., Checked] | None = None,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from workbench.done import Done
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.rebased import rebased_html
+from workbench.notebook.slips import Slips
 from workbench.state.replay import Rebased
 
 
-class ShownRebased(Rebased):
+class ShownRebased(Slips, Done, Rebased):
     """A Rebased that tells its items by what they are called."""
 
+    _noun = "a rebase"
     _called: Called | None = None
 
     @classmethod

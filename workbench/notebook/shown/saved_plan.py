@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.done import Done
 from workbench.errors import WorkbenchError
 from workbench.notebook.frames.plan import changes_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
+from workbench.notebook.html.saved_names import SavedNames
 from workbench.notebook.html.saved_plan import saved_plan_html
 from workbench.notebook.shown.check import ShownCheck
+from workbench.notebook.slips import Slips
 from workbench.postgres.trial.violation import Checked
 from workbench.state.saved.plan import SavedPlan
 from workbench.wording import visible
@@ -19,11 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownSavedPlan(SavedPlan):
+class ShownSavedPlan(Slips, Done, SavedPlan):
     """A saved plan as ``wb.load_plan(path)`` gives it: as HTML, text or a DataFrame; ``wb.apply`` takes it as it is.
 
     ``differences`` says where the definitions of this workbench differ from those that the plan was made for; ``check``
     is the session's, called with the plan, and ``called`` tells what items are called here."""
+
+    _noun = "a saved plan"
 
     def __init__(
         self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (), *,
@@ -44,7 +49,8 @@ class ShownSavedPlan(SavedPlan):
         Raises UnreadablePlan, TamperedPlan and OtherDefinition as ``wb.apply`` does."""
         if self._check is None:
             raise WorkbenchError("this plan was read without a database to try it on; read it with wb.load_plan(path)")
-        return ShownCheck(self._check(self, verify_reads=verify_reads, timeout=timeout), self._called)
+        checked = self._check(self, verify_reads=verify_reads, timeout=timeout)
+        return ShownCheck(checked, SavedNames(self, self._called))
 
     def frame(self) -> pd.DataFrame:
         """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from workbench.done import Done
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.steps import steps_html
+from workbench.notebook.slips import Slips
 from workbench.state.step import Step
 from workbench.wording import counted, listed, visible
 
 
-class ShownSteps(list[Step]):
+class ShownSteps(Slips, Done, list[Step]):
     """A list that says what was done with its steps: ``verb`` is "undone" or "redone"."""
+
+    _noun = "a list of steps"
 
     def __init__(self, steps: Iterable[Step], verb: str, called: Called | None = None) -> None:
         super().__init__(steps)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from workbench.done import Done
 from workbench.notebook.frames.tables import tables_frame
 from workbench.notebook.html.box import safely
 from workbench.notebook.html.tables import VERB, tables_html
 from workbench.notebook.shown.source import ShownSql
+from workbench.notebook.slips import Slips
 from workbench.postgres.tables.alteration import Alteration
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan, lines_of
 from workbench.wording import listed
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ShownTables:
+class ShownTables(Slips, Done):
     """The changes that would make the tables fit the definitions; ``plan`` is the value itself. True if there are any.
 
     ``run`` runs a verb on the session's loop. Showing it asks nothing of the database."""
+
+    _noun = "a plan of tables"
 
     def __init__(self, plan: TablesPlan, run: Callable[[Coroutine[Any, Any, Altered]], Altered]) -> None:
         self.plan, self._run = plan, run

@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from workbench.done import Done
 from workbench.errors import DatabaseError, Invalid, NothingTo, StalePlan, WorkbenchError
 from workbench.postgres.engine import Engine
 from workbench.postgres.literals import comment
@@ -107,7 +108,7 @@ class TablesPlan:
         return listed(f"tables: {self.summary}", lines_of(self.alterations))
 
 
-class Altered:
+class Altered(Done):
     """What ``apply`` has done: the changes it made, ``done``, and those it ``left``."""
 
     def __init__(self, plan: TablesPlan, *, all: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -57,6 +57,10 @@ class Commit(NamedTuple):
     attempts: int = 1
     nonce: str | None = None
     stored: Mapping[Target, Resource] = MappingProxyType({})
+
+    def __await__(self) -> Generator[None, None, Commit]:
+        yield from ()       # as of Done, which a NamedTuple cannot have as a base
+        return self
 
     def __repr__(self) -> str:
         counts = self.plan.counts

@@ -12,6 +12,7 @@ from pyrsistent import plist
 from pyrsistent.typing import PList
 
 from workbench.domain.convert import shown
+from workbench.done import Done
 from workbench.errors import Invalid, NothingTo, Problem
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
@@ -25,7 +26,7 @@ class Ways(Protocol):
     def leave(self, branch: Branch) -> None: ...
 
 
-class Branch:
+class Branch(Done):
     """A line of steps under a name, from the State where it began (``fork``) to the one where it stands (``state``).
 
     ``undone`` are the States that redo leads to, the next one first. ``named`` is False for the line that was left
