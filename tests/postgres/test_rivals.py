@@ -234,7 +234,8 @@ async def test_an_item_that_is_made_again(session: Session, rival: Session, admi
     assert await conflict(session) == [("a", "update-update")]
 
 
-@pytest.mark.parametrize("done", ["DELETE FROM desk_sheet", "UPDATE desk_sheet SET _deleted = NULL, _etag = 'x'", "SELECT"])
+@pytest.mark.parametrize(
+    "done", ["DELETE FROM desk_sheet", "UPDATE desk_sheet SET _deleted = NULL, _etag = 'x'", "SELECT"])
 async def test_a_refresh_sees_what_became_of_rows_deleted_softly(
     session: Session, admin: asyncpg.Connection, done: str,
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -24,7 +25,7 @@ from sqlalchemy.dialects import postgresql
 from tests.editing import Note, Paper, at, desk, edit
 from workbench import Delete, Insert, Resource, Session, Update, field
 from workbench.domain.datadef import values_of
-from workbench.errors import CannotOrder
+from workbench.errors import CannotOrder, ConstraintViolated
 from workbench.postgres.writing.guards import deferral
 from workbench.state.planning.predicate import holds
 
@@ -394,6 +395,25 @@ async def test_a_swap_under_a_check(
         await session.commit()
         stored = await session.manager.reader.find(("desk", "limited"), {})
         assert {item._id: getattr(item, field_) for item in stored} == dict(enumerate(values[::-1]))
+
+
+async def test_a_swap_that_a_third_row_is_in_the_way_of(dsn: str, admin: asyncpg.Connection) -> None:
+    """Where each value that the CHECK admits is a row's, the check and the commit say what was tried, and what would
+    do; nothing is written."""
+    model = limited(number=sa.Column(sa.BigInteger(), nullable=False, unique=True))
+    async with Session(desk(Limited, models={Limited: model}), dsn=dsn):
+        pass
+    await admin.execute("ALTER TABLE limited ADD CHECK (number IN (1, 2, 3))")
+    async with Session(desk(Limited, models={Limited: model}), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Limited, place), number=place) for place in (1, 2, 3)))
+        await session.commit()
+        await edit(session, *(Update(at(Limited, place), number=3 - place) for place in (1, 2)))
+        words = r"for a moment it was to have number=3, so that another .* DEFERRABLE, or give one of them"
+        violation, *_ = (await session.check()).violations
+        assert re.search(words, violation.detail)
+        with pytest.raises(ConstraintViolated, match=words):
+            await session.commit()
+        assert await admin.fetchval("SELECT array_agg(number ORDER BY _id) FROM limited") == [1, 2, 3]
 
 
 async def test_a_swap_of_parents(dsn: str) -> None:
