@@ -43,6 +43,7 @@ def test_all_of_a_text_is_visible() -> None:
     letters, blanks and quotes are as they are."""
     assert visible("Ada's \"Öl\" שלום 🙂") == "Ada's \"Öl\" שלום 🙂"
     assert visible("a\n\x1b[2K\u202eb\u2028\ud800\x00") == r"a\n\x1b[2K\u202eb\u2028\ud800\x00"
+    assert visible("admin\u3164 \u115f\u1160\u2800\uffa0") == r"admin\u3164 \u115f\u1160\u2800\uffa0"
 
 
 @pytest.mark.parametrize("text", [

@@ -121,9 +121,12 @@ class Session(Reconciling):
 
     async def refresh(self, resource: Any) -> int:
         """Fetches the cached items of a resource anew, except those that are changed here; says how many had moved.
+        Of those that were deleted softly here it is seen whether their rows are still as they were left.
 
         Raises UnknownName, TablesDiffer, ConnectionLost."""
-        return await (await self._renew()).refresh(resource)
+        manager = await self._renew()
+        return await manager.refresh(resource) + await manager.refresh_gone(
+            resource, partial(self.reader.stored, doing="reading rows that were deleted softly"))
 
     # -------------------------------------------------------------------------------------------- plan and commit
 

@@ -14,6 +14,9 @@ FIRST = 10      # lines of an error that may have thousands
 _JOINING = frozenset((
     "ARABIC", "BENGALI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "KANNADA", "KHMER", "MALAYALAM", "MONGOLIAN", "NKO",
     "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU"))
+# Letters and signs, as Unicode has it, that look like nothing or like a blank: fillers of Hangul, and Braille without
+# a dot.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _VIRAMA = 9     # its class of combining
 _EMOJI = "[\u2194\u2195\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 _FLAGS = "|".join("".join(chr(0xE0000 + ord(sign)) for sign in region) for region in ("gbeng", "gbsct", "gbwls"))
@@ -41,17 +44,19 @@ def counted(count: int, noun: str, form: str = "") -> str:
 
 def visible(text: str) -> str:
     """A text in one line in which all can be seen: line breaks, codes of terminals, marks that turn the direction of
-    writing and what takes no room are written as in a repr.
+    writing, letters that look like nothing and what takes no room are written as in a repr; but for signs that only say
+    how the one before them looks (accents, variation selectors).
 
     What writing needs is kept: ZWJ and ZWNJ between two letters of a script that has them, and ZWJ behind its virama
     (UAX #31, 2.3 Layout and Format Control Characters, taken a little wider: any letters of one script); ZWJ between
     emoji, and the tags of the three flags in general use (UTS #51, emoji ZWJ and tag sequences); and a blank that does
     not break (U+00A0, U+202F) or is ideographic (U+3000), between two signs that are seen."""
-    if text.isprintable():
+    if text.isprintable() and _BLANK.isdisjoint(text):
         return text
     kept = {place for match in _KEPT.finditer(text) for place in range(*match.span())}
     return "".join(
-        sign if sign.isprintable() or place in kept or (sign in "\u200c\u200d" and _joins(text, place))
+        sign if (sign.isprintable() and sign not in _BLANK) or place in kept or (
+            sign in "\u200c\u200d" and _joins(text, place))
         else sign.encode("unicode_escape").decode() for place, sign in enumerate(text))
 
 

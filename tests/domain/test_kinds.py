@@ -240,6 +240,16 @@ def test_a_moment_is_the_same_in_every_zone(naive, minutes):
     assert convert(datetime, moment).tzinfo is UTC
 
 
+def test_a_number_of_a_class_of_its_own() -> None:
+    """A Decimal whose class writes it otherwise is kept as a mere Decimal: what is stored and told is its value."""
+    class Euros(Decimal):
+        def __str__(self) -> str:
+            return f"{self:.2f}"
+
+    kept = convert(Decimal, Euros("1.005"))
+    assert (type(kept), str(kept)) == (Decimal, "1.005")
+
+
 @pytest.mark.parametrize("given_nan", ["NaN", "-NaN", "NaN123", Decimal("NaN12")])
 def test_there_is_one_nan(given_nan):
     """A NaN loses its sign and payload, which Postgres does not have, and is the same as any other NaN."""

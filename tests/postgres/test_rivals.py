@@ -234,6 +234,25 @@ async def test_an_item_that_is_made_again(session: Session, rival: Session, admi
     assert await conflict(session) == [("a", "update-update")]
 
 
+@pytest.mark.parametrize(
+    "done", ["DELETE FROM desk_sheet", "UPDATE desk_sheet SET _deleted = NULL, _etag = 'x'", "SELECT"])
+async def test_a_refresh_sees_what_became_of_rows_deleted_softly(
+    session: Session, admin: asyncpg.Connection, done: str,
+) -> None:
+    """A row that was deleted softly here and has gone altogether since, as along with another, is seen to be gone by a
+    refresh, and its item can be made again; one that is there again is in the cache."""
+    on = at(Sheet, "a")
+    await written(session, Insert(on, text="first"))
+    await written(session, Delete(on))
+    await admin.execute(done)
+    assert await session.refresh("sheet") == (0 if done == "SELECT" else 1)
+    if "UPDATE" in done:
+        assert [item.text for _, _, item in session.manager.items("sheet")] == ["first"]
+    else:
+        await written(session, Insert(on, text="again"))
+        assert await admin.fetch("SELECT text, _deleted FROM desk_sheet") == [("again", None)]
+
+
 async def test_ways_that_are_none(session: Session, rival: Session) -> None:
     """A way that is none, and names that are no fields, are refused in words; nothing changes."""
     await written(session, Insert(A, text="x"))

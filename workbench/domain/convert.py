@@ -144,7 +144,9 @@ def to_decimal(value: Any) -> Decimal:
             raise refuse(value, *DECIMAL, "a signalling NaN cannot be stored")
         if number.is_finite() and not _is_storable(number):
             raise refuse(value, *DECIMAL, "Postgres keeps 131072 digits before the point and 16383 behind it")
-        return number if not number.is_nan() else Decimal("NaN")    # Postgres knows one NaN, without sign or payload
+        if number.is_nan():
+            return Decimal("NaN")       # Postgres knows one, without sign or payload
+        return number if type(number) is Decimal else Decimal(number)       # else its class may write it otherwise
     if isinstance(number, int) and not isinstance(number, bool):
         return Decimal(number)
     if isinstance(number, float):

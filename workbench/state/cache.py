@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from workbench.domain.registry import Kindred
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.state.reader import Reader
+
+ReadStored: TypeAlias = Callable[[Iterable[Target]], Awaitable[Mapping[Target, Resource | None]]]
 
 
 class Cache:
@@ -74,6 +76,18 @@ class Cache:
             fresh = stored.get(target.identifier)
             self.take(target, fresh)
             moved += fresh is None or fresh._etag != item._etag
+        return moved
+
+    async def refresh_gone(self, read: ReadStored, kindred: Kindred, changed: Container[Target]) -> int:
+        """The same for the rows that were deleted softly, which ``read`` gives as they are stored."""
+        rows = {target: row for target, row in self.gone.items() if target[:2] == kindred and target not in changed}
+        stored, moved = await read(list(rows)) if rows else {}, 0
+        for target, row in rows.items():
+            if self.gone.get(target) is not row:
+                continue        # as above
+            fresh = stored.get(target)
+            self.take(target, fresh)
+            moved += fresh is None or fresh._etag != row._etag
         return moved
 
     @contextmanager

@@ -18,7 +18,7 @@ from workbench.domain.entity import Command
 from workbench.domain.registry import Kindred, Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import DatabaseError, Invalid, Problem
-from workbench.state.cache import Cache
+from workbench.state.cache import Cache, ReadStored
 from workbench.state.history.branch import Branch
 from workbench.state.history.comparison import Comparison, compare
 from workbench.state.history.history import History
@@ -191,3 +191,9 @@ class StateManager:
         Those that are gone leave the cache."""
         kindred = self.registry.kindred(resource)
         return await self.cache.refresh(self.reader, kindred, self.state.changed)
+
+    async def refresh_gone(self, resource: Any, read: ReadStored) -> int:
+        """Reads those rows of a resource that were deleted softly; says how many moved, be they there again or gone
+        altogether. ``read`` gives rows as they are stored, deleted ones too."""
+        kindred = self.registry.kindred(resource)
+        return await self.cache.refresh_gone(read, kindred, self.state.changed)

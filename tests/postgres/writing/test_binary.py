@@ -20,7 +20,8 @@ from workbench.state.planning.table import Column
 NUMBERS = SIMPLE[Decimal] | st.decimals(allow_nan=False, allow_infinity=False, places=2) | st.sampled_from([
     Decimal(text) for text in (
         "0", "-0", "0.00", "-0.0", "1", "10", "9999", "10000", "99999", "0.0001", "0.00001", "9999.9999", "1.50",
-        "12345.6789", "100000000", "1E+30", "-1.5E-7", "1E-200", "9" * 80, "NaN", "Infinity", "-Infinity")])
+        "12345.6789", "100000000", "1E+30", "-1.5E-7", "1E-200", "9" * 80, "1E+131071", "-12E+131070", "1E-16383",
+        "0E-16383", "12345E-16383", "0E+131071", "7" * 1900, "NaN", "Infinity", "-Infinity")])
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "text": TEXT | st.text("é\U0001f600", min_size=300, max_size=1200), "character varying": TEXT, "bpchar": TEXT,
     "uuid": st.uuids(), "boolean": st.booleans(),

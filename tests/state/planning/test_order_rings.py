@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from itertools import permutations
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workbench import Event, Resource, Target, Update, field
 from workbench.domain.kinds import kind_of
 from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change, Shape
 from workbench.state.planning.order import Order, ordered
-from workbench.state.planning.table import Column, ForeignKey, Table, Unique
+from workbench.state.planning.spares import spare
+from workbench.state.planning.table import Check, Column, ForeignKey, Table, Unique
 from workbench.state.state import Entry
 
 
@@ -127,11 +132,14 @@ def test_a_spare_text_fits(length: int) -> None:
 
 
 def test_a_spare_value_is_in_no_row_of_the_plan() -> None:
-    """Another one is taken where a row of the plan has it; where all are in use, the ring stays."""
+    """Another one is taken where a row of the plan has it, then one that looks alike; where all are in use, the ring
+    stays."""
     (spare,) = swap("who", "x", "y", length=2)
     (another,) = swap("who", "x", "y", spare, length=2)
     assert another not in (spare, "x", "y")
-    (tangle,) = swap("who", "x", "y", "~", length=1)
+    (alike,) = swap("who", "x", "y", "~", length=1)
+    assert alike in set(ascii_lowercase) - {"x", "y"}
+    (tangle,) = swap("who", "!", "?", "~", length=1)
     assert "which frees the value of who (unique it)" in tangle
 
 
@@ -147,6 +155,51 @@ def test_a_spare_number_fits(digits: tuple[int, int]) -> None:
     (spare,) = swap("number", 1, 2, digits=digits, kind=kind_of(Decimal), type="numeric")
     assert spare == round(spare, digits[1])
     assert 0 < abs(spare) < Decimal(10) ** (digits[0] - digits[1])
+
+
+LIMITS = st.none() | st.integers(-10**4, 10**4)
+
+
+@settings(deadline=None)
+@given(LIMITS, LIMITS, st.booleans(), st.data())
+def test_a_spare_number_keeps_the_limits(least: int | None, most: int | None, told: bool, data: st.DataObject) -> None:
+    """Of random limits, those of a CHECK that can be read, or of the field where one cannot: a number within them is
+    found, unless there is none, and is no row's."""
+    if least is not None and most is not None and least > most:
+        least, most = most, least
+    one, other = (data.draw(st.integers(-10**6 if least is None else least, 10**6 if most is None else most))
+                  for _ in range(2))
+    conditions = [f"(number {sign} '{limit}'::integer)" for sign, limit in ((">=", least), ("<=", most))
+                  if limit is not None]
+
+    class Limited(Resource):
+        _id = field(str)
+        number = field(int, least=least, most=most)
+
+    item = Limited(_id="a", number=one)
+    check = Check(("number",), f"({' AND '.join(conditions) or 'true'})" if told else "(odd(number))")
+    found = spare(table()[SEAT]._replace(checks=(check,)), "number", Target(*SEAT, "a"), item, {one, other})
+    if least is not None and most is not None and {*range(least, most + 1)} <= {one, other}:
+        assert found is None or not told
+        return
+    assert found not in (None, one, other)
+    assert least is None or found >= least
+    assert most is None or found <= most
+
+
+def test_a_spare_value_under_a_check_that_cannot_be_read() -> None:
+    """Of a CHECK that cannot be read, or a trigger, the guess is that it asks for what the field asks for: a choice, or
+    what looks like the own text."""
+    class Choosy(Resource):
+        _id = field(str)
+        row = field(str, choices=["a", "b", "c"])
+        who = field(str, check=lambda who: len(who) == 4)
+
+    item, unread = Choosy(_id="a", row="a", who="AB-1"), Check(("row", "who"), "(odd(row) AND odd(who))")
+    for where in (table()[SEAT]._replace(checks=(unread,)), table()[SEAT]._replace(alters=True)):
+        assert spare(where, "row", Target(*SEAT, "a"), item, {"a", "b"}) == "c"
+        looks = spare(where, "who", Target(*SEAT, "a"), item, {"AB-1"})
+        assert re.fullmatch("[A-Z]{2}-[0-9]", looks)
 
 
 def test_many_spare_values_are_all_different() -> None:

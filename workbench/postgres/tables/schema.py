@@ -19,7 +19,7 @@ from workbench.postgres.tables.columns import ETAG_LENGTH
 from workbench.postgres.tables.ddl import LOCK, ddl
 from workbench.postgres.tables.model import Models
 from workbench.postgres.tables.reach import with_reach
-from workbench.state.planning.table import Column, ForeignKey, Table, Unique
+from workbench.state.planning.table import Check, Column, ForeignKey, Table, Unique
 
 
 async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
@@ -155,14 +155,17 @@ def as_stored(table: Table, stored: Mapping[str, Stored], tables: Sequence[Table
         if not unique["primary"] and fields.keys() >= {*unique["columns"]}:
             uniques.append(Unique(unique["name"], tuple(fields[name] for name in unique["columns"]),
                                   unique["deferrable"], unique["where"] or "", unique["nulls_alike"]))
+    checks = [Check(tuple(fields[name] for name in check["columns"] or () if name in fields),
+                    check["definition"].removeprefix("CHECK ")) for check in there.checks.values()]
+    checks += [Check((column.field,), "") for column in table.columns if there.columns[column.name]["domain"]]
     above = {parents[oid].kindred for oid in there.above if oid in parents} - {key.parent for key in keys}
     found = [there.columns[column.name] for column in table.columns]
     columns = tuple(column._replace(
         nullable=column.nullable and not it["not_null"], length=it["length"], digits=it["digits"] and (*it["digits"],))
         for column, it in zip(table.columns, found, strict=True))
     return table._replace(
-        columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), triggers=there.triggers,
-        alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded,
+        columns=columns, foreign_keys=tuple(sorted(keys)), uniques=tuple(sorted(uniques)), checks=tuple(checks),
+        triggers=there.triggers, alters=there.alters or any(it["rounds"] for it in found), guarded=there.guarded,
         rewrites=there.rewrites, stiff=there.stiff, path=there.path,
         above=frozenset(above) - {table.kindred}, carries=there.carries,
         fieldless=tuple(name for name, it in there.columns.items() if name not in fields and not it["made"]))

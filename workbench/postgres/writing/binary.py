@@ -133,6 +133,8 @@ def _any_number(number: Decimal) -> bytes:
     before = -(-len(whole) // 4)
     digits = whole.zfill(before * 4) + part + "0" * (-len(part) % 4)
     groups = [int(digits[start:start + 4]) for start in range(0, len(digits), 4)]
+    while groups and not groups[-1]:        # of 1E+131071 there would be one more than can be counted
+        groups.pop()
     count = len(groups)
     pack = _DIGITS[count] if count < len(_DIGITS) else Struct(f">ihhHh{count}h").pack
     return pack(8 + 2 * count, count, before - 1, _NEGATIVE if number.is_signed() else 0, len(part), *groups)

@@ -35,6 +35,7 @@ from workbench.state.clash import Clash, clash_of
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table
+from workbench.state.planning.telling import told_parked
 from workbench.state.uncollected import uncollected
 from workbench.wording import counted
 
@@ -211,6 +212,8 @@ async def _blamed(
             if blamed:
                 detail = await with_holder(
                     detail, connection, statement.table, violation.columns, blamed[0].after)
+    if blamed:
+        detail = "; ".join(filter(None, [detail, told_parked(blamed[0].parked)]))
     return ConstraintViolated(
         violation.kind, violation.constraint, violation.table, detail,
         columns=violation.columns, targets=[change.target for change in blamed])
@@ -288,7 +291,8 @@ def _is_told(change: Change, table: Table, violation: ConstraintViolated) -> boo
     """Whether the values of a change, as it leaves its item or as it takes it away, are in the words of a violation."""
     item: Resource | None = change.after if change.after is not None else change.before
     columns = {column.name: column for column in table.columns}
-    values = [columns[name].kind.dump(getattr(item, columns[name].field))
+    parked = change.parked or {}
+    values = [columns[name].kind.dump(parked.get(columns[name].field, getattr(item, columns[name].field)))
               for name in violation.columns if name in columns]
     told = f"=({', '.join(str(value) for value in values)})"
     return bool(values) and told in violation.detail

@@ -16,7 +16,7 @@ from workbench.domain.registry import Kindred
 from workbench.state.planning.block import Rank
 from workbench.state.planning.change import Change
 from workbench.state.planning.dependencies import Reason, reasons, unseen
-from workbench.state.planning.spares import spares
+from workbench.state.planning.spares import spare
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
 
 
@@ -195,9 +195,9 @@ class _Ordering:
             table = self._tables[self.nodes[freer].target[:2]]
             named = {field for key in table.foreign_keys for field in key.fields}       # a spare value is no parent
             for field in reason.rule.fields:
-                spare = None if field in named else self._spare(freer, field)
-                if spare is not None:
-                    parked = {field: spare}
+                value = None if field in named else self._spare(freer, field)
+                if value is not None:
+                    parked = {field: value}
                     break
         if not parked:
             return False
@@ -208,16 +208,17 @@ class _Ordering:
 
     def _spare(self, node: int, field: str) -> Any:
         """A value that no row of the plan has, and most likely no other row either; None where none is found."""
-        target = self.nodes[node].target
+        target, before = self.nodes[node].target, self.nodes[node].before
+        assert before is not None       # else there is no value that it could give up
         if (target[:2], field) not in self._used:
             targets, *sides = self._given.columns
             self._used[target[:2], field] = {
                 getattr(item, field) for side in sides for one, item in zip(targets, side, strict=True)
                 if item is not None and one[:2] == target[:2]}
         used = self._used[target[:2], field]
-        spare = next((one for one in spares(self._column(node, field), target) if one not in used), None)
-        used.add(spare)
-        return spare
+        value = spare(self._tables[target[:2]], field, target, before, used)
+        used.add(value)
+        return value
 
     def _inside(self, ring: set[int]) -> list[tuple[int, int, Reason]]:
         """The reasons for which the nodes of a ring wait for each other."""

@@ -1,4 +1,4 @@
-"""Predicate: whether the condition of a partial unique index holds for an item, where it is simple enough to tell.
+"""Predicate: whether the condition of a partial unique index or a CHECK holds for an item, where it can be read here.
 
 Postgres prints such a condition in a normal form. What is understood: columns, literals, casts, comparisons with
 literals and with lists of them, IS [NOT] NULL / TRUE / FALSE, NOT, AND and OR, with SQL's NULL; nothing else.
@@ -33,13 +33,25 @@ class _Unknown(Exception):
 def holds(where: str, item: Resource, table: Table) -> bool | None:
     """Whether a condition (``where``, as Postgres prints it) holds for an item; None when it is not understood."""
     try:
-        condition = _Condition(where, item, table)
-        answer = condition.either()
-        if condition.next() is not None or not isinstance(answer, bool | None):
-            return None
+        return _answer(where, item, table) is True      # a row for which it is NULL is not in the index
     except (_Unknown, InvalidOperation):
         return None
-    return answer is True       # a row for which it is NULL is not in the index
+
+
+def admits(check: str, item: Resource, table: Table) -> bool | None:
+    """Whether the condition of a CHECK lets an item be; None when it is not understood."""
+    try:
+        return _answer(check, item, table) is not False     # one for which it is NULL may be
+    except (_Unknown, InvalidOperation):
+        return None
+
+
+def _answer(where: str, item: Resource, table: Table) -> bool | None:
+    condition = _Condition(where, item, table)
+    answer = condition.either()
+    if condition.next() is not None or not isinstance(answer, bool | None):
+        raise _Unknown
+    return answer
 
 
 class _Condition:

@@ -57,6 +57,14 @@ class Unique(NamedTuple):
     nulls_alike: bool = False
 
 
+class Check(NamedTuple):
+    """A CHECK of the database on some fields: its ``condition`` as Postgres prints it, with the names of columns; empty
+    where it is one of the column's own type, which has no name of a column in it."""
+
+    fields: tuple[str, ...]
+    condition: str
+
+
 class Table(NamedTuple):
     """The table of one resource; ``name`` may be qualified by its schema.
 
@@ -88,6 +96,7 @@ class Table(NamedTuple):
     carries: tuple[str, ...] = ()
     above: frozenset[Kindred] = frozenset()
     fieldless: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def quoted(self) -> str:

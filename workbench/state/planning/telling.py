@@ -59,6 +59,13 @@ def told_mutation(event: str, data: Mapping[str, Any], verb: str, values: Mappin
             visible(f"    {verb} {told_values(values)}".rstrip())]
 
 
+def told_parked(parked: Mapping[str, Any] | None) -> str:
+    """Why an item was to have values that nobody gave it, where these are in the way, and what would do instead."""
+    return "" if parked is None else (
+        f"for a moment it was to have {told_values(parked)}, so that another can take its value; make the constraint "
+        "that is in the way of the exchange DEFERRABLE, or give one of them a value that is free in a commit before")
+
+
 def told_values(values: Mapping[str, Any]) -> str:
     """``owner='Ada', balance=10``."""
     return ", ".join(f"{name}={told(value)}" for name, value in values.items())
