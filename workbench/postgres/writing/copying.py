@@ -9,6 +9,8 @@ from typing import Any
 from workbench.postgres.writing.binary import BEGINNING, END, row_encoder
 from workbench.postgres.writing.statements import Statement
 
+LONGEST = 1 << 20       # bytes that are sent at once; the server takes no message of more than a gigabyte
+
 
 async def copy(connection: Any, statement: Statement, batches: AsyncGenerator[slice, None]) -> int:
     """Sends the rows of a statement, given as the places of some at a time; gives how many the server took.
@@ -20,7 +22,12 @@ async def copy(connection: Any, statement: Statement, batches: AsyncGenerator[sl
         assert encode is not None
         yield BEGINNING
         async for some in batches:
-            yield encode(list(statement.values(some)))
+            raw = encode(list(statement.values(some)))
+            if len(raw) <= LONGEST:
+                yield raw
+                continue
+            for start in range(0, len(raw), LONGEST):
+                yield raw[start:start + LONGEST]
         yield END
 
     async def rows() -> AsyncIterator[tuple[Any, ...]]:
