@@ -207,6 +207,27 @@ async def test_none_admitted_and_not(tables: Tables) -> None:
     assert [str(one)[:12] for one in (await tables.plan()).alterations] == ['~ column "d"']
 
 
+async def test_one_initial_value_for_a_unique_column(tables: Tables) -> None:
+    """Rows without a value cannot all get the initial one in a column that is, or becomes, unique; nor may it be there
+    already. Whoever has another value each time is not in the way."""
+    await tables.made(card(a=field(int | None, unique=True), b=field(int | None), c=field(str | None, unique=True),
+                           d=field(UUID | None, unique=True), e=field(int | None, unique=True)))
+    await tables.rows(2, a="NULL", b="NULL", c="nullif(n::text, '1')", e="nullif(n, 1)")
+    tables.define(card(a=field(int, unique=True, initial=3), b=field(int, unique=True, initial=3),
+                       c=field(str, unique=True, initial="2"), d=field(UUID, unique=True, initial=uuid4),
+                       e=field(int, unique=True, initial=1)))
+    blocked = "blocked: a unique column would have {} more than once: make its type … | None; {} without".format
+    assert await tables.told() == [
+        f'~ column "a" may not be NULL [{blocked(3, "2 rows")} a value would get 3]',
+        f'~ column "b" may not be NULL [{blocked(3, "2 rows")} a value would get 3]',
+        f"""~ column "c" may not be NULL [{blocked("'2'", "1 row")} a value would get '2']""",
+        '~ column "d" may not be NULL [not additive: 2 rows without a value would get gen_random_uuid()]',
+        '~ column "e" may not be NULL [not additive: 1 row without a value would get 1]',
+        '+ unique constraint on "b"']
+    await tables.apply(all=True)
+    assert len(await tables.told()) == 3
+
+
 RULES = "the database would not keep the rules of the type {} any more".format
 CASTS = [
     (int, Decimal, "n", ""), (str, str | None, "'x'", ""), (int, str, "n", RULES("bigint")),

@@ -39,7 +39,8 @@ def parts() -> Any:
     ({"code": "x" * 100}, f"code is longer than 3 signs: '{'x' * 59}…"),
     ({"tags": ["abcd", "abcde"]}, "tags is longer than 4 signs: 'abcde'"),
     ({"count": 2**15}, "count is out of the range of smallint: 32768"),
-    ({"price": Decimal("9999.995")}, r"price is of more than 4 digits before the point: Decimal\('9999.995'\)")])
+    ({"price": Decimal("9999.995")}, r"price is of more than 4 digits before the point: Decimal\('9999.995'\)"),
+    ({"price": Decimal("-1E+400")}, r"price is of more than 4 digits before the point: Decimal\('-1E\+400'\)")])
 async def test_what_does_not_fit(dsn: str, values: dict[str, Any], told: str) -> None:
     """One new item, many, and changes of one and of many: what does not fit is named, and nothing is written."""
     async with Session(desk(Part, models={Part: parts()}), dsn=dsn) as session:

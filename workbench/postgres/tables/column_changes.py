@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from workbench.domain.sameness import same
 from workbench.postgres.encoding import encoded
 from workbench.postgres.literals import literal, text_literal
@@ -180,4 +182,13 @@ def _nullability(fit: Fit, column: Any, found: Mapping[str, Any]) -> Iterator[Wi
         ask = Ask(f"SELECT count(*) FROM {fit.table.quoted} WHERE {stored} IS NULL", blocks=first is None,
                   told=_VALUELESS if first is None else lambda count: f"{count} without a value would get {first}")
         yield fit.wish("alter", f'column "{name}" may not be NULL', *statements, needs=fit.at(name),
-                       asks=(*_about_initial(fit, column, first), ask))
+                       asks=(*_about_initial(fit, column, first), *_about_unique(fit, column, first, stored), ask))
+
+
+def _about_unique(fit: Fit, column: Any, first: str | None, stored: str) -> Iterator[Ask]:
+    """Whether rows would get a value that another one has as well, where the column is to be unique."""
+    unique = any(isinstance(it, sa.UniqueConstraint) and [*it.columns] == [column] for it in fit.model.constraints)
+    if unique and first is not None and "gen_random_uuid()" not in first:
+        yield Ask(f"SELECT (count(*) > 1 AND count(*) > count({stored}))::int FROM {fit.table.quoted} "
+                  f"WHERE {stored} IS NULL OR {stored}::text = ({first})::text",
+                  lambda _: f"a unique column would have {first} more than once: make its type … | None")

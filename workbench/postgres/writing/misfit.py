@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -30,9 +29,10 @@ def _reason(column: Column, value: Any) -> str:
         return f"longer than {column.length} signs"
     if isinstance(value, int) and (bits := _BITS.get(column.type.removesuffix("[]"))) is not None:
         return "" if -2**bits <= value < 2**bits else f"out of the range of {column.type.removesuffix('[]')}"
-    if isinstance(value, int | float | Decimal) and column.digits is not None and isfinite(value):
+    if isinstance(value, int | float | Decimal) and column.digits is not None and (
+            number := Decimal(value)).is_finite():
         digits, scale = column.digits
-        if abs(Decimal(value)) + Decimal(5).scaleb(-scale - 1) >= 10**(digits - scale):     # it is rounded first
+        if abs(number) + Decimal(5).scaleb(-scale - 1) >= 10**(digits - scale):     # it is rounded first
             return f"of more than {digits - scale} digits before the point"
     return ""
 
