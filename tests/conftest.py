@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -24,7 +25,9 @@ IN_MEMORY = pytest.StashKey[tuple[Path, int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets temporary files lie in memory, for all workers and processes of this run, unless a TMPDIR was given."""
+    """Lets temporary files lie in memory, for all workers and processes of this run, unless a TMPDIR was given; and
+    has interrupts heard, which a shell that started this run behind itself has ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TMPDIR" not in os.environ and _has_room(MEMORY):
         place, _ = config.stash[IN_MEMORY] = own_folder(MEMORY)     # locked until this process ends
         place.chmod(0o711)      # as root the servers have a user of their own, who must pass

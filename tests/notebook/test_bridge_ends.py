@@ -131,6 +131,9 @@ def test_an_interrupt_reaches_the_innermost_call(bridge: Bridge) -> None:
 def test_an_error_while_cleaning_up_after_an_interrupt(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:
     """What a coroutine raises when it is cancelled by an interrupt neither hides the interrupt nor goes to the log."""
 
+    gc.collect()        # what tests before have left may go to the log as well
+    caplog.clear()
+
     async def clumsy() -> None:
         try:
             await interrupting(Long())
