@@ -37,6 +37,11 @@ def first_few(things: Sequence[object], attribute: str) -> list[object]:
     return [*things[:FIRST], *([more] if len(things) > FIRST else [])]
 
 
+def joined(*parts: str) -> str:
+    """What is said of one thing, in one line; what is empty is left out."""
+    return "; ".join(filter(None, parts))
+
+
 def counted(count: int, noun: str, form: str = "") -> str:
     """``1 row``, ``2 rows``; with the form ``","`` also ``12,000 rows``."""
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"

@@ -21,6 +21,7 @@ import ipywidgets as widgets
 
 from workbench.domain.datadef import Field
 from workbench.notebook.forms.finder import Finder
+from workbench.wording import joined
 
 NAMES = "9em"       # the width of the names before the controls; what stands beneath begins where they do
 NUMBERS = "2em"     # the width of the number before a row of a list
@@ -134,7 +135,7 @@ class Beneath:
 
 def hint_of(field: Field) -> list[widgets.DOMWidget]:
     """A line with the doc and the limits of a field, as a list; empty where it has none."""
-    words = "; ".join(filter(None, [field.doc, "" if field.limits is None else field.limits.words]))
+    words = joined(field.doc, "" if field.limits is None else field.limits.words)
     hint = f'<div class="wb-hint">{escape(words)}</div>'
     return [widgets.HTML(hint).add_class("wb-beneath")] if words else []
 

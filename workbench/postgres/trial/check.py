@@ -41,6 +41,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.telling import told_parked
 from workbench.state.uncollected import uncollected
+from workbench.wording import joined
 
 
 async def check(
@@ -225,7 +226,7 @@ class _Trial:
         detail = told.detail
         if told.kind == "unique":
             detail = await with_holder(detail, self._connection, table, columns, change.after)
-        detail = "; ".join(filter(None, [detail, told_parked(change.parked)]))
+        detail = joined(detail, told_parked(change.parked))
         self._add(told.kind, change, detail, constraint=told.constraint,
                   columns=tuple(fields.get(column, column) for column in columns))
 

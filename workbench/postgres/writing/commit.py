@@ -37,7 +37,7 @@ from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table
 from workbench.state.planning.telling import told_parked
 from workbench.state.uncollected import uncollected
-from workbench.wording import counted
+from workbench.wording import counted, joined
 
 _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError,
                asyncpg.InvalidCachedStatementError)     # which the driver prepares anew the next time
@@ -213,7 +213,7 @@ async def _blamed(
                 detail = await with_holder(
                     detail, connection, statement.table, violation.columns, blamed[0].after)
     if blamed:
-        detail = "; ".join(filter(None, [detail, told_parked(blamed[0].parked)]))
+        detail = joined(detail, told_parked(blamed[0].parked))
     return ConstraintViolated(
         violation.kind, violation.constraint, violation.table, detail,
         columns=violation.columns, targets=[change.target for change in blamed])

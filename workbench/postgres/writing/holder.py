@@ -8,14 +8,14 @@ from typing import Any
 from workbench.domain.resource import Resource, Target
 from workbench.postgres.encoding import encoded
 from workbench.state.planning.table import Table, quoted
+from workbench.wording import joined
 
 
 async def with_holder(
     detail: str, connection: Any, table: Table, columns: Sequence[str], item: Resource | None,
 ) -> str:
     """What is said of a unique constraint that an item breaks, and which softly deleted item has its values."""
-    held = await _held_by_deleted(connection, table, columns, item)
-    return "; ".join(filter(None, [detail, held]))
+    return joined(detail, await _held_by_deleted(connection, table, columns, item))
 
 
 async def _held_by_deleted(connection: Any, table: Table, columns: Sequence[str], item: Resource | None) -> str:
