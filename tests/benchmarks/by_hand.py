@@ -74,18 +74,17 @@ class Work:
 
 
 async def one_by_one(session: Session, items: list[Pair]) -> None:
-    """One gino statement an item."""
-    table = next(iter(session.reader.tables.values())).model.__table__
+    """One gino statement an item, each as gino's documentation writes it."""
+    model = next(iter(session.reader.tables.values())).model
     async with session.engine.gino.transaction() as transaction:
-        run = transaction.connection.status
+        bind = transaction.connection
         for before, after in items:
             if before is None:
-                await run(table.insert().values({name: getattr(after, name) for name in NAMES}))
+                await model.create(bind, **{name: getattr(after, name) for name in NAMES})
                 continue
-            same = (table.c._id == before._id) & (table.c._etag == before._etag)
-            tag, _ = await run(
-                table.delete().where(same) if after is None else
-                table.update().where(same).values({name: getattr(after, name) for name in SET}))
+            verb = model.delete if after is None else model.update.values(
+                **{name: getattr(after, name) for name in SET})
+            tag, _ = await bind.status(verb.where(model._id == before._id).where(model._etag == before._etag))
             assert tag.endswith(" 1")
 
 

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from workbench.postgres.json_codec import json_bytes
+from workbench.postgres.json_codec import all_json_bytes
 from workbench.state.planning.table import Column
 
 BEGINNING = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -30,7 +30,8 @@ Encode = Callable[[Sequence[Any]], list[bytes]]     # values as they are sent, e
 
 _NULL = b"\xff\xff\xff\xff"
 _LENGTHS = tuple(length.to_bytes(4) for length in range(1024))
-_TRUE, _FALSE, _UUID = b"\0\0\0\1\1", b"\0\0\0\1\0", _LENGTHS[16]
+_TRUE, _FALSE = b"\0\0\0\1\1", b"\0\0\0\1\0"
+_UUID = 16 << 128       # its length, before its 16 bytes
 _SMALL, _WHOLE, _LONG, _FLOAT = (Struct(form).pack for form in (">ih", ">ii", ">iq", ">id"))
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _FIRST, _LAST = ((edge.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND for edge in (datetime.min, datetime.max))
@@ -38,6 +39,7 @@ _ENDLESS = {_FIRST: -2**63, _LAST: 2**63 - 1}       # as asyncpg has them
 _DAY_ZERO = date(2000, 1, 1).toordinal()
 _ENDLESS_DAYS = {date.min.toordinal() - _DAY_ZERO: -2**31, date.max.toordinal() - _DAY_ZERO: 2**31 - 1}
 _DIGITS = tuple(Struct(f">ihhHh{count}h").pack for count in range(16))      # groups of four
+_TO_FOUR = (10_000, 1000, 100, 10, 1)        # what makes so many digits behind the point a group
 _NEGATIVE, _NAN, _INFINITE, _MINUS_INFINITE = 0x4000, 0xC000, 0xD000, 0xF000
 
 
@@ -80,15 +82,15 @@ def _texts(values: Sequence[str]) -> list[bytes]:
 
 
 def _jsons(values: Sequence[Any]) -> list[bytes]:
-    return _behind_lengths(list(map(json_bytes, values)))
+    return _behind_lengths(all_json_bytes(values))
 
 
 def _jsonbs(values: Sequence[Any]) -> list[bytes]:
-    return _behind_lengths([b"\x01" + json_bytes(value) for value in values])
+    return _behind_lengths([b"\x01" + raw for raw in all_json_bytes(values)])
 
 
 def _uuids(values: Sequence[UUID]) -> list[bytes]:
-    return [_UUID + raw for raw in map(attrgetter("bytes"), values)]
+    return [(_UUID + number).to_bytes(20) for number in map(attrgetter("int"), values)]
 
 
 def _bools(values: Sequence[bool]) -> list[bytes]:
@@ -118,7 +120,8 @@ def _number(number: Decimal) -> bytes:
     """A number in groups of four digits, as many before the point as the first one's weight says."""
     whole, _, part = str(number).partition(".")
     if len(whole) < 5 and len(part) < 5 and (whole + part).isdigit():       # as most prices are
-        first, second, scale = int(whole), int((part + "000")[:4]), len(part)
+        scale = len(part)
+        first, second = int(whole), int(part) * _TO_FOUR[scale] if part else 0
         if second:
             return _DIGITS[2](12, 2, 0, 0, scale, first, second) if first else _DIGITS[1](10, 1, -1, 0, scale, second)
         return _DIGITS[1](10, 1, 0, 0, scale, first) if first else _DIGITS[0](8, 0, 0, 0, scale)

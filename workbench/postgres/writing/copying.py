@@ -9,7 +9,7 @@ from typing import Any
 from workbench.errors import TablesDiffer
 from workbench.postgres.writing.binary import BEGINNING, END, row_encoder
 from workbench.postgres.writing.statements import Statement
-from workbench.state.planning.table import quoted
+from workbench.state.planning.table import Column, quoted
 
 LONGEST = 1 << 20       # bytes that are sent at once; the server takes no message of more than a gigabyte
 
@@ -53,9 +53,17 @@ async def _check_types(connection: Any, statement: Statement) -> None:
     """Raises TablesDiffer where a column is not of the type that its values are encoded for.
 
     Of a COPY the server casts nothing: the eight bytes of a bigint would be a double precision of another value. What
-    is prepared here has the table locked against others who alter it until the transaction ends, and has a domain
-    told as the type under it. Who encodes arrays finds out by their members' type, which is sent along."""
+    is asked here, mostly by a statement that is prepared already, has the table locked against others who alter it
+    until the transaction ends. Who encodes arrays finds out by their members' type, which is sent along."""
     columns = [column for column in statement.columns if not column.type.endswith("[]")]
+    alike = " AND ".join(f"pg_typeof(there.{quoted(it.name)}) = pg_typeof(NULL::{it.type})" for it in columns)
+    there = f"(SELECT) AS one LEFT JOIN {statement.table.quoted} AS there ON false"
+    if alike and not await connection.fetchval(f"SELECT {alike} FROM {there}"):
+        await _compare_types(connection, statement, columns)
+
+
+async def _compare_types(connection: Any, statement: Statement, columns: list[Column]) -> None:
+    """Raises TablesDiffer for columns of other types; one of a domain is told as of the type under it, and is none."""
     wanted = list(dict.fromkeys(column.type for column in columns))
     asked = [*(quoted(column.name) for column in columns), *map("NULL::{}".format, wanted)]
     prepared = await connection.prepare(f"SELECT {', '.join(asked)} FROM {statement.table.quoted} LIMIT 0", name="")
