@@ -20,6 +20,7 @@ from workbench import (
     Update,
 )
 from workbench.domain.mutation import Mutation
+from workbench.postgres import etags as etags_module
 from workbench.postgres.etags import moved_of
 from workbench.postgres.writing.guards import lock_order
 
@@ -27,13 +28,16 @@ TEXTS = ["a", "B", "b", "ä", "Z", "_", "0", "a b", "ab", "€"]      # in anoth
 UUIDS = [UUID(int=number << 120 | 7) for number in (250, 3, 128, 127, 0)]
 
 
+@pytest.mark.parametrize("some", [1, 2, 1000])
 @pytest.mark.parametrize("resource, identifiers, values", [
     (Note, TEXTS, {}), (Owner, UUIDS, {"email": "{}@example.org"})])
 async def test_what_moved(
-    session: Session, admin: asyncpg.Connection, resource: Any, identifiers: Sequence[Any], values: dict[str, str],
+    session: Session, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch,
+    resource: Any, identifiers: Sequence[Any], values: dict[str, str], some: int,
 ) -> None:
-    """Rows are compared in the order in which they are locked, whatever the collation; those that have another etag, or
-    are gone, are named."""
+    """Rows are compared in the order in which they are locked, whatever the collation, some at a time; those that have
+    another etag, or are gone, are named."""
+    monkeypatch.setattr(etags_module, "SOME", some)
     await edit(session, *(Insert(Target("desk", at(resource, identifiers[0]).resource, one), **{
         name: value.format(number) for name, value in values.items()}) for number, one in enumerate(identifiers)))
     await session.commit()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.postgres.sending import sent
 from workbench.state.planning.table import Column, Table, quoted
 
+SOME = 1000      # etags that are compared at once: those of the next ones are sent meanwhile
 _GONE = object()
 
 
@@ -31,10 +33,12 @@ async def moved_of(
     """The identifiers of those rows that are not there or have another etag than the one expected; they are given in
     the order of locking, in which etags are compared fastest. ``locking`` is as for ``etags_of``."""
     key, etag = table.column("_id"), table.column("_etag")
-    there = await connection.fetchval(
+    portions = [slice(start, start + SOME) for start in range(0, len(identifiers), SOME)]
+    found = await sent(connection, connection.fetchmany(
         f"SELECT array_agg(_etag) FROM (SELECT {quoted(etag.name)} AS _etag FROM {table.quoted} "
-        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {_order(key)} {locking}) AS there", identifiers)
-    if there == etags:      # in one order, and all are there, as nearly always
+        f"WHERE {quoted(key.name)} = ANY($1::{key.type}[]) ORDER BY {_order(key)} {locking}) AS there",
+        ((identifiers[some],) for some in portions)))
+    if all(there == etags[some] for (there,), some in zip(found, portions, strict=True)):      # as nearly always
         return []
     stored = await etags_of(connection, table, identifiers)
     return [identifier for identifier, expected in zip(identifiers, etags, strict=True)

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -457,17 +458,19 @@ async def test_a_disk_that_is_full(dsn: str, small_disk: Path) -> None:
 
 
 class Full(Proxy):
-    """A Proxy that takes no more than a megabyte from a connection, is ``full`` then, and cuts it off at ``cut``."""
+    """A Proxy that takes no more than ``most`` bytes in all, is ``full`` then, and cuts it off at ``cut``."""
 
     full: asyncio.Event
     cut: asyncio.Event
+    passed, most = 0, inf
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_server, to_server = await asyncio.open_unix_connection(self._socket)
-        answers, passed = asyncio.create_task(self._answer(from_server, writer)), 0
+        answers = asyncio.create_task(self._answer(from_server, writer))
         try:
             while data := await reader.read(65536):
-                if (passed := passed + len(data)) > 1 << 20 and not self.cut.is_set():
+                self.passed += len(data)
+                if self.passed > self.most and not self.cut.is_set():
                     self.full.set()
                     await self.cut.wait()
                     return
@@ -478,20 +481,24 @@ class Full(Proxy):
             to_server.close()
 
 
-@pytest.mark.parametrize("kind", ["insert", "update"])
-async def test_a_connection_that_goes_while_more_is_to_be_sent(dsn: str, kind: str) -> None:
+@pytest.mark.parametrize("kind, count", [("insert", 600), ("update", 600), ("read", 5000)])
+async def test_a_connection_that_goes_while_more_is_to_be_sent(dsn: str, kind: str, count: int) -> None:
     """A commit that waits until it may send more does not wait for ever when the connection goes."""
     proxy = Full(dsn)
     proxy.full, proxy.cut = asyncio.Event(), asyncio.Event()
     await proxy.open()
-    keys = [at(Note, f"{number:03}") for number in range(600)]
+    keys = [at(Note, f"{number:03}" + "x" * (2000 if kind == "read" else 0)) for number in range(count)]
     try:
         async with Session(desk(Note), dsn=proxy.dsn) as session:
-            if kind == "update":
+            if kind != "insert":
                 await edit(session, *map(Insert, keys))
                 await session.commit()
-            mutation = Insert if kind == "insert" else Update
-            await edit(session, *(mutation(key, text="x" * 100_000) for key in keys))
+            if kind == "read":
+                await edit(session, Insert(at(Note, "one")), reads=keys)
+            else:
+                mutation = Insert if kind == "insert" else Update
+                await edit(session, *(mutation(key, text="x" * 100_000) for key in keys))
+            proxy.most = proxy.passed + (1 << 20)
             commit = asyncio.ensure_future(session.commit())
             await proxy.full.wait()
             while not any(it._con is not None and it._con._transport.get_write_buffer_size() > 1 << 16
@@ -501,7 +508,7 @@ async def test_a_connection_that_goes_while_more_is_to_be_sent(dsn: str, kind: s
             proxy.cut.set()
             with pytest.raises(ConnectionLost, match="nothing was written, everything pending is kept"):
                 await asyncio.wait_for(commit, 60)
-            assert len(session.plan().changes) == len(keys)
+            assert len(session.plan().changes) == (1 if kind == "read" else len(keys))
             await session.commit()
     finally:
         await proxy.close()

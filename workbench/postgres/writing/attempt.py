@@ -13,11 +13,9 @@ without having read comes before or after as it happens; so a role that may only
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
-
-import asyncpg
 
 from workbench.domain.resource import Target
 from workbench.errors import DatabaseError
@@ -25,6 +23,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
+from workbench.postgres.sending import sent
 from workbench.postgres.writing.ahead import BATCH, SHORT, Ahead
 from workbench.postgres.writing.copying import copy
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
@@ -197,7 +196,7 @@ class Attempt:
             found: list[Any] = []
             for start in range(0, count, PORTION):
                 runs = statement.runs(start, start + PORTION)
-                found += await _sent(connection, connection.fetchmany(statement.returning, runs))
+                found += await sent(connection, connection.fetchmany(statement.returning, runs))
                 self._tell(min(PORTION, count - start))
         else:
             # One such statement brings the transaction's number along: so it need not be asked for.
@@ -221,7 +220,7 @@ class Attempt:
         count = len(statement.changes)
         batches = self._statements.batches(statement, self._tell)
         try:
-            written = await _sent(connection, copy(connection, statement, batches))
+            written = await sent(connection, copy(connection, statement, batches))
         except (ArithmeticError, TypeError, ValueError) as error:   # the encoders raise as they are
             raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
                                 "nothing was written, everything pending is kept") from error
@@ -232,31 +231,6 @@ class Attempt:
         self._written += count
         if self._how.progress is not None:
             self._how.progress(self._written, self._statements.total)
-
-
-async def _sent(connection: Any, sending: Coroutine[Any, Any, Any]) -> Any:
-    """What comes of sending much; raises ConnectionDoesNotExistError where the connection goes meanwhile.
-
-    asyncpg tells that to who waits for an answer; who waits until more can be sent would do so for ever."""
-    loop, work, lost = asyncio.get_running_loop(), asyncio.ensure_future(sending), False
-
-    def end() -> None:
-        nonlocal lost
-        lost = work.cancel()
-
-    def gone(_: object) -> None:
-        loop.call_later(0.1, end)       # what ends by itself says why
-
-    connection.add_termination_listener(gone)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if lost:
-            raise asyncpg.ConnectionDoesNotExistError("the connection was closed in the middle of it") from None
-        raise
-    finally:
-        with suppress(*DRIVER_ERRORS):      # a connection that has gone is the pool's again
-            connection.remove_termination_listener(gone)
 
 
 def _check_all(statement: Statement, written: int, count: int) -> None:

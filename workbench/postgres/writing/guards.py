@@ -64,16 +64,16 @@ def _constraint(table: Table, name: str) -> str:
 
 def reads_of(plan: Plan) -> Mapping[Kindred, tuple[list[Any], list[str | None]]]:
     """What the steps only read, by resource: the identifiers, and the etags expected, in the order of locking."""
-    found: dict[Kindred, tuple[list[Any], list[str | None]]] = {}
-    rows: dict[Kindred, list[tuple[Any, str | None]]] = defaultdict(list)
+    found: dict[Kindred, tuple[list[Any], list[str | None]]] = defaultdict(lambda: ([], []))
     for (domain, key, identifier), etag in plan.reads.items():
         if etag != NOT_THERE:
-            rows[domain, key].append((identifier, etag))
-    for kindred, read in sorted(rows.items()):
-        order = lock_order([identifier for identifier, _ in read])
-        identifiers, etags = zip(*map(read.__getitem__, order), strict=True)
-        found[kindred] = list(identifiers), list(etags)
-    return found
+            identifiers, etags = found[domain, key]
+            identifiers.append(identifier)
+            etags.append(etag)
+    for identifiers, etags in found.values():
+        order = lock_order(identifiers)
+        identifiers[:], etags[:] = map(identifiers.__getitem__, order), map(etags.__getitem__, order)
+    return dict(sorted(found.items()))
 
 
 def absent_of(plan: Plan) -> Mapping[Kindred, list[Any]]:
