@@ -101,7 +101,7 @@ def named_html(identifier: Identifier, label: str | None) -> str:
     return f'<span title="{escape(label)}">{escape(label[:_LONGEST - 1])}…</span> · {identifier_html(identifier)}'
 
 
-def target_html(target: Any, called: Names | None = None) -> str:
+def target_html(target: Any, called: Names | None) -> str:
     """An item with its domain and resource; anything else that a mutation may be on is written as text."""
     if not isinstance(target, Target):
         return escape(visible(str(target)))
