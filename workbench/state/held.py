@@ -26,7 +26,7 @@ from workbench.state.process import Unit
 from workbench.state.redefined import adopt, pending_of
 from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.resolution import Way, resolved
-from workbench.state.revert import Done, reverted
+from workbench.state.revert import Revertible, reverted
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn
@@ -133,7 +133,7 @@ class Held:
         step, which can be undone. Raises Invalid and Conflict."""
         return self._moved(resolved(self.state, self._draft(), ways, self.manager.registry))
 
-    def revert(self, done: Done, stored: Stored) -> Plan:
+    def revert(self, done: Revertible, stored: Stored) -> Plan:
         """Moves to the State in which a commit is undone by its inverse; one step, which can be undone.
 
         ``stored`` has its items as they are stored now. Raises Conflict, Invalid, NothingTo."""
