@@ -125,7 +125,7 @@ class Engine:
         await self._pool.expire()
 
     async def close(self) -> None:
-        """Close all connections; those in use get 5 seconds. A second call does nothing."""
+        """Closes all connections; those in use get 5 seconds. A second call does nothing."""
         if not self.closed:
             await self._pool.close()
 
