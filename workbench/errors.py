@@ -201,9 +201,9 @@ class PolicyLoop(WorkbenchError):
 class NothingTo(WorkbenchError):
     """There is nothing to undo, redo or the like; ``verb`` names what was asked."""
 
-    def __init__(self, verb: str, words: str = "") -> None:
+    def __init__(self, verb: str, words: str) -> None:
         self.verb = verb
-        super().__init__(words or f"there is nothing to {verb}")
+        super().__init__(words)
 
 
 class StalePlan(WorkbenchError):
@@ -317,7 +317,7 @@ class ConstraintViolated(DatabaseError):
 
     def __init__(
         self, kind: str, constraint: str, table: str, detail: str,
-        *, columns: Sequence[str] = (), targets: Sequence[Any] = (),
+        *, columns: Sequence[str], targets: Sequence[Any] = (),
     ) -> None:
         self.kind, self.constraint, self.table, self.detail = kind, constraint, table, detail
         self.columns, self.targets = tuple(columns), tuple(targets)

@@ -54,14 +54,16 @@ class TimeTravel(Opening):
     def restore(self, name: str) -> Branch:
         """Goes to a checkpoint; a line of steps that would be lost by it stays as an unnamed branch.
 
-        Raises UnknownName, and NothingTo for a checkpoint that a commit has passed: what is committed is not undone."""
+        Raises UnknownName, NothingTo for a checkpoint that a commit has passed (what is committed is not undone), and
+        LoopError while a command or a commit is at work."""
         return self.manager.travel("restore").restore(name)
 
     def branch(self, name: str, *, replace: bool = False) -> Branch:
         """A second State that begins here; ``with session.branch("what if"):`` works on it and comes back. What was
         begun inside and is at work still when it ends moves that branch, not this one.
 
-        Branches share the clean items. Raises Invalid where there is one of that name, unless it is to be replaced."""
+        Branches share the clean items. Raises Invalid where there is one of that name, unless it is to be replaced, and
+        LoopError while a command or a commit is at work."""
         return self.manager.travel("branch").branch(name, replace=replace)
 
     def switch(self, branch: Branch | str) -> Branch:

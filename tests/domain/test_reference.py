@@ -66,7 +66,7 @@ def test_a_reference_by_its_key() -> None:
             Lend(book=ONE, shelf=target)
 
 
-def test_a_resource_of_two_domains(library: Domain) -> None:
+def test_a_resource_of_two_domains() -> None:
     """A class that a second Domain registers is still of the first: a Target in either will do."""
     second = Domain("archive")
     second.resource(key="volume")(Book)

@@ -314,7 +314,7 @@ def test_a_command_line_is_read_back(data):
     assert registry.command_line(command, None) == ("bank:generated", values)
 
 
-def test_a_target_of_another_domain_is_named_whole(bank, cell):
+def test_a_target_of_another_domain_is_named_whole(bank):
     """The address of a command on another domain's item names that domain."""
     shop = Domain("shop", uses=[bank])
 

@@ -50,6 +50,7 @@ async def written(session: Session, *mutations: Any) -> None:
 
 
 async def notes(admin: asyncpg.Connection) -> dict[str, tuple[str, int]]:
+    """The stored Notes: text and number by identifier."""
     return {row[0]: (row[1], row[2]) for row in await admin.fetch("SELECT _id, text, number FROM desk_note")}
 
 

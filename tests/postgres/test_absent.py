@@ -130,7 +130,7 @@ async def test_a_turn_that_is_not_had(session: Session, admin: asyncpg.Connectio
     await session.commit(serializable=True)
 
 
-async def test_what_is_looked_for_and_added(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+async def test_what_is_looked_for_and_added(session: Session, rival: Session) -> None:
     """An item that is added because it was not there is verified by its own insert alone, in the same step and in a
     later one."""
     await session.issue(AddUnless(keys=[A, B], mutations=[Insert(A)]))

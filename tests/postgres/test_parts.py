@@ -20,7 +20,7 @@ from workbench import (
 from workbench.errors import NotClosed, NotFound, NothingTo
 
 
-async def test_a_part(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+async def test_a_part(session: Session, admin: asyncpg.Connection) -> None:
     """commit(only=[…]) writes a closed part; the rest is pending, can be undone, and is committed later."""
     await edit(session, Insert(A, text="1"))
     await edit(session, Insert(B, text="2"))

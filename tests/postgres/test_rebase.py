@@ -149,7 +149,7 @@ async def test_a_rebase_on_what_is_gone_or_there(session: Session, rival: Sessio
 
 
 async def test_a_rebase_without_a_database(
-    session: Session, rival: Session, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch,
+    session: Session, rival: Session, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A database that fails in the middle of a rebase refuses no command: it is raised, and all stays pending."""
     await written(session, Insert(A), Insert(B))

@@ -75,7 +75,7 @@ async def test_an_etag_of_what_is_gone_or_of_nothing(session: Session, rival: Se
 
 # ------------------------------------------------------------------------------------------------ drift, refresh
 
-async def test_drift(session: Session, rival: Session, admin: asyncpg.Connection) -> None:
+async def test_drift(session: Session, rival: Session) -> None:
     """drift() tells what changed in the database since it was cached, and takes nothing over."""
     await written(session, *(Insert(on, text="x") for on in (A, B, C)), Insert(at(Sheet, "s")))
     assert await session.drift() == []

@@ -1,4 +1,4 @@
-"""The StateManager: concurrent commands, undo and redo, what is cached, commits, and resources that are redefined."""
+"""The StateManager: concurrent commands, what is cached, and commits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import asyncio
 import random
 import re
 from contextvars import copy_context
-from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -27,9 +25,9 @@ from tests.state.domains import (
     notes,
     stored,
 )
-from workbench import Command, Delete, Domain, Event, Insert, Rejected, Resource, Target, Update, field
+from workbench import Delete, Insert, Rejected, Target, Update
 from workbench.domain.registry import Registry
-from workbench.errors import Invalid, LoopError, NotFound, NothingTo, StalePlan
+from workbench.errors import LoopError, NotFound, StalePlan
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 from workbench.state.held import hold
 from workbench.state.manager import StateManager
@@ -178,74 +176,6 @@ async def test_the_user_is_who_issued() -> None:
     assert [step.user for step in (await first, await second, third)] == ["ada", "ada", "bob"]
 
 
-# ------------------------------------------------------------------------------------------------ undo and redo
-
-
-async def texts(manager: StateManager) -> list[tuple[str, str]]:
-    return [(item.identifier, item.text) for item in await manager.find(Note)]
-
-
-async def test_undo_and_redo() -> None:
-    """Undo takes steps back, the last first; redo takes them up again in their order; numbers go on from there."""
-    manager = manage(notes())
-    for key in "abc":
-        await manager.issue(Write(text=key), on=f"note/{key}")
-    states = manager.state
-    assert [step.number for step in manager.history.undo(2)] == [3, 2]
-    assert await texts(manager) == [("a", "a")]
-    assert [step.number for step in manager.history.redo()] == [2]
-    assert [step.number for step in manager.history.redo()] == [3]
-    assert manager.state is states
-    manager.history.undo(3)
-    assert await texts(manager) == []
-    assert [step.number for step in manager.history.redo(3)] == [1, 2, 3]
-    assert [step.number for step in manager.state.steps()] == [1, 2, 3]
-
-
-async def test_issuing_after_undo_clears_redo() -> None:
-    """A new command after an undo takes the place of what was undone."""
-    manager = manage(notes())
-    await manager.issue(Write(), on=A)
-    manager.history.undo()
-    step = await manager.issue(Copy(), on=A)
-    assert step.number == 1
-    with pytest.raises(NothingTo, match="there is nothing to redo; no step was undone since"):
-        manager.history.redo()
-
-
-@pytest.mark.parametrize("count, words", [
-    (0, "say how many, from 1"), (-1, "say how many, from 1"), (3, "there are 2 steps to undo, not 3")])
-async def test_more_steps_than_there_are(count: int, words: str) -> None:
-    """Undoing none, or more than there are, is refused and undoes nothing."""
-    manager = manage(notes())
-    await manager.issue(Write(), on=A)
-    await manager.issue(Write(), on=B)
-    with pytest.raises(NothingTo, match=words):
-        manager.history.undo(count)
-    assert manager.state.number == 2
-
-
-async def test_nothing_is_undone_past_a_commit() -> None:
-    """After a commit there is nothing to undo or redo; the log keeps its steps, numbers go on."""
-    manager = manage(notes())
-    await manager.issue(Write(), on=A)
-    await manager.issue(Write(), on=B)
-    manager.history.undo()
-    held(manager).settle(manager.plan())
-    with pytest.raises(NothingTo, match="no step is pending: what is committed is not undone"):
-        manager.history.undo()
-    with pytest.raises(NothingTo, match="there is nothing to redo"):
-        manager.history.redo()
-    assert (await manager.issue(Copy(), on=B)).number == 2
-    assert [step.number for step in manager.state.steps()] == [1, 2]
-    assert [step.number for step in manager.state.pending()] == [2]
-    manager.history.undo()
-    with pytest.raises(NothingTo):
-        manager.history.undo()
-    manager.history.redo()
-    assert [step.number for step in manager.state.pending()] == [2]
-
-
 # ------------------------------------------------------------------------------------------------ items
 
 
@@ -309,17 +239,6 @@ async def test_fetch_from_several_domains() -> None:
         await manager.fetch("note/z")
 
 
-@pytest.mark.parametrize("n", ["x", None, True, 1.5])
-def test_undo_and_redo_take_a_number(n: Any) -> None:
-    """What is no number of steps is refused in words."""
-    manager = manage(bank)
-    with pytest.raises(Invalid, match=r"undo was refused: 1 problem\n  n: .* is no number of steps; as in "
-                                      r"undo\(2\), or goto\(step\)"):
-        manager.history.undo(n)
-    with pytest.raises(Invalid, match=r"as in redo\(2\)"):
-        manager.history.redo(n)
-
-
 async def test_refresh_takes_clean_items_anew() -> None:
     """Refreshing fetches clean items in one query; those that are gone leave the cache, changed ones stay."""
     reader = RecordingReader(stored("notes", "note", *(note(key) for key in "abcd")))
@@ -335,124 +254,6 @@ async def test_refresh_takes_clean_items_anew() -> None:
     assert [(status, item.identifier, item.text) for status, _, item in manager.items("note")] == [
         ("clean", "a", "theirs"), ("clean", "c", ""), ("changed", "d", "mine")]
     assert [change.etag for change in manager.plan().changes] == ["stored"]
-
-
-# ------------------------------------------------------------------------------------------------ redefinition
-
-
-def shop(*, kind: Any = int, extra: dict[str, Any] | None = None, into: Domain | None = None) -> tuple[Domain, Any]:
-    """A domain of articles, defined again into the same Domain when one is given, as a cell that runs twice does."""
-    domain = into or Domain("shop")
-    namespace = {"_id": field(str), "price": field(kind), **(extra or {}),
-                 "__module__": __name__, "__qualname__": "Article"}
-    article = domain.resource(type(Resource)("Article", (Resource,), namespace))
-
-    class Stock(Command):
-        price = field(int)
-
-    class Stocked(Event):
-        price = field(int)
-
-    domain.command(on=article)(Stock)
-    domain.event(Stocked)
-
-    @domain.command_handler(Stock)
-    async def stock(command: Any, context: Any) -> Any:
-        yield Stocked(price=command.price).on(context.target)
-
-    @domain.event_handler(Stocked)
-    async def stocked(event: Any, context: Any) -> Any:
-        try:
-            yield Update(await context.fetch(event.target), price=event.price)
-        except NotFound:
-            yield Insert(event.target, price=event.price)
-
-    return domain, Stock
-
-
-async def test_items_are_carried_over_to_a_redefined_resource() -> None:
-    """After a resource is defined again with one more field, cached, pending and old items are of the new class."""
-    domain, stock = shop()
-    reader = RecordingReader()
-    manager = manage(domain, reader=reader)
-    old = domain.resources["article"].cls
-    reader.items.update(stored(
-        "shop", "article", old(_id="clean", price=1, _etag="1"), old(_id="late", price=9, _etag="1")))
-    await manager.fetch("article/clean")
-    await manager.issue(stock(price=2), on="new")
-    late = stock(price=10)
-    domain, stock = shop(extra={"name": field(str, initial="unnamed")}, into=domain)
-    assert manager.registry.refresh()
-    assert manager.misfits() == []
-    new = domain.resources["article"].cls
-    assert new is not old
-    assert [(status, type(item) is new, item.name) for status, _, item in manager.items("article")] == [
-        ("clean", True, "unnamed"), ("new", True, "unnamed")]
-    assert {type(item) for item in await manager.find(old)} == {new}
-    assert [item.identifier for item in await manager.find(new, name="unnamed")] == ["clean", "late", "new"]
-    await manager.issue(late, on="late")        # a command made before
-    await manager.issue(stock(price=3), on="clean")
-    assert {change.target.identifier: (change.kind, change.new) for change in manager.plan().changes} == {
-        "new": ("insert", {"price": 2, "name": "unnamed"}), "late": ("update", {"price": 10}),
-        "clean": ("update", {"price": 3})}
-    manager.history.undo(3)
-    assert len(manager.plan()) == 0
-
-
-async def test_the_class_of_a_resource_is_renamed() -> None:
-    """Items of a resource whose class has another name now are fetched as those of that class, cached ones too."""
-    domain = Domain("desk")
-
-    @domain.resource(key="note")
-    class Sheet(Resource):
-        text = field(str, initial="")
-
-    target = Target("desk", "note", UUID(int=1))
-    manager = manage(domain, reader=MemoryReader({target: Sheet(_id=target.identifier, text="a")}))
-    await manager.fetch(target)
-    domain.forget(Sheet)
-
-    @domain.resource(key="note")
-    class Page(Resource):
-        text = field(str, initial="")
-
-    manager.registry.refresh()
-    assert await manager.fetch(target, target) == [Page(_id=target.identifier, text="a")] * 2
-
-
-async def test_items_that_no_longer_fit_are_listed() -> None:
-    """Cached and pending items that do not fit a redefined resource are listed once each, with all that is wrong."""
-    domain, stock = shop()
-    reader = RecordingReader()
-    manager = manage(domain, reader=reader)
-    old = domain.resources["article"].cls
-    reader.items.update(stored("shop", "article", *(old(_id=key, price=price, _etag="1") for key, price in (
-        ("dear", 100), ("cheap", 1), ("was-dear", 100), ("gets-dear", 1)))))
-    await manager.fetch("article/dear", "article/cheap")
-    await manager.issue(stock(price=2), on="was-dear")
-    await manager.issue(stock(price=100), on="gets-dear")
-    shop(kind=int, extra={"price": field(int, check=lambda price: price < 50, doc="below 50")}, into=domain)
-    manager.registry.refresh()
-    assert sorted(manager.misfits()) == [
-        "shop:article/dear: price: 100 failed its check: below 50",
-        "shop:article/gets-dear: price: 100 failed its check: below 50"]
-    assert [item.identifier for _, _, item in manager.items("article")] == ["cheap"]
-    assert manager.misfits("article") == manager.misfits()
-
-
-async def test_an_item_cached_before_a_field_was_added() -> None:
-    """The error names the item, says why it lacks the field, and what would help."""
-    domain, stock = shop()
-    manager = manage(domain)
-    step = await manager.issue(stock(price=2), on="book")
-    shop(extra={"since": field(date)}, into=domain)
-    manager.registry.refresh()
-    why = (r'Article book was refused: 1 problem\n  since: is missing; give "2013-01-31"\. It was cached before the '
-           r'field was added: give the field an initial, or see tables\(\)')
-    with pytest.raises(Invalid, match=why):
-        await manager.fetch(step.target)
-    with pytest.raises(Invalid, match=why):
-        manager.plan()
 
 
 # ------------------------------------------------------------------------------------------------ the bank

@@ -10,8 +10,9 @@ from typing import Any
 
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
+from workbench.domain.entity import Command
 from workbench.domain.resource import Target
-from workbench.errors import UnknownName
+from workbench.errors import Invalid, Problem, UnknownName
 
 
 def written(domain: str, command: str, target: Target | None) -> str:
@@ -35,6 +36,19 @@ def command_named(domains: Mapping[str, Domain], name: str) -> tuple[Domain, Def
     if definition is None:
         raise UnknownName("command", key, domain.commands, where=domain.key)
     return domain, definition
+
+
+def command_at(domains: Mapping[str, Domain], address: str, data: Mapping[str, Any]) -> tuple[Command, str | None]:
+    """The command at an address with its data, and what follows it there: ``account/<id>``, as ``written`` wrote it.
+
+    Raises UnknownName, and Invalid for data that the command does not take."""
+    name, _, rest = address.partition("/")
+    _, definition = command_named(domains, name)
+    hidden = [Problem(field, value, "is set by the workbench alone; leave it out")
+              for field, value in data.items() if field.startswith("_")]
+    if hidden:
+        raise Invalid(definition.cls.__name__, hidden)
+    return definition.cls(**data), rest or None
 
 
 def domain_named(domains: Mapping[str, Domain], key: str) -> Domain:

@@ -22,7 +22,7 @@ class Refused(ValueError):
 
 
 def shown(value: object, *, most: int = 60) -> str:
-    """A value for a message: its repr, cut at 60 characters or after its first line."""
+    """A value for a message: its repr, cut at ``most`` characters or after its first line."""
     try:
         text = repr(value)
     except Exception:       # such as an int of more than 4300 digits

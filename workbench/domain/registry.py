@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import Any
 from uuid import UUID
 
-from workbench.domain.address import call_of, command_named, domain_named, written
+from workbench.domain.address import call_of, command_at, command_named, domain_named, written
 from workbench.domain.convert import shown
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
@@ -25,7 +25,6 @@ from workbench.domain.registration import Known as Known
 from workbench.domain.registration import Route
 from workbench.domain.resource import KINDRED, Resource, Target, identify, refit
 from workbench.errors import DefinitionError, Invalid, NotGranted, Problem, UnknownName
-from workbench.wording import nearest
 
 
 class Registry:
@@ -217,17 +216,6 @@ class Registry:
                               names if len(self.domains) > 1 or colon else [r for _, r in self.resources])
         return named[0]
 
-    def no_reference(self, kindred: Kindred, references: Any) -> str:
-        """Why what a field of a resource references is no resource here, and the ways out."""
-        name = self.resource(kindred).__name__
-        back = f"or take the resource back: {kindred[0]}.forget({name})"
-        if not isinstance(references, str):
-            shown_class = getattr(references, "__name__", repr(references))
-            return (f"references {shown_class}, which is no resource of an opened domain; open its domain in the same "
-                    f"session, {back}")
-        known = [key if domain == kindred[0] else f"{domain}:{key}" for domain, key in self.resources]
-        return f'references "{references}", and there is no such resource; {nearest(references, known)}; {back}'
-
     # -------------------------------------------------------------------------------------------- targets
 
     def target(self, on: Any, *, home: str | None = None) -> Target:
@@ -295,13 +283,7 @@ class Registry:
         """The command at an address with its data, and the rest of the address: what it is on.
 
         ``bank:deposit/account/<id>``; raises as ``command_named`` does, and Invalid."""
-        name, _, rest = address.partition("/")
-        _, definition = self.command_named(name)
-        hidden = [Problem(field, value, "is set by the workbench alone; leave it out")
-                  for field, value in data.items() if field.startswith("_")]
-        if hidden:
-            raise Invalid(definition.cls.__name__, hidden)
-        return definition.cls(**data), rest or None
+        return command_at(self.domains, address, data)
 
     def address(self, command: Command, target: Target | None) -> str:
         """The address of a command on a target, as ``command_at`` reads it."""

@@ -1,0 +1,1 @@
+"""Examples: one whole domain per file."""

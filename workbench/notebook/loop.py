@@ -44,7 +44,7 @@ class Loop(asyncio.SelectorEventLoop):
 class Call(Generic[T]):
     """One coroutine on its way: made by the caller, run as a task of the loop; both sides see ``ended``."""
 
-    def __init__(self, loop: Loop, coroutine: Coroutine[Any, Any, T], begun: Begun | None = None) -> None:
+    def __init__(self, loop: Loop, coroutine: Coroutine[Any, Any, T], begun: Begun | None) -> None:
         self.loop, self.coroutine, self.begun = loop, coroutine, begun
         self.task: asyncio.Task[T] | None = None
         self.ended = False

@@ -157,7 +157,7 @@ class Opened(Slips):
             return self._wait_for(verb, bar)
 
     @contextmanager
-    def _deciding(self, saved: SavedPlan | None = None) -> Iterator[None]:
+    def _deciding(self, saved: SavedPlan | None) -> Iterator[None]:
         """Context of a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint, to
         which is added what the items are called and where they come from; of a ``saved`` plan that is not the one
         pending here that is not known. Tells whoever watches."""

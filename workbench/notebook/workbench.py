@@ -90,16 +90,19 @@ class Workbench(Travelling):
     def fetch(self, what: Any, identifier: Any = None, /) -> Any:
         """The present item of a Target, an item, ``"account/<id>"``, or of a resource and an identifier.
 
-        Several identifiers give a list of items. Raises NotFound."""
+        Several identifiers give a list of items. Raises NotFound, UnknownName, Invalid; see Session.fetch."""
         bar = ProgressBar("fetch")
         return self._run(self._at_work().fetch(what, identifier, progress=bar), bar)
 
     def find(self, resource: Any, /, **equals: Any) -> list[Resource]:
-        """The items whose fields equal these values, pending changes included; they are cached from now on."""
+        """The items whose fields equal these values, pending changes included, by ``_created``; they are cached from
+        now on. See Session.find for what is raised."""
         return self._run(self._at_work().find(resource, **equals))
 
     def refresh(self, resource: Any) -> int:
-        """Fetches the cached items of a resource again, except those changed here; returns how many had changed."""
+        """Fetches the cached items of a resource again, except those changed here; returns how many had changed.
+
+        See Session.refresh for what is raised."""
         return self._run(self._at_work().refresh(resource))
 
     def plan(self) -> ShownPlan:
@@ -182,7 +185,8 @@ class Workbench(Travelling):
     def rebase(self) -> ShownRebased:
         """Fetches what changed in the database and issues the pending commands again; says what became of the plan.
 
-        A command that is refused now is reported; the others are pending. Nothing is written."""
+        A command that is refused now is reported; the others are pending. Nothing is written. See Session.rebase for
+        what is raised."""
         return ShownRebased.of(self._run(self._at_work().rebase()), self._called)
 
     def resolve(self, item: Any, way: Way) -> ShownPlan:
@@ -199,7 +203,9 @@ class Workbench(Travelling):
         return self._shown(self._decide(self._at_work().merge(branch, ways=ways)))
 
     def drop(self, what: Any) -> ShownPlan:
-        """Gives up a branch (by name), or what is pending of one item. Returns the new plan."""
+        """Gives up a branch (by name), or what is pending of one item. Returns the new plan.
+
+        See Session.drop for what is raised."""
         return self._shown(self._run(self._at_work().drop(what)))
 
     # -------------------------------------------------------------------------------------------- to look at

@@ -1,0 +1,1 @@
+"""Postgres: what is stored: read, compared and written over gino and asyncpg, on a server of one's own or another."""

@@ -26,9 +26,9 @@ from workbench.postgres.pool import Pool
 
 
 async def connect(
-    dsn: str, *, min_size: int = 1, max_size: int = 4, revive: Callable[[], Awaitable[bool]] | None = None,
+    dsn: str, *, max_size: int = 4, revive: Callable[[], Awaitable[bool]] | None = None,
 ) -> Engine:
-    """An open Engine on the server that a DSN names; at least ``min_size`` connections are made at once.
+    """An open Engine on the server that a DSN names, with ``max_size`` connections at most; one is made at once.
 
         async with await connect("postgresql://ada@localhost/bank") as engine: ...
 
@@ -43,7 +43,7 @@ async def connect(
     try:
         engine = await gino.create_engine(
             "postgresql://", loop=asyncio.get_running_loop(), pool_class=partial(Pool, dsn, revive),
-            min_size=min_size, max_size=max_size, server_settings={"application_name": "workbench"},
+            max_size=max_size, server_settings={"application_name": "workbench"},
             json_serializer=as_it_is, json_deserializer=as_it_is)
     except (ValueError, OverflowError):     # told below: its words may hold a piece of the password
         pass
@@ -125,7 +125,7 @@ class Engine:
         await self._pool.expire()
 
     async def close(self) -> None:
-        """Close all connections; those in use get 5 seconds. A second call does nothing."""
+        """Closes all connections; those in use get 5 seconds. A second call does nothing."""
         if not self.closed:
             await self._pool.close()
 

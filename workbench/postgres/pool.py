@@ -34,12 +34,10 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         self._pool = await asyncpg.create_pool(
             self._dsn, **{**self._kwargs, "min_size": 0, "init": self._begin, "reset": self._reset})
         try:
-            first = [await self._pool.acquire() for _ in range(self._kwargs["min_size"])]
+            await self._pool.release(await self._pool.acquire())
         except BaseException:
             self._pool.terminate()
             raise
-        for connection in first:
-            await self._pool.release(connection)
         return self
 
     async def _begin(self, connection: asyncpg.Connection) -> None:

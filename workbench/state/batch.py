@@ -5,7 +5,7 @@ query per resource, and runs one command after the other on States of its own. T
 then there is nothing to undo, so that an error or a cancellation leaves all as it was.
 
 A ``Batch`` has the steps and, where it was to go on past them, the refusals: each a ``BatchRefusal``, counted by
-``Cause``.
+``BatchCause``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class BatchRefusal(NamedTuple):
         return f"number {self.place}, {self.named}: {self.error}: {self.message}"
 
 
-class Cause(NamedTuple):
+class BatchCause(NamedTuple):
     """Refusals that differ in names and figures alone: how many, of which command, by which error, in which words (with
     ``…`` for the names and figures), and the first of them."""
 
@@ -92,13 +92,13 @@ class Batch:
         self.steps, self.refusals = tuple(steps), tuple(refusals)
 
     @property
-    def causes(self) -> list[Cause]:
+    def causes(self) -> list[BatchCause]:
         """The refusals counted by cause, the most frequent first."""
         groups: dict[tuple[str, str, str], list[BatchRefusal]] = {}
         for refusal in self.refusals:
             words = _PARTICULAR.sub("…", refusal.message)
             groups.setdefault((refusal.named, refusal.error, words), []).append(refusal)
-        causes = [Cause(len(group), *key, group[0]) for key, group in groups.items()]
+        causes = [BatchCause(len(group), *key, group[0]) for key, group in groups.items()]
         return sorted(causes, key=lambda cause: -cause.times)
 
     @property

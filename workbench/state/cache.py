@@ -67,27 +67,25 @@ class Cache:
         Those that are stored no more leave the cache."""
         clean = {target: item for target, item in self.items.items()
                  if target[:2] == kindred and target not in changed}
-        stored: dict[Any, Resource] = {
-            item._id: item for item in await reader.load(kindred, [target.identifier for target in clean])}
-        moved = 0
-        for target, item in clean.items():
-            if self.items.get(target) is not item:
-                continue        # a commit or another read was faster, and has a later one
-            fresh = stored.get(target.identifier)
-            self.take(target, fresh)
-            moved += fresh is None or fresh._etag != item._etag
-        return moved
+        loaded = await reader.load(kindred, [target.identifier for target in clean])
+        return self._renew(self.items, clean, {Target(*kindred, item._id): item for item in loaded})
 
     async def refresh_gone(self, read: ReadStored, kindred: Kindred, changed: Container[Target]) -> int:
         """The same for the rows that were deleted softly, which ``read`` gives as they are stored."""
         rows = {target: row for target, row in self.gone.items() if target[:2] == kindred and target not in changed}
-        stored, moved = await read(list(rows)) if rows else {}, 0
-        for target, row in rows.items():
-            if self.gone.get(target) is not row:
-                continue        # as above
-            fresh = stored.get(target)
-            self.take(target, fresh)
-            moved += fresh is None or fresh._etag != row._etag
+        return self._renew(self.gone, rows, await read(list(rows)) if rows else {})
+
+    def _renew(
+        self, present: Mapping[Target, Resource], known: Mapping[Target, Resource],
+        stored: Mapping[Target, Resource | None],
+    ) -> int:
+        """Takes what was ``known`` when it was asked for as it is stored now; says how many moved."""
+        moved = 0
+        for target, was in known.items():
+            if present.get(target) is was:      # else a commit or another read was faster, and has a later one
+                fresh = stored.get(target)
+                self.take(target, fresh)
+                moved += fresh is None or fresh._etag != was._etag
         return moved
 
     @contextmanager

@@ -17,7 +17,6 @@ from workbench.errors import Invalid, Problem, StalePlan, WorkbenchError
 from workbench.state.clash import Clash, clash_of
 from workbench.state.draft import Draft
 from workbench.state.history.branch import Branch
-from workbench.state.history.history import root_of
 from workbench.state.history.merge import merged
 from workbench.state.manager import StateManager
 from workbench.state.planning.differ import change_of
@@ -27,7 +26,7 @@ from workbench.state.process import Unit
 from workbench.state.redefined import adopt, pending_of
 from workbench.state.replay import Issued, Rebased, Refusal, replay
 from workbench.state.resolution import Way, resolved
-from workbench.state.revert import Done, reverted
+from workbench.state.revert import Revertible, reverted
 from workbench.state.state import State
 from workbench.state.step import Handling, Step
 from workbench.state.turn import Turn
@@ -80,7 +79,7 @@ class Held:
         """The plan of those pending steps alone that some items stand on. Raises NotClosed."""
         manager = self.manager
         steps, _ = part_of(self.state, [manager.registry.target(item) for item in wanted])
-        self._part = without(self.state, root_of(self.state), steps)
+        self._part = without(self.state, self.state.before_pending(), steps)
         return plan_of(self._part, manager.registry, manager.tables)
 
     def settle(self, plan: Plan, items: Mapping[Target, Resource | None] | None = None) -> None:
@@ -134,7 +133,7 @@ class Held:
         step, which can be undone. Raises Invalid and Conflict."""
         return self._moved(resolved(self.state, self._draft(), ways, self.manager.registry))
 
-    def revert(self, done: Done, stored: Stored) -> Plan:
+    def revert(self, done: Revertible, stored: Stored) -> Plan:
         """Moves to the State in which a commit is undone by its inverse; one step, which can be undone.
 
         ``stored`` has its items as they are stored now. Raises Conflict, Invalid, NothingTo."""
@@ -164,7 +163,7 @@ class Held:
         done = [Refusal(step, WorkbenchError("another branch has committed it already"))
                 for step in pending if history.is_committed(step)]
         left = [step for step in pending if not history.is_committed(step)]
-        state, refused = await replay(left, root_of(self.state), self._unit_again, done=set())
+        state, refused = await replay(left, self.state.before_pending(), self._unit_again, done=set())
         return Rebased(self._moved(state), before, (*done, *refused))
 
     async def pick(self, branch: Branch | str, steps: Iterable[Step | int] | None = None) -> Rebased:

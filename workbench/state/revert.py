@@ -27,7 +27,7 @@ from workbench.state.step import Handling, Occurrence, Step
 _PENDING, _ANOTHER = "a pending step", "another"        # who may have changed an item since, besides later commits
 
 
-class Done(NamedTuple):
+class Revertible(NamedTuple):
     """A commit that is to be reverted, its ``number`` from 1: the ``changes`` of its plan; the items that the database
     ``made`` other than these say; and of items that later commits of the session wrote, the number of the last one."""
 
@@ -37,12 +37,12 @@ class Done(NamedTuple):
     later: Mapping[Target, int]
 
 
-class _Clash(Exception):
+class _Changed(Exception):
     """The item was changed since the commit; caught by ``reverted``, which collects all of them."""
 
 
 def reverted(
-    state: State, draft: Draft, done: Done, stored: Mapping[Target, Resource | None], registry: Registry,
+    state: State, draft: Draft, done: Revertible, stored: Mapping[Target, Resource | None], registry: Registry,
 ) -> State:
     """The State after the inverse of a commit; ``stored`` has its items as they are in the database now.
 
@@ -62,7 +62,7 @@ def reverted(
         event = CommitReverted(number=number).on(target)
         try:
             mutation = _inverse(target, change, before, after, present)
-        except _Clash:
+        except _Changed:
             did = "delete" if before is None else "insert" if after is None else "update"
             them = (_PENDING if entry is not None else
                     f"commit {done.later[target]}" if target in done.later else _ANOTHER)
@@ -109,18 +109,18 @@ def _ways(later: Collection[int], them: Collection[str]) -> str:
 def _inverse(
     target: Target, change: Change, before: Resource | None, after: Resource | None, present: Resource | None,
 ) -> Mutation | None:
-    """The mutation that undoes a change; None where the item is already as it was before. Raises _Clash."""
+    """The mutation that undoes a change; None where the item is already as it was before. Raises _Changed."""
     if after is None:
         if before is None:
             return None
         if present is None:
             return Insert(target, **values_of(before))
-        raise _Clash
+        raise _Changed
     if present is None:
-        raise _Clash
+        raise _Changed
     if before is None:
         if not all(same(value, getattr(present, name)) for name, value in values_of(after).items()):
-            raise _Clash
+            raise _Changed
         return Delete(target)
     values: dict[str, Any] = {}
     for name in change.columns:
@@ -128,7 +128,7 @@ def _inverse(
             was, is_now = getattr(before, name), getattr(present, name)
             if not same(was, is_now):
                 if not same(getattr(after, name), is_now):
-                    raise _Clash
+                    raise _Changed
                 values[name] = was
     return Update(target, **values) if values else None
 

@@ -76,6 +76,20 @@ class State:
         """The State behind a commit of everything: nothing is changed, the log goes on."""
         return State(HashTrieMap(), self.step, self, self.number, self.applied, root=True)
 
+    def before_pending(self) -> State:
+        """The State before the first pending step; itself where none is pending."""
+        state = self
+        while not state.root and state.parent is not None:
+            state = state.parent
+        return state
+
+    def follows(self, earlier: State) -> bool:
+        """Whether another State is this one or lies on the way to it, with no commit in between."""
+        state: State | None = self
+        while state is not None and state is not earlier and not state.root:
+            state = state.parent
+        return state is earlier
+
     def pending(self) -> list[Step]:
         """The steps since the last commit, the oldest first."""
         return list(_until(self, committed=False))[::-1]

@@ -81,7 +81,7 @@ async def test_what_triggers_write(wares: Session, admin: asyncpg.Connection) ->
     assert (await wares.check()).besides == ()
 
 
-async def test_what_is_stored_otherwise(wares: Session, admin: asyncpg.Connection) -> None:
+async def test_what_is_stored_otherwise(wares: Session) -> None:
     """The check says which values a column or a trigger makes others of, some by name; equal ones are none."""
     await written(wares, Insert(A, price=Decimal(1)))
     await edit(wares, Update(A, price=Decimal("5.005")))
@@ -108,7 +108,7 @@ async def test_reverting_what_is_stored_otherwise(wares: Session, admin: asyncpg
         await wares.revert(done)
 
 
-async def test_what_a_revert_does_not_bring_back(dsn: str, wares: Session, admin: asyncpg.Connection) -> None:
+async def test_what_a_revert_does_not_bring_back(wares: Session) -> None:
     """The plan of a revert that adds deleted rows again names the columns and the rows that stay lost."""
     await written(wares, Insert(A))
     await written(wares, Delete(A))

@@ -1,49 +1,26 @@
-"""Commit: what a plan leaves in real tables, what stops it, and that whatever happens it is all or nothing."""
+"""Commit: what a plan leaves in real tables, and which conflicts stop it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import suppress
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-from gino import Gino
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.editing import Account, Note, Owner, Paper, at, desk, edit
+from tests.postgres.rivals import notes
 from tests.strategies import items, resource_classes, values
-from workbench import Conflict, Delete, Insert, Resource, Session, Target, Update, field
+from workbench import Conflict, Delete, Insert, Session, Target, Update
 from workbench.domain.datadef import values_of
-from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError
 from workbench.postgres.writing.commit import Commit
 
 STAMPS = ("_created", "_updated", "_etag", "_deleted")
-
-
-@pytest.fixture
-async def session(dsn: str) -> AsyncIterator[Session]:
-    """A session over Notes, Papers, Owners and Accounts."""
-    async with Session(desk(Note, Paper, Owner, Account), dsn=dsn) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
-    """Another session on the same database."""
-    async with Session(desk(Note, Paper, Owner, Account), dsn=dsn) as opened:
-        yield opened
-
-
-async def notes(admin: asyncpg.Connection) -> dict[str, tuple[str, int]]:
-    """The stored Notes: text and number by identifier."""
-    return {row[0]: (row[1], row[2]) for row in await admin.fetch('SELECT _id, text, number FROM desk_note')}
 
 
 # ------------------------------------------------------------------------------------------------ as one by one
@@ -143,21 +120,23 @@ async def test_a_large_mixed_commit(session: Session, admin: asyncpg.Connection)
     assert await notes(admin) == model
 
 
-async def test_self_reference_and_parents(session: Session, admin: asyncpg.Connection) -> None:
+async def test_self_reference_and_parents(dsn: str, admin: asyncpg.Connection) -> None:
     """Children made before their parents are committed in the order that real foreign keys ask for, and go again."""
-    owner = UUID(int=1)
-    chain = [UUID(int=number) for number in range(2, 12)]
-    await edit(session, *(
-        Insert(at(Account, one), owner=owner, parent=None if place == 0 else chain[place - 1])
-        for place, one in reversed(list(enumerate(chain)))), Insert(at(Owner, owner), email="ada@x"))
-    await session.commit()
-    assert await admin.fetchval("SELECT count(*) FROM desk_account") == 10
-    other = UUID(int=99)
-    await edit(session, Update(at(Account, chain[9]), owner=other, parent=None), Insert(at(Owner, other), email="b@x"),
-               Delete(at(Owner, owner)), *(Delete(at(Account, one)) for one in chain[:9]))
-    await session.commit()
-    assert await admin.fetch("SELECT _id, owner FROM desk_account") == [(chain[9], other)]
-    assert await admin.fetch("SELECT email FROM desk_owner") == [("b@x",)]
+    async with Session(desk(Owner, Account), dsn=dsn) as session:
+        owner = UUID(int=1)
+        chain = [UUID(int=number) for number in range(2, 12)]
+        await edit(session, *(
+            Insert(at(Account, one), owner=owner, parent=None if place == 0 else chain[place - 1])
+            for place, one in reversed(list(enumerate(chain)))), Insert(at(Owner, owner), email="ada@x"))
+        await session.commit()
+        assert await admin.fetchval("SELECT count(*) FROM desk_account") == 10
+        other = UUID(int=99)
+        await edit(session, Update(at(Account, chain[9]), owner=other, parent=None),
+                   Insert(at(Owner, other), email="b@x"), Delete(at(Owner, owner)),
+                   *(Delete(at(Account, one)) for one in chain[:9]))
+        await session.commit()
+        assert await admin.fetch("SELECT _id, owner FROM desk_account") == [(chain[9], other)]
+        assert await admin.fetch("SELECT email FROM desk_owner") == [("b@x",)]
 
 
 # ------------------------------------------------------------------------------------------------ conflicts
@@ -315,283 +294,3 @@ async def test_opposite_orders_do_not_fail(session: Session, rival: Session) -> 
     (conflict,) = [outcome for outcome in outcomes if not isinstance(outcome, Commit)]
     assert isinstance(conflict, Conflict)
     assert {clash.kind for clash in conflict.items} == {"update-update"}
-
-
-# ------------------------------------------------------------------------------------------------ constraints
-
-async def test_unique_constraint(session: Session, admin: asyncpg.Connection) -> None:
-    """A value that must be unique and is taken: the error names constraint, column and the one item among many."""
-    await edit(session, Insert(at(Owner, UUID(int=1)), email="ada@x"))
-    await session.commit()
-    await edit(session, *(Insert(at(Owner, UUID(int=number)), email=email)
-                          for number, email in ((2, "b@x"), (3, "ada@x"), (4, "ada"))))
-    with pytest.raises(ConstraintViolated) as caught:
-        await session.commit()
-    error = caught.value
-    assert (error.kind, error.constraint, error.table, error.columns) == (
-        "unique", "desk_owner_email_key", "desk_owner", ("email",))
-    assert error.targets == (at(Owner, UUID(int=3)),)
-    assert str(error) == (
-        'the unique constraint "desk_owner_email_key" of desk_owner was broken: nothing was written, everything '
-        "pending is kept\n  Key (email)=(ada@x) already exists.\n"
-        "  by desk:owner/00000000-0000-0000-0000-000000000003")
-    assert isinstance(error.__cause__, asyncpg.UniqueViolationError)
-    assert (await admin.fetchval("SELECT count(*) FROM desk_owner"), len(session.plan())) == (1, 3)
-    session.undo()
-    await edit(session, Insert(at(Owner, UUID(int=2)), email="b@x"))
-    await session.commit()
-
-
-class Member(Resource):
-    """Deleted softly; no two have one e-mail."""
-
-    email = field(str, unique=True)
-    _deleted = field(datetime | None)
-
-
-async def test_a_unique_value_of_a_deleted_item(dsn: str) -> None:
-    """A value that a softly deleted item still has: the error and the check name that item, which nobody finds; of one
-    that is there they say nothing more."""
-    gone, there, new = (at(Member, UUID(int=number)) for number in (1, 2, 3))
-    async with Session(desk(Member), dsn=dsn) as session:
-        await edit(session, Insert(gone, email="gone@bank"), Insert(there, email="there@bank"))
-        await session.commit()
-        await edit(session, Delete(gone))
-        await session.commit()
-        words = f"; it is held by a deleted item, {gone}: its row stays, and keeps its values; give others"
-        for email, held in (("gone@bank", words), ("there@bank", "")):
-            await edit(session, Insert(new, email=email))
-            with pytest.raises(ConstraintViolated) as caught:
-                await session.commit()
-            assert caught.value.detail == f"Key (email)=({email}) already exists.{held}"
-            assert (caught.value.kind, caught.value.targets) == ("unique", (new,))
-            [violation] = (await session.check()).violations
-            assert (violation.kind, violation.detail) == ("unique", caught.value.detail)
-            session.undo()
-
-
-async def test_a_unique_value_of_a_deleted_item_at_the_end(dsn: str) -> None:
-    """Where the constraint is looked at only at the end of the transaction, the error and the check name the item that
-    breaks it, among others, and the softly deleted one that has the value."""
-    gone, there, new, other = (at(Member, UUID(int=number)) for number in (1, 2, 3, 4))
-    async with Session(desk(Member), dsn=dsn) as session:
-        await edit(session, Insert(gone, email="gone@bank"), Insert(there, email="there@bank"))
-        await session.commit()
-        await edit(session, Delete(gone))
-        await session.commit()
-        async with session.engine.acquire() as connection:
-            await connection.execute("""
-                ALTER TABLE desk_member DROP CONSTRAINT desk_member_email_key;
-                ALTER TABLE desk_member ADD CONSTRAINT late UNIQUE (email) DEFERRABLE INITIALLY DEFERRED""")
-        words = f"; it is held by a deleted item, {gone}: its row stays, and keeps its values; give others"
-        for email, held in (("gone@bank", words), ("there@bank", "")):
-            await edit(session, Insert(new, email=email), Insert(other, email="other@bank"))
-            with pytest.raises(ConstraintViolated) as caught:
-                await session.commit()
-            assert caught.value.detail == f"Key (email)=({email}) already exists.{held}"
-            assert (caught.value.constraint, caught.value.targets) == ("late", (new,))
-            [violation] = (await session.check()).violations
-            assert (violation.target, violation.detail) == (
-                new, f"at the end of the transaction another row has this value too{held}")
-            session.undo()
-
-
-async def test_foreign_key(session: Session) -> None:
-    """A parent that is not there, and a parent that is still named: each traced to the item that broke it."""
-    owner, absent = UUID(int=1), UUID(int=404)
-    await edit(session, Insert(at(Owner, owner), email="a@x"), Insert(at(Account, UUID(int=2)), owner=owner))
-    await session.commit()
-    await edit(session, Insert(at(Account, UUID(int=3)), owner=owner), Insert(at(Account, UUID(int=4)), owner=absent))
-    with pytest.raises(ConstraintViolated, match=rf"Key \(owner\)=\({absent}\) is not present") as caught:
-        await session.commit()
-    assert (caught.value.kind, caught.value.targets) == ("foreign key", (at(Account, UUID(int=4)),))
-    session.undo()
-    await edit(session, Delete(at(Owner, owner)))
-    with pytest.raises(ConstraintViolated, match="is still referenced from table") as caught:
-        await session.commit()
-    assert caught.value.targets == (at(Owner, owner),)
-    assert str(caught.value).endswith(f"\n  by desk:owner/{owner}")
-
-
-class Sheet(Resource):
-    """What stands on a table of somebody's own."""
-
-    _id = field(int)
-    number = field(int)
-    word = field(str | None)
-    exact = field(Decimal | None)
-
-
-async def test_constraints_of_a_given_model(dsn: str) -> None:
-    """A check, a NOT NULL and a column too narrow, which only the database knows of, are told with the items."""
-    db = Gino()
-
-    class Stored(db.Model):  # type: ignore[misc, name-defined]  # gino has no types
-        __tablename__ = "sheets"
-        _id = db.Column(db.BigInteger(), primary_key=True, autoincrement=False)
-        _created = db.Column(db.DateTime(timezone=True))
-        _updated = db.Column(db.DateTime(timezone=True))
-        _etag = db.Column(db.Text())
-        number = db.Column(db.Integer(), db.CheckConstraint("number < 100", name="small"))
-        word = db.Column(db.Text(), nullable=False)
-        exact = db.Column(db.Numeric(4, 2))
-
-    async with Session(desk(Sheet, models={Sheet: Stored}), dsn=dsn) as session:
-        for several in (True, False):
-            others = [Insert(at(Sheet, key), number=1, word="x") for key in (1, 10, 101)] if several else []
-            await edit(session, *others, Insert(at(Sheet, 11), number=101, word="x"))
-            with pytest.raises(ConstraintViolated, match='the check constraint "small" of sheets was broken') as caught:
-                await session.commit()
-            assert caught.value.targets == (at(Sheet, 11),)
-            session.undo()
-            await edit(session, *others, Insert(at(Sheet, 12), number=1))
-            with pytest.raises(ConstraintViolated, match="the not null constraint of sheets was broken") as caught:
-                await session.commit()
-            assert (caught.value.targets, caught.value.columns) == ((at(Sheet, 12),), ("word",))
-            session.undo()
-            await edit(session, *others, Insert(at(Sheet, 13), number=2**40, word="x"))
-            with pytest.raises(DatabaseError, match="desk:sheet/13: number is out of the range of integer"):
-                await session.commit()
-            session.undo()
-            await edit(session, *others, Insert(at(Sheet, 13), number=1, word="x", exact="123.4"))
-            with pytest.raises(DatabaseError, match="the database refused while committing: numeric field overflow"):
-                await session.commit()
-            session.undo()
-        await edit(session, *(Insert(at(Sheet, key), number=key, word="x") for key in (1, 2)))
-        await session.commit()
-        await edit(session, Update(at(Sheet, 1), number=5), Update(at(Sheet, 2), number=500))
-        with pytest.raises(ConstraintViolated) as caught:
-            await session.commit()
-        assert caught.value.targets == (at(Sheet, 2),)
-        assert (await session.fetch("sheet/2")).number == 500
-
-
-# ------------------------------------------------------------------------------------------------ interrupted
-
-class Disturbed:
-    """Awaits a coroutine, and at its n-th suspension does something else first; ``reached`` says whether it came to it.
-    """
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], n: int, deed: Callable[[], Awaitable[Any]]) -> None:
-        self._coroutine, self._n, self._deed = coroutine, n, deed
-        self.reached = False
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        go: Callable[[Any], Any] = self._coroutine.send
-        given: Any = None
-        for place in count():
-            try:
-                future = go(given)
-            except StopIteration as stop:
-                return stop.value
-            if place == self._n:
-                self.reached = True
-                yield from self._deed().__await__()
-            try:
-                given = yield future
-                go = self._coroutine.send
-            except BaseException as error:
-                go, given = self._coroutine.throw, error
-
-
-async def cancel() -> None:
-    """Cancels the present task: at its next suspension."""
-    task = asyncio.current_task()
-    assert task is not None
-    task.cancel()
-
-
-async def test_a_cancelled_commit_is_all_or_nothing(session: Session, admin: asyncpg.Connection) -> None:
-    """Cancelled at any point whatever, a commit is either done, and the session knows, or not, and all is pending."""
-    await edit(session, Insert(at(Note, "a")), Insert(at(Note, "b")))
-    await session.commit()
-    outcomes = set()
-    for place in count():
-        await edit(session, Update(at(Note, "a"), number=place + 1), Insert(at(Note, f"new {place}")),
-                   reads=[at(Note, "b")])
-        disturbed = Disturbed(session.commit(), place, cancel)
-        try:
-            await asyncio.ensure_future(disturbed)
-            outcomes.add("done")
-        except asyncio.CancelledError:
-            outcomes.add("cancelled")
-        stored = await notes(admin)
-        assert (f"new {place}" in stored) == (stored["a"][1] == place + 1) == (len(session.plan()) == 0)
-        if len(session.plan()):
-            await session.commit()
-        assert (await session.fetch("note/a")).number == (await notes(admin))["a"][1] == place + 1
-        if not disturbed.reached:
-            break
-    assert outcomes == {"done", "cancelled"}
-    assert place > 5
-
-
-async def end_connections(admin: asyncpg.Connection) -> None:
-    """Ends all connections to the database but one's own, as a restarting server would."""
-    await admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()")
-
-
-async def test_a_connection_lost_in_a_commit(session: Session, admin: asyncpg.Connection) -> None:
-    """Ended at any point whatever, a commit is done or raises ConnectionLost, which says truly that nothing was
-    written; all is still pending then, and the next commit works."""
-    outcomes = set()
-    await edit(session, Insert(at(Note, "a")), Insert(at(Note, "b")))
-    await session.commit()
-    for place in count():
-        await edit(session, Update(at(Note, "a"), number=place + 1), Insert(at(Note, f"new {place}")),
-                   reads=[at(Note, "b")])
-        disturbed, lost = Disturbed(session.commit(), place, lambda: end_connections(admin)), None
-        try:
-            await disturbed
-        except ConnectionLost as error:
-            lost = error
-        outcomes.add("done" if lost is None else "lost")
-        if lost is not None:
-            assert lost.committed is False
-            assert str(lost) == ("the connection to the database was lost while committing: nothing was written, "
-                                 "everything pending is kept; try again")
-            assert f"new {place}" not in await notes(admin)
-            assert len(session.plan()) == 2
-            await session.commit()
-        stored = await notes(admin)
-        assert (stored[f"new {place}"], stored["a"][1], len(session.plan())) == (("", 0), place + 1, 0)
-        if not disturbed.reached:
-            break
-    assert outcomes == {"done", "lost"}
-
-
-async def test_a_connection_lost_before(session: Session, admin: asyncpg.Connection) -> None:
-    """Idle connections that were ended are replaced: at worst one verb reports it, and the next one works."""
-    await edit(session, Insert(at(Note, "a")))
-    for verb in (lambda: session.find(Note, text="x"), lambda: session.refresh(Note), session.commit):
-        await asyncio.gather(*(session.find(Note) for _ in range(4)))       # so that all of the pool was in use
-        await end_connections(admin)
-        with suppress(ConnectionLost):
-            await verb()
-            continue
-        await verb()
-    assert await notes(admin) == {"a": ("", 0)}
-
-
-@pytest.mark.parametrize("verb", ["fetch", "find"])
-async def test_a_connection_lost_in_a_read(session: Session, admin: asyncpg.Connection, verb: str) -> None:
-    """Ended at any point whatever, a fetch and a search give their items or raise ConnectionLost, never the driver's
-    own error; what is pending is kept."""
-    await admin.execute("INSERT INTO desk_note (_id, text, number) VALUES ('a', '', 1)")
-    await edit(session, Insert(at(Note, "b")))
-    told = f"the connection to the database was lost while {'reading' if verb == 'fetch' else 'searching'} desk:note: "
-    lost: list[str] = []
-    for place in count():
-        session.manager.cache.items.clear()
-        reading = session.fetch(Note, ["a"]) if verb == "fetch" else session.find(Note, number=1)
-        disturbed = Disturbed(reading, place, lambda: end_connections(admin))
-        try:
-            assert [note._id for note in await disturbed] == ["a"]
-        except ConnectionLost as error:
-            lost.append(str(error))
-        assert len(session.plan()) == 1
-        if not disturbed.reached:
-            break
-    assert lost
-    assert all(words.startswith(told) for words in lost)

@@ -68,7 +68,7 @@ async def test_a_table_that_may_only_be_read(dsn: str, guarded: str, admin: asyn
                 await session.commit()
 
 
-async def test_a_role_that_cannot_note_what_was_written(dsn: str, guarded: str, admin: asyncpg.Connection) -> None:
+async def test_a_role_that_cannot_note_what_was_written(guarded: str, admin: asyncpg.Connection) -> None:
     """Where a saved plan cannot be noted as written, commit, apply and check say what to make or to grant."""
     async with Session(desk(Note), dsn=guarded) as session:
         await edit(session, Insert(at(Note, "a")))

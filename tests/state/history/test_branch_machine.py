@@ -112,7 +112,7 @@ class Branches(RuleBasedStateMachine):
         state, undone = self.manager.state, self.manager.here.undone
         steps = [*state.pending(), *(one.step for one in undone)]
         place = data.draw(st.integers(0, len(whole)))
-        before = self.manager.history.state_before()
+        before = self.manager.state.before_pending()
         self.manager.history.goto(steps[place - 1] if place else 0)     # type: ignore[arg-type]
         assert (self.manager.state is before) == (place == 0)
         line.node = whole[place - 1] if place else self._root(line.node)

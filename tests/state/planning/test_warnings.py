@@ -14,7 +14,7 @@ from workbench.domain.kinds import kind_of
 from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.state.manager import StateManager
 from workbench.state.planning.table import Column, Table
-from workbench.state.revert import Done
+from workbench.state.revert import Revertible
 from workbench.state.saved.plan import SavedPlan
 
 
@@ -54,7 +54,7 @@ async def test_what_does_not_come_back() -> None:
     await edit(manager, Delete(target))
     deletion = manager.plan()
     held(manager).settle(deletion)
-    plan = held(manager).revert(Done(2, deletion.changes, {}, {}), {target: None})
+    plan = held(manager).revert(Revertible(2, deletion.changes, {}, {}), {target: None})
     assert plan.warnings == (
         "secret of things will have defaults, not the values of before: no field has kept them",
         "span of things will have 30 days for each month it had: a timedelta has no months",

@@ -19,7 +19,7 @@ class Aim(Picker):
 
     A text such as ``account/<id>`` is taken as it is, and ``account`` for a new one."""
 
-    def __init__(self, kindreds: Sequence[Kindred], desk: Desk, *, new: bool, makes: bool = True) -> None:
+    def __init__(self, kindreds: Sequence[Kindred], desk: Desk, *, new: bool, makes: bool) -> None:
         names = [kindred[1] for kindred in kindreds]
         there = f"the {names[0]}: a part of its {label_of(desk.finder.registry.resource(kindreds[0])) or 'identifier'}"
         wanted = (f"a new {names[0]}" if makes else there) if new else "an item, if it is on one"

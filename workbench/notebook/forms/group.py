@@ -23,8 +23,9 @@ from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, 
 class Group:
     """The ``controls`` of a Datadef by field; ``hidden`` are the values of fields that are not asked for."""
 
-    def __init__(self, record: Any, desk: Desk, *, hidden: Mapping[str, Any] | None = None) -> None:
-        self.record, self.hidden = record, dict(hidden or {})
+    def __init__(self, record: Any, desk: Desk) -> None:
+        self.record = record
+        self.hidden: dict[str, Any] = {}
         self._desk = desk
         around = replace(desk, changed=self._changed)
         self.controls: dict[str, Control] = {

@@ -96,7 +96,7 @@ class Input(NamedTuple):
         return [held.widget for held in self.held]
 
 
-def input_of(field: Field, *, empty: bool = False, lines: bool = False) -> Input:
+def input_of(field: Field, *, empty: bool, lines: bool) -> Input:
     """The input for the values of a field that is no list and no Datadef; with ``empty`` an empty text is a value, with
     ``lines`` a text may have several lines."""
     made = _input(field, empty, lines)

@@ -13,7 +13,9 @@ from traceback import format_exc
 from typing import Any
 from uuid import UUID
 
+from workbench.domain.datadef import MISSING
 from workbench.domain.resource import Identifier
+from workbench.domain.sameness import same
 from workbench.notebook.written import repr_of, written
 from workbench.wording import visible
 
@@ -86,6 +88,11 @@ def values_html(values: Mapping[str, Any]) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= WHOLE else f"{text[:WHOLE]}… and {len(text) - WHOLE:,} characters more"
+
+
+def colour_of(base: Any, side: Any) -> str:
+    """The class that colours a value by what a side made of the one at the base; MISSING where there is none."""
+    return "dim" if same(base, side) else "delete" if side is MISSING else "insert" if base is MISSING else "update"
 
 
 def safely(render: Callable[..., str], *values: Any, **named: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, Protocol
 
-from workbench.domain.datadef import Datadef, Field
+from workbench.domain.datadef import MISSING, Datadef, Field
 from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
@@ -101,7 +101,7 @@ def named_html(identifier: Identifier, label: str | None) -> str:
     return f'<span title="{escape(label)}">{escape(label[:_LONGEST - 1])}…</span> · {identifier_html(identifier)}'
 
 
-def target_html(target: Any, called: Names | None = None) -> str:
+def target_html(target: Any, called: Names | None) -> str:
     """An item with its domain and resource; anything else that a mutation may be on is written as text."""
     if not isinstance(target, Target):
         return escape(visible(str(target)))
@@ -111,8 +111,10 @@ def target_html(target: Any, called: Names | None = None) -> str:
 
 
 def field_html(called: Names | None, target: Any, name: str, value: Any) -> str:
-    """The value of a field of an item; a reference is shown with the name of the item that it leads to, and without
-    ``called`` by its identifier alone."""
+    """The value of a field of an item, ``–`` where there is none; a reference is shown with the name of the item that
+    it leads to, and without ``called`` by its identifier alone."""
+    if value is MISSING:
+        return "–"
     if called is None or not isinstance(target, Target):
         return value_html(value)
     return _led_html(called, called.leads(target, name, value), called.value(target, name, value))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
-from workbench.domain.datadef import MISSING
-from workbench.domain.sameness import same
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import LIMIT, box, colour_of
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.history.comparison import Comparison, Difference
 from workbench.state.planning.change import SIGNS
@@ -34,19 +31,9 @@ def _rows(difference: Difference, called: Called | None) -> str:
     rows = []
     for place, column in enumerate(difference.columns):
         base, *sides = difference.sides(column)
-        old, *told = [_told(difference, column, value, called) for value in (base, *sides)]
+        old, *told = [field_html(called, difference.target, column, value) for value in (base, *sides)]
         cells = "".join(f'<td class="cell {kind}">{SIGNS.get(kind, "")} {text}</td>'
-                        for side, text in zip(sides, told, strict=True) for kind in [_kind(base, side)])
+                        for side, text in zip(sides, told, strict=True) for kind in [colour_of(base, side)])
         rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td>'
                     f'<td class="cell dim">{old}</td>{cells}</tr>')
     return "".join(rows)
-
-
-def _kind(base: Any, side: Any) -> str:
-    if base is MISSING or side is MISSING:
-        return "dim" if base is side else "insert" if base is MISSING else "delete"
-    return "dim" if same(base, side) else "update"
-
-
-def _told(difference: Difference, column: str, value: Any, called: Called | None) -> str:
-    return "–" if value is MISSING else field_html(called, difference.target, column, value)

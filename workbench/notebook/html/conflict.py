@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from workbench.domain.datadef import MISSING
 from workbench.domain.sameness import same
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import LIMIT, box, colour_of
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.clash import Clash
 from workbench.wording import counted, visible
@@ -50,17 +49,9 @@ def clash_html(clash: Clash, called: Called | None = None) -> str:
             both = not (same(base, mine) or same(base, theirs) or same(mine, theirs))
             sign = '<span class="delete" title="both changed it">✗</span> ' if both else ""
             rows.append(f'<tr><th scope="row">{sign}{escape(name)}</th><td class="told dim">'
-                        f"{_told(clash, name, base, called)}</td>" + "".join(
-                            f'<td class="told {_kind(base, side)}">{_told(clash, name, side, called)}</td>'
+                        f"{field_html(called, target, name, base)}</td>" + "".join(
+                            f'<td class="told {colour_of(base, side)}">{field_html(called, target, name, side)}</td>'
                             for side in (mine, theirs)) + "</tr>")
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("column", "base", "mine", "theirs"))
     table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>" if rows else ""
     return f"<div>{told}</div>{table}"
-
-
-def _kind(base: Any, side: Any) -> str:
-    return "dim" if same(base, side) else "delete" if side is MISSING else "insert" if base is MISSING else "update"
-
-
-def _told(clash: Clash, name: str, value: Any, called: Called | None) -> str:
-    return "–" if value is MISSING else field_html(called, clash.target, name, value)

@@ -45,7 +45,7 @@ def names_of(changes: Sequence[Change], called: Called) -> dict[str, Any]:
 class SavedNames:
     """Tells what the items of a saved plan are called; ``called`` what those are called that are known here."""
 
-    def __init__(self, saved: SavedPlan, called: Called | None = None) -> None:
+    def __init__(self, saved: SavedPlan, called: Called | None) -> None:
         names = as_mapping(saved.document.get("names"))
         self._labels, self._references = as_mapping(names.get("labels")), as_mapping(names.get("references"))
         self._definitions, self._called = saved.definitions, called

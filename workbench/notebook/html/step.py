@@ -36,12 +36,12 @@ def step_html(step: Step, called: Called | None = None) -> str:
     return box(head, tree_html(step, called), _reads(step), _output(step))
 
 
-def tree_html(step: Step, called: Called | None = None) -> str:
+def tree_html(step: Step, called: Called | None) -> str:
     """What came of a step as a tree, not yet in a ``box``."""
     return f"<ul><li>{_message(step.command, step.handling, called)}</li>{_handling(step.handling, called)}</ul>"
 
 
-def address_html(step: Issued, called: Called | None = None) -> str:
+def address_html(step: Issued, called: Called | None) -> str:
     """The address of a step, in which the item that it was on is named."""
     return named_address_html(step.address, step.on, called)
 

@@ -84,18 +84,17 @@ class Diagram:
     def _parts(self) -> tuple[object, ...]:
         return self.title, self.nodes, self.edges, self.remarks
 
-    def capped(self, limit: int = LIMIT) -> Diagram:
-        """The same with the first ``limit`` nodes at most, in the order of ``walk``, and a remark on how many are left
-        out."""
-        if len(self.nodes) <= limit:
+    def capped(self) -> Diagram:
+        """The same with the first 300 nodes at most, in the order of ``walk``, and a remark on the rest."""
+        if len(self.nodes) <= LIMIT:
             return self
-        kept = {node.key for _, node in zip(range(limit), self.walk(), strict=False)}
-        left = len(self.nodes) - limit
+        kept = {node.key for _, node in zip(range(LIMIT), self.walk(), strict=False)}
+        left = len(self.nodes) - LIMIT
         return Diagram(
             self.title, [node for node in self.nodes if node.key in kept],
             [edge for edge in self.edges if edge.source in kept and edge.target in kept],
             [*self.remarks, f"{counted(left, 'more node')} of {len(self.nodes)} are not drawn: "
-                            f"a picture of more than {limit} cannot be read"])
+                            f"a picture of more than {LIMIT} cannot be read"])
 
     def walk(self) -> Iterator[Node]:
         """All nodes, each followed by those to which it leads: what belongs together is together."""

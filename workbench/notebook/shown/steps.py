@@ -19,7 +19,7 @@ class ShownSteps(Slips, Done, list[Step]):
 
     _noun = "a list of steps"
 
-    def __init__(self, steps: Iterable[Step], verb: str, called: Called | None = None) -> None:
+    def __init__(self, steps: Iterable[Step], verb: str, called: Called) -> None:
         super().__init__(steps)
         self.verb, self._called = verb, called
 

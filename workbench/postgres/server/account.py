@@ -74,7 +74,7 @@ def own_uid(account: Account | None) -> int:
 
 
 def _open_way(folder: Path) -> None:
-    """Let other users pass through a folder and its parents: pass, not look inside."""
+    """Lets other users pass through a folder and its parents: pass, not look inside."""
     for step in (folder, *folder.parents):
         if not (mode := step.stat().st_mode) & stat.S_IXOTH:
             step.chmod(mode | stat.S_IXOTH)

@@ -45,7 +45,7 @@ class Cluster:
         self._account: Account | None = None    # None: one runs the programs oneself
 
     def prepare(self) -> None:
-        """Make the data folder unless it is there, and see that it is one we can serve."""
+        """Makes the data folder unless it is there, and sees to it that it is one we can serve."""
         self._account = Account.needed(self.data, self.bin)
         version = self.data / "PG_VERSION"
         if version.exists():
@@ -105,14 +105,14 @@ class Cluster:
         return None
 
     def end_strays(self) -> None:
-        """End what works on the data though no postmaster is running: left by a killed one, or by a killed starter.
+        """Ends what works on the data though no postmaster is running: left by a killed one, or by a killed starter.
 
         Postgres refuses to start beside them, and beside a lock file that is cut short or names any live process."""
         if left := end_all_on(self.data):
             raise self._error("processes of a server that was killed do not leave it", f"end them by hand: {left}")
 
     def launch(self, sockets: str | None) -> Postmaster:
-        """Start the server, its socket in a folder (None: the data folder); returns when it takes connections."""
+        """Starts the server, its socket in a folder (None: the data folder); returns when it takes connections."""
         sockets = sockets or str(self.data)
         if (guard := Path(sockets + SOCKET_NAME + ".lock")).exists() and self._is_ours(guard):   # of a killed server
             self.end_strays()
@@ -139,7 +139,7 @@ class Cluster:
         return found
 
     def halt(self, pid: int) -> None:
-        """Stop the server: its clients are disconnected, everything committed is written."""
+        """Stops the server: its clients are disconnected, everything committed is written."""
         if sys.platform == "win32":
             code, said = self._run("pg_ctl", "stop", "-w", "-m", "fast", data=self.data)
             if code:
@@ -176,7 +176,7 @@ class Cluster:
         return made
 
     def leave_sockets(self, folder: str) -> None:
-        """Remove the folder that was made for the socket, once the server has ended.
+        """Removes the folder that was made for the socket, once the server has ended.
 
         Nothing else goes with it: the record, which names it, may be in a folder that others can write."""
         guard = Path(folder + SOCKET_NAME + ".lock")
@@ -211,7 +211,7 @@ class Cluster:
         return None
 
     def _run(self, program: str, *options: str, data: Path) -> tuple[int, str]:
-        """Run one of Postgres' programs in the folder ``data``; its exit code, and all it said."""
+        """Runs one of Postgres' programs in the folder ``data``; gives its exit code, and all it said."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
         # A LANG that this machine does not have makes initdb fail; PGPORT, PGOPTIONS … would change the server.
         # Without TZ initdb searches all time zones (60 ms), and the server's times depend on the machine.

@@ -111,7 +111,7 @@ class EmbeddedPostgres:
         return cluster.launch(record.sockets)
 
     def revive(self) -> bool:
-        """Start the server again where it has ended, as when it was killed. Says whether ``dsn`` leads to one; not
+        """Starts the server again where it has ended, as when it was killed. Says whether ``dsn`` leads to one; not
         where the folder is gone, or this was let go. Blocks; raises EmbeddedError."""
         if self._stopped or os.getpid() != self._owner or not self._cluster.data.exists():
             return False
@@ -125,7 +125,7 @@ class EmbeddedPostgres:
         return self.dsn == _dsn(postmaster)
 
     def stop(self) -> None:
-        """Let go; the last handle of all processes on this folder stops the server. A second call does nothing.
+        """Lets go; the last handle of all processes on this folder stops the server. A second call does nothing.
 
         In a forked child it does nothing either: the handle is its parent's.
         """
@@ -145,7 +145,7 @@ class EmbeddedPostgres:
                                 f"should it still run, end its process by hand (pid {self.pid})") from error
 
     def _follow(self) -> None:
-        """Turn to where the folder is now, when it was moved and its server with it."""
+        """Turns to where the folder is now, when it was moved and its server with it."""
         if born(self.pid) != self._server_born or works_on(self.pid, self._cluster.data):
             return
         place = place_of(self.pid)

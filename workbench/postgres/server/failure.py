@@ -8,7 +8,7 @@ from workbench.errors import EmbeddedError
 from workbench.wording import listed
 
 
-def failure(data: Path, reason: str, hint: str, said: str = "") -> EmbeddedError:
+def failure(data: Path, reason: str, hint: str, said: str) -> EmbeddedError:
     """The error for the data folder ``data``; of what a program ``said`` the last eight lines are told."""
     last = [line.rstrip() for line in said.splitlines() if line.strip()][-8:]
     if not last:

@@ -82,7 +82,7 @@ def started_with(argument: str) -> list[int]:
 
 
 def end_all_on(data: Path) -> list[int]:
-    """End all processes of Postgres that work on a folder; those that did not go in 10 s are returned.
+    """Ends all processes of Postgres that work on a folder; gives those that did not go in 10 s.
 
     For a server without a usable postmaster: an immediate shutdown, which loses nothing that was committed."""
     found = all_on(data)
@@ -94,7 +94,7 @@ def end_all_on(data: Path) -> list[int]:
 
 
 def until(done: Callable[[], bool], *, seconds: float) -> bool:
-    """Look every 5 ms whether something is done; False when the time is over."""
+    """Looks every 5 ms whether something is done; False when the time is over."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:

@@ -54,21 +54,21 @@ class Record:
         self.killed = len(read.holders) > len(self.holders)     # whether some of them were found dead
 
     def save(self) -> None:
-        """Write it whole or not at all."""
+        """Writes it whole or not at all."""
         draft = self._file.with_suffix(".draft")
         content = msgspec.json.encode(Content(self._place, self.path, self.sockets, self.holders))
         draft.write_bytes(msgspec.json.format(content, indent=1))
         draft.replace(self._file)
 
     def hold(self, key: str) -> list[int]:
-        """Enter this process as a holder, at once; the processes of the others."""
+        """Enters this process as a holder, at once; gives the processes of the others."""
         others = sorted({holder.pid for other, holder in self.holders.items() if other != key})
         self.holders[key] = Holder(os.getpid(), born(os.getpid()))
         self.save()
         return others
 
     def let_go(self, key: str, cluster: Cluster) -> None:
-        """Strike off one holder; after the last one the server is stopped."""
+        """Strikes off one holder; after the last one the server is stopped."""
         self.holders.pop(key, None)
         if not self.holders:
             if (postmaster := cluster.running()) is not None:

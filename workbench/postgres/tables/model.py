@@ -23,6 +23,7 @@ from workbench.errors import DefinitionError, WorkbenchError
 from workbench.postgres.tables.columns import SYSTEM, column_type, constraint_name
 from workbench.postgres.tables.given_models import fitted
 from workbench.state.planning.table import Column, ForeignKey, Table, Unique
+from workbench.wording import nearest
 
 
 class Models:
@@ -118,6 +119,16 @@ class Models:
         except WorkbenchError:
             return None
 
+    def _no_reference(self, kindred: Kindred, references: Any) -> str:
+        """Why what a field of a resource references is no resource here, and the ways out."""
+        back = f"or take the resource back: {kindred[0]}.forget({self.registry.resource(kindred).__name__})"
+        if not isinstance(references, str):
+            shown_class = getattr(references, "__name__", repr(references))
+            return (f"references {shown_class}, which is no resource of an opened domain; open its domain in the same "
+                    f"session, {back}")
+        known = [key if domain == kindred[0] else f"{domain}:{key}" for domain, key in self.registry.resources]
+        return f'references "{references}", and there is no such resource; {nearest(references, known)}; {back}'
+
     def _derived_table(
         self, kindred: Kindred, definition: Definition, names: Mapping[Kindred, tuple[str | None, str]],
     ) -> Table | list[str]:
@@ -143,8 +154,7 @@ class Models:
             if declared.references is not None:
                 parent = self._parent(kindred, declared.references)
                 if parent is None:
-                    faults.append(f'{label}: the field "{field}" '
-                                  f"{self.registry.no_reference(kindred, declared.references)}")
+                    faults.append(f'{label}: the field "{field}" {self._no_reference(kindred, declared.references)}')
                     continue
                 wanted = column_type(self.registry.resource(parent)._fields["_id"].kind)
                 if wanted is not None and wanted[1] != types[1]:

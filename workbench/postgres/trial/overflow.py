@@ -26,12 +26,12 @@ FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdrop
 async def overflowing(connection: asyncpg.Connection, table: Table, change: Change) -> list[str]:
     """The fields of a change that its columns cannot hold, in the order of the table."""
     item: Any = change.before if change.after is None else change.after
-    limits = {row["attname"]: row for row in await connection.fetch(_LIMITS, table.quoted)}
+    limits = {name: (most, scale) for name, most, scale in await connection.fetch(_LIMITS, table.quoted)}
     return [column.field for column in table.columns if column.name in limits
-            and _is_over(encoded(column.kind, getattr(item, column.field)), **dict(limits[column.name]))]
+            and _is_over(encoded(column.kind, getattr(item, column.field)), *limits[column.name])]
 
 
-def _is_over(value: Any, *, attname: str, most: int, scale: int | None) -> bool:
+def _is_over(value: Any, most: int, scale: int | None) -> bool:
     if isinstance(value, str) and scale is None:
         return len(value.rstrip(" ")) > most        # blanks that are too many are cut off, by the SQL standard
     if isinstance(value, Decimal | int) and scale is not None and Decimal(value).is_finite():

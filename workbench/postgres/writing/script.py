@@ -66,8 +66,8 @@ def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tupl
     names = ", ".join(quoted(column.name) for column in columns)
     yield from _block([
         f"  INSERT INTO {statement.table.quoted} ({names}) VALUES", f"{_values(columns, rows, cast=False)};",
-        "  GET DIAGNOSTICS _found = ROW_COUNT;", f"  IF _found <> {len(rows)} THEN",
-        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_left_out(statement))};", "  END IF;",
+        "  GET DIAGNOSTICS _found = ROW_COUNT;",
+        *_raise_if(f"_found <> {len(rows)}", text_literal(_left_out(statement))),
     ], "_found bigint")
 
 
@@ -83,10 +83,8 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         written = f"UPDATE {table.quoted} SET {sets}" if changed else f"DELETE FROM {table.quoted}"
         yield from _block([
             f"  {written}", f"  {where};", "  GET DIAGNOSTICS _found = ROW_COUNT;",
-            "  IF _found > 1 THEN",
-            f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
-            "  IF _found <> 1 THEN",
-            f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, [rows[0][0]]))};", "  END IF;",
+            *_raise_if("_found > 1", text_literal(_twice(statement))),
+            *_raise_if("_found <> 1", text_literal(_stale(statement, [rows[0][0]]))),
         ], "_found bigint")
         return
     wanted, had = aliases(changed)
@@ -98,13 +96,12 @@ def _guarded(statement: Statement, columns: Sequence[Column], rows: Sequence[tup
         f"  WITH written AS ({written} {source}",
         f"    WHERE old.{quoted(key.name)} = new.{wanted} AND old.{quoted(etag.name)} {equals} new.{had}",
         f"    RETURNING old.{quoted(key.name)} AS _key)",
-        "  SELECT array_agg(_key) INTO _found FROM written;", f"  IF cardinality(_found) > {len(rows)} THEN",
-        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_twice(statement))};", "  END IF;",
+        "  SELECT array_agg(_key) INTO _found FROM written;",
+        *_raise_if(f"cardinality(_found) > {len(rows)}", text_literal(_twice(statement))),
         "  SELECT string_agg(_key::text, ', ' ORDER BY _key) INTO _missed",
         f"    FROM unnest({literal([row[0] for row in rows], f'{key.type}[]')}) AS wanted(_key)",
         "    WHERE _found IS NULL OR _key <> ALL (_found);",
-        "  IF _missed IS NOT NULL THEN",
-        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(_stale(statement, ()))} || _missed;", "  END IF;",
+        *_raise_if("_missed IS NOT NULL", f"{text_literal(_stale(statement, ()))} || _missed"),
     ], f"_found {key.type}[]", "_missed text")
 
 
@@ -119,8 +116,7 @@ def _read(table: Table, rows: Sequence[tuple[Any, str | None]]) -> Iterator[str]
         f"    FROM (VALUES\n{_values([key, etag], rows, cast=True)}) AS wanted(_key, _expected)",
         f"    LEFT JOIN {table.quoted} AS stored ON stored.{quoted(key.name)} = wanted._key",
         f"    WHERE stored.{quoted(key.name)} IS NULL OR stored.{quoted(etag.name)} IS DISTINCT FROM wanted._expected;",
-        "  IF _missed IS NOT NULL THEN",
-        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(told)} || _missed;", "  END IF;",
+        *_raise_if("_missed IS NOT NULL", f"{text_literal(told)} || _missed"),
     ], "_missed text")
 
 
@@ -134,9 +130,13 @@ def _not_found(table: Table, identifiers: Sequence[Any]) -> Iterator[str]:
         f"  SELECT string_agg({quoted(key.name)}::text, ', ' ORDER BY {quoted(key.name)}) INTO _added",
         f"    FROM {table.quoted} WHERE {quoted(key.name)} = ANY ({literal(list(identifiers), f'{key.type}[]')})"
         f"{table.alive};",
-        "  IF _added IS NOT NULL THEN",
-        f"    RAISE EXCEPTION USING MESSAGE = {text_literal(told)} || _added;", "  END IF;",
+        *_raise_if("_added IS NOT NULL", f"{text_literal(told)} || _added"),
     ], "_added text")
+
+
+def _raise_if(condition: str, message: str) -> list[str]:
+    """The lines that raise under a condition; the message is SQL, too."""
+    return [f"  IF {condition} THEN", f"    RAISE EXCEPTION USING MESSAGE = {message};", "  END IF;"]
 
 
 def _block(body: Iterable[str], *variables: str) -> list[str]:

@@ -136,7 +136,7 @@ class History:
             there = f"{line[0].number} to {line[-1].number}" if line else "none"
             raise NothingTo("goto", f"there is no step {told(getattr(step, 'number', step))} on {self.here.name!r}; "
                             f"pending or undone are: {there}")
-        if not places and committed is not None and committed is not self.state_before().step:
+        if not places and committed is not None and committed is not self.state.before_pending().step:
             raise NothingTo("goto", f"step {committed.number} is committed, and what is committed is not undone; "
                             "revert() makes the inverse of a commit pending")
         place = places[-1] if places else 0
@@ -145,10 +145,6 @@ class History:
         elif place > at:
             self.redo(place - at)
         return line[place - 1] if place else None
-
-    def state_before(self) -> State:
-        """The State before the first pending step."""
-        return root_of(self.state)
 
     # -------------------------------------------------------------------------------------------- branches
 
@@ -250,7 +246,7 @@ class History:
             raise UnknownName("checkpoint", str(name), self._checkpoints)
         state = checkpoint.state
         there = {step.handling for step in state.steps()}
-        if any(step.handling not in there for step in self.state_before().steps()):
+        if any(step.handling not in there for step in self.state.before_pending().steps()):
             raise NothingTo("restore", f"the checkpoint {name!r} lies before a commit, and what is committed is "
                             "not undone; revert() makes the inverse of a commit pending")
         line = [self.state, *self.here.undone]
@@ -258,7 +254,7 @@ class History:
             place = line.index(state)
             if place:
                 self.redo(place)
-        elif _leads(state, self.state):
+        elif self.state.follows(state):
             self.undo(self.state.number - state.number)
         else:
             if self.state.pending() or self.here.undone:
@@ -266,13 +262,6 @@ class History:
             self.here.state = state
             self.moved()
         return checkpoint
-
-
-def root_of(state: State) -> State:
-    """The State before the first step that is pending in another one."""
-    while not state.root and state.parent is not None:
-        state = state.parent
-    return state
 
 
 def _check_name(name: object, kind: str) -> None:
@@ -288,14 +277,6 @@ def _is_meant(one: Step, step: Step | int) -> bool:
 def _is_number(step: object) -> bool:
     """Whether it is a number: what else there is may not even let itself be compared, as an array."""
     return isinstance(step, Real) and not isinstance(step, bool)
-
-
-def _leads(earlier: State, later: State) -> bool:
-    """Whether one State lies on the way to another, with no commit in between."""
-    state: State | None = later
-    while state is not None and state is not earlier and not state.root:
-        state = state.parent
-    return state is earlier
 
 
 def _nobody() -> None:

@@ -39,8 +39,8 @@ class Made(NamedTuple):
 
 def document_of(
     made: Made, changes: Sequence[Change], reads: Mapping[Target, str | None], idle: Iterable[Target],
-    steps: Iterable[Step], tables: Mapping[tuple[str, str], Table], summary: str, warnings: Iterable[str] = (),
-    names: Mapping[str, Any] | None = None,
+    steps: Iterable[Step], tables: Mapping[tuple[str, str], Table], summary: str, warnings: Iterable[str],
+    names: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The document of a plan; ``changes`` are in the order in which the items were first touched."""
     steps = list(steps)

@@ -25,10 +25,10 @@ WIDTH = 118     # columns of a line
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The document as it is written to a file."""
-    return _laid_out(document, 0, 0, open_levels=3) + "\n"
+    return _laid_out(document, 0, 0, 3) + "\n"
 
 
-def _laid_out(value: Any, indent: int, used: int, *, open_levels: int = 0) -> str:
+def _laid_out(value: Any, indent: int, used: int, open_levels: int) -> str:
     """The outer ``open_levels`` levels have one member a line even where they would fit, as in every file.
 
     ``used`` is how much of the line stands before the value."""
@@ -41,10 +41,10 @@ def _laid_out(value: Any, indent: int, used: int, *, open_levels: int = 0) -> st
     pad, inner = " " * (indent + 2), open_levels - 1
     if isinstance(value, dict):
         names = [json.dumps(name, ensure_ascii=False) for name in value]
-        lines = [f"{pad}{name}: {_laid_out(member, indent + 2, len(name) + 2, open_levels=inner)}"
+        lines = [f"{pad}{name}: {_laid_out(member, indent + 2, len(name) + 2, inner)}"
                  for name, member in zip(names, value.values(), strict=True)]
         return "\n".join(["{", ",\n".join(lines), " " * indent + "}"])
-    lines = [f"{pad}{_laid_out(member, indent + 2, 0, open_levels=inner)}" for member in value]
+    lines = [f"{pad}{_laid_out(member, indent + 2, 0, inner)}" for member in value]
     return "\n".join(["[", ",\n".join(lines), " " * indent + "]"])
 
 
