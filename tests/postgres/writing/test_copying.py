@@ -11,8 +11,9 @@ import asyncpg
 import pytest
 
 from tests.editing import at, desk, edit
-from workbench import Insert, Resource, Session, field
-from workbench.errors import ConstraintViolated, TablesDiffer
+from workbench import Insert, Resource, Session, Update, field
+from workbench.errors import Conflict, ConstraintViolated, TablesDiffer
+from workbench.postgres.writing.statements import LONGEST
 
 
 class Film(Resource):
@@ -39,6 +40,25 @@ async def test_large_values(dsn: str, admin: asyncpg.Connection, monkeypatch: py
         await session.commit()
     assert max(sizes) <= 1 << 20 < sum(sizes)
     assert [row[0] for row in await admin.fetch("SELECT raw FROM desk_film ORDER BY _id")] == films
+
+
+async def test_large_values_changed(dsn: str, admin: asyncpg.Connection) -> None:
+    """Changed rows whose values are too much for one message are sent in several, and all of them are found."""
+    films = [bytes([place]) * (LONGEST // 10) for place in range(25)]
+    async with Session(desk(Film), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Film, place), raw=b"") for place in range(25)))
+        await session.commit()
+        await edit(session, *(Update(at(Film, place), raw=raw) for place, raw in enumerate(films)))
+        assert (await session.check()).ok
+        assert repr(await session.commit()) == "committed: 0 added, 25 changed, 0 deleted by 1 statement"
+        assert [row[0] for row in await admin.fetch("SELECT raw FROM desk_film ORDER BY _id")] == films
+        await edit(session, *(Update(at(Film, place), raw=b"") for place in range(25)))
+        await session.commit()
+        await edit(session, *(Update(at(Film, place), raw=raw) for place, raw in enumerate(films)))
+        await admin.execute("UPDATE desk_film SET _etag = 'other' WHERE _id = 23")
+        with pytest.raises(Conflict) as caught:
+            await session.commit()
+        assert [clash.target for clash in caught.value.items] == [at(Film, 23)]
 
 
 class Count(Resource):

@@ -192,7 +192,8 @@ class Attempt:
         if not statement.width:
             await self._copy(connection, statement)
             return
-        if count > statement.width:
+        alone = statement.parameters if count <= statement.width else []
+        if len(alone) != 1:
             found: list[Any] = []
             for start in range(0, count, PORTION):
                 runs = statement.runs(start, start + PORTION)
@@ -201,7 +202,7 @@ class Attempt:
         else:
             # One such statement brings the transaction's number along: so it need not be asked for.
             sql = statement.returning if self._number else f"{statement.returning}, {_NUMBER}"
-            found = await connection.fetch(sql, *statement.parameters[0])
+            found = await connection.fetch(sql, *alone[0])
             if found and not self._number:
                 self._number = found[0][-1]
             self._tell(count)
