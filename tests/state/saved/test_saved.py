@@ -427,6 +427,8 @@ async def test_of_another_definition() -> None:
         "desk:note: the field number (int) is not there any more")
     assert str(caught.value).startswith(f"the saved plan {saved.nonce} was made for other definitions: nothing was ")
     assert differences(saved, Registry([Domain("desk")])) == ["desk:note is not defined here"]
+    idle = SavedPlan({**saved.document, "idle": ["shop:sale/1"]})
+    assert "shop:sale is not defined here" in differences(idle, here)
     assert "number: 1 -> 7" in repr(saved)
 
 
