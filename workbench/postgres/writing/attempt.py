@@ -29,7 +29,7 @@ from workbench.postgres.writing.copying import copy
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
-from workbench.postgres.writing.statements import Statement
+from workbench.postgres.writing.statements import Statement, TooLong
 from workbench.state.decision import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
@@ -129,7 +129,11 @@ class Attempt:
                     await self._search_again(connection)
                 async for statement in statements:
                     self.running = statement
-                    await self._execute(connection, statement)
+                    try:
+                        await self._execute(connection, statement)
+                    except TooLong as error:
+                        raise DatabaseError(f"{error.target}: {error}; nothing was written, everything pending is kept"
+                                            ) from None
             if self.moved:
                 raise Stale
             self.running = None

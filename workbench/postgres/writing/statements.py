@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from workbench.domain.resource import Target
 from workbench.postgres.encoding import encoder, is_list
 from workbench.postgres.json_codec import all_json_bytes
 from workbench.postgres.writing.guards import etag_equals, lock_order
@@ -26,7 +27,18 @@ from workbench.state.planning.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
 LONGEST = 1 << 24       # signs or bytes of the values of one chunk; the server takes no message of more than a gigabyte
+MOST = 1 << 30          # signs or bytes of one row: no more go into a message, nor into a row
 _NO_BINARY = frozenset({"citext", "citext[]"})      # types that asyncpg sends as text: they cannot go by binary COPY
+
+
+class TooLong(ValueError):
+    """Says that the row of a ``target`` is longer than any that Postgres takes: if sent, it would end the connection.
+    """
+
+    def __init__(self, target: Target, length: int) -> None:
+        self.target = target
+        super().__init__(f"its values are {length:,} bytes or more together, and Postgres takes no row of more than a "
+                         "gigabyte")
 
 
 class Statement(NamedTuple):
@@ -82,23 +94,32 @@ class Statement(NamedTuple):
 
     def runs(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, ...]]:
         """The parameters of each run, made as they are asked for; ``start`` and ``stop`` are places of changes, and
-        multiples of a chunk."""
+        multiples of a chunk. Raises TooLong."""
         end = len(self.changes) if stop is None else min(stop, len(self.changes))
         step = self.width if self.width > 1 else PIECE
         for begin in range(start, end, step):
             if self.width > 1:
                 yield from self._chunks(begin, min(begin + step, end))
             else:
-                yield from self.rows(begin, min(begin + step, end))
+                for place, row in enumerate(self.rows(begin, min(begin + step, end)), begin):
+                    if self.width:
+                        self._check_length(place, sum(map(_length, self.columns, zip(row, strict=True))))
+                    yield row
+
+    def _check_length(self, place: int, length: int) -> None:
+        if length > MOST:
+            raise TooLong(self.changes[place].target, length)
 
     def _chunks(self, begin: int, end: int) -> Iterator[tuple[Any, ...]]:
         """The arrays of a chunk; of its halves, one after the other, where they are too long together."""
         arrays = self._arrays(slice(begin, end))
-        if end - begin > 1 and sum(map(_length, self.columns[2:], arrays[2:])) > LONGEST:
+        length = sum(map(_length, self.columns[2:], arrays[2:]))
+        if end - begin > 1 and length > LONGEST:
             middle = (begin + end) // 2
             yield from self._chunks(begin, middle)
             yield from self._chunks(middle, end)
         else:
+            self._check_length(begin, length)
             yield tuple(arrays)
 
     def _arrays(self, some: slice) -> list[Sequence[Any]]:
