@@ -23,7 +23,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
-from workbench.postgres.sending import sent
+from workbench.postgres.sending import is_gone, sent
 from workbench.postgres.writing.ahead import BATCH, SHORT, Ahead
 from workbench.postgres.writing.copying import copy
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
@@ -106,7 +106,7 @@ class Attempt:
             await connection.execute(f"BEGIN; {self._patience}; SELECT pg_advisory_lock({VERIFYING}); COMMIT")
             yield
         finally:
-            if not connection.is_closed():
+            if not is_gone(connection):
                 try:
                     await connection.execute("ROLLBACK; SELECT pg_advisory_unlock_all()", timeout=GIVE_UP)
                 except BaseException:
@@ -139,7 +139,7 @@ class Attempt:
             self.running = None
             number = self._number or await connection.fetchval(f"SELECT {_NUMBER}")
         except BaseException:
-            if not connection.is_closed():
+            if not is_gone(connection):
                 # No connection: the server rolls back by itself. A COPY that is broken off behind the server's own
                 # error has asyncpg wait for an answer that came already.
                 with suppress(*DRIVER_ERRORS, TimeoutError):
