@@ -255,7 +255,8 @@ class TamperedPlan(SavedPlanError):
         self.nonce, self.faults = nonce, tuple(faults)
         super().__init__(listed(
             f"the saved plan {nonce} was changed after it was saved: nothing was written. It can still be looked at; "
-            "to apply it take the file as it was saved, or make the plan again and save that", faults))
+            "to apply it take the file as it was saved, or make the plan again and save that",
+            first_few(self.faults, "faults")))
 
 
 class OtherDefinition(SavedPlanError):
@@ -265,7 +266,8 @@ class OtherDefinition(SavedPlanError):
         self.nonce, self.differences = nonce, tuple(differences)
         super().__init__(listed(
             f"the saved plan {nonce} was made for other definitions: nothing was written. Open the domain as it was "
-            "when the plan was saved, or issue the plan's commands (.commands) again and save that plan", differences))
+            "when the plan was saved, or issue the plan's commands (.commands) again and save that plan",
+            first_few(self.differences, "differences")))
 
 
 class AlreadyApplied(SavedPlanError):

@@ -16,6 +16,7 @@ from tests.state.domains import manage, stored
 from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource, Update, field, values_of
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import plan_html
+from workbench.notebook.html.saved_plan import saved_plan_html
 from workbench.notebook.html.saved_values import as_live
 from workbench.notebook.html.step import step_html
 from workbench.notebook.shown.plan import ShownPlan
@@ -23,6 +24,7 @@ from workbench.notebook.shown.saved_plan import ShownSavedPlan
 from workbench.notebook.written import written
 from workbench.state.manager import StateManager
 from workbench.state.reader import MemoryReader
+from workbench.state.saved.plan import SavedPlan
 
 library = Domain("library")
 EVE, TOM, BOOK = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -215,3 +217,12 @@ async def test_what_is_known_here_is_told_of_references(tmp_path: Path) -> None:
     assert f"author: Eve · {EVE} → Tom · {TOM}" in told
     bare = ShownSavedPlan(manager.plan().saved().document, called=Called(manager))
     assert f"~ Faust · {BOOK} author: Eve · {EVE} → Tom · {TOM}" in words(bare._repr_html_())
+
+
+def test_a_command_that_is_nested_deep() -> None:
+    """A field of a command that the file nests hundreds deep is told as far as one would read it."""
+    deep: Any = 0
+    for _ in range(600):
+        deep = {"a": deep}
+    saved = SavedPlan({"commands": [{"step": 1, "address": "desk:edit", "data": {"facts": deep}}]})
+    assert "facts=a a a a a" in saved_plan_html(saved)

@@ -3,6 +3,7 @@ of the types that it is made for."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import time
 from typing import Any
@@ -11,8 +12,9 @@ import asyncpg
 import pytest
 
 from tests.editing import at, desk, edit
-from workbench import Insert, Resource, Session, field
-from workbench.errors import ConstraintViolated, TablesDiffer
+from workbench import Insert, Resource, Session, Update, field
+from workbench.errors import Conflict, ConstraintViolated, TablesDiffer
+from workbench.postgres.writing.statements import LONGEST
 
 
 class Film(Resource):
@@ -39,6 +41,52 @@ async def test_large_values(dsn: str, admin: asyncpg.Connection, monkeypatch: py
         await session.commit()
     assert max(sizes) <= 1 << 20 < sum(sizes)
     assert [row[0] for row in await admin.fetch("SELECT raw FROM desk_film ORDER BY _id")] == films
+
+
+async def test_large_values_changed(dsn: str, admin: asyncpg.Connection) -> None:
+    """Changed rows whose values are too much for one message are sent in several, and all of them are found."""
+    films = [bytes([place]) * (LONGEST // 10) for place in range(25)]
+    async with Session(desk(Film), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Film, place), raw=b"") for place in range(25)))
+        await session.commit()
+        await edit(session, *(Update(at(Film, place), raw=raw) for place, raw in enumerate(films)))
+        assert (await session.check()).ok
+        assert repr(await session.commit()) == "committed: 0 added, 25 changed, 0 deleted by 1 statement"
+        assert [row[0] for row in await admin.fetch("SELECT raw FROM desk_film ORDER BY _id")] == films
+        await edit(session, *(Update(at(Film, place), raw=b"") for place in range(25)))
+        await session.commit()
+        await edit(session, *(Update(at(Film, place), raw=raw) for place, raw in enumerate(films)))
+        await admin.execute("UPDATE desk_film SET _etag = 'other' WHERE _id = 23")
+        with pytest.raises(Conflict) as caught:
+            await session.commit()
+        assert [clash.target for clash in caught.value.items] == [at(Film, 23)]
+
+
+@pytest.mark.parametrize("verb", ["commit", "check"])
+async def test_cancelled_in_the_middle_of_sending(dsn: str, admin: asyncpg.Connection, verb: str) -> None:
+    """What is cancelled while it waits for a row that another transaction has locked, with more to be sent than the
+    connection takes, ends soon, and everything pending is kept."""
+    async with Session(desk(Film), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Film, place), raw=b"") for place in range(60)))
+        await session.commit()
+        await edit(session, *(Update(at(Film, place), raw=bytes(LONGEST // 10)) for place in range(60)))
+        async with admin.transaction():
+            await admin.execute("UPDATE desk_film SET raw = 'x' WHERE _id = 0")
+            how: dict[str, Any] = {"wait": 60} if verb == "commit" else {"timeout": 60}
+            task = asyncio.create_task(getattr(session, verb)(**how))
+            while not await admin.fetchval(  # noqa: ASYNC110  # what the server waits for sets no Event
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)        # until no more can be sent
+            task.cancel()
+            await asyncio.wait([task], timeout=15)
+            assert task.cancelled()
+            await admin.execute("UPDATE desk_film SET raw = ''")
+        assert len(session.plan()) == 60
+        assert (await admin.fetchval("SELECT sum(length(raw)) FROM desk_film")) == 0
+        await session.refresh(Film)
+        await session.rebase()
+        await session.commit()
 
 
 class Count(Resource):

@@ -57,3 +57,38 @@ async def test_what_does_not_fit(dsn: str, values: dict[str, Any], told: str) ->
                 await session.commit()
             session.undo()
         assert len(await session.find(Part)) == 3
+
+
+class Film(Resource):
+    _id = field(str)
+    title = field(str, initial="")
+    raw = field(bytes, initial=b"")
+    tags = field(list[str], initial=[])
+
+
+async def test_a_row_that_is_too_long(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of more than the gigabyte that Postgres takes is named before it is sent, for the server would close the
+    connection; the check names it, too."""
+    monkeypatch.setattr("workbench.postgres.writing.statements.MOST", 1000)
+    monkeypatch.setattr("workbench.postgres.writing.statements.LONGEST", 500)
+    long: dict[str, Any] = {"title": "x" * 600, "raw": b"y" * 401}
+    told = "its values are 1,001 bytes or more together, and Postgres takes no row of more than a gigabyte"
+    async with Session(desk(Film), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Film, key)) for key in "abc"))
+        await session.commit()
+        for keys, more in (("b", {}), ("abc", {}), ("abc", {"tags": ["t"]})):       # one, in a chunk, row by row
+            await edit(session, *(
+                Update(at(Film, key), **more, **(long if key == "b" else {"title": "x", "raw": b"z"})) for key in keys))
+            checked = await session.check()
+            assert [(it.kind, it.target, it.detail) for it in checked.violations] == [("refused", at(Film, "b"), told)]
+            with pytest.raises(DatabaseError) as caught:
+                await session.commit()
+            assert str(caught.value) == f"desk:film/b: {told}; nothing was written, everything pending is kept"
+            with pytest.raises(DatabaseError, match="desk:film/b: its values are 1,001 bytes"):
+                await session.explain()
+            session.undo()
+        await edit(session, Insert(at(Film, "d"), **long))
+        with pytest.raises(DatabaseError, match="desk:film/d: its values are 1,0"):
+            await session.commit()
+        monkeypatch.undo()
+        await session.commit()

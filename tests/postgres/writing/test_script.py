@@ -15,7 +15,7 @@ from gino import Gino
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.editing import at, desk, edit
+from tests.editing import Note, at, desk, edit
 from tests.postgres.shelf import Do, Done, Owner, book, issue, owner, shelf
 from tests.postgres.test_literals import NASTY, PSQL
 from tests.state.domains import manage
@@ -282,3 +282,25 @@ async def test_names_with_quotes_and_keywords(dsn: str) -> None:
         await same_by_both(dsn, session)
         await issue(session, *(Update(target, Mixed=7) for target in targets[:2]), Delete(targets[2]))
         await same_by_both(dsn, session)
+
+
+async def test_long_values_in_further_blocks(
+    dsn: str, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where values are long a block has fewer rows, for psql and the server take no more than a gigabyte at once."""
+    monkeypatch.setattr("workbench.postgres.writing.script.LONGEST", 5000)
+    async with Session(desk(Note), dsn=dsn) as session:
+        for words in ("new", "changed"):
+            if words == "new":
+                await edit(session, *(Insert(at(Note, str(key)), text="new " * 250) for key in range(10)))
+            else:
+                await session.refresh(Note)
+                await edit(session, *(Update(at(Note, str(key)), text="changed " * 125) for key in range(10)))
+            blocks = script(session.plan()).split("\nDO ")[1:]
+            assert len(blocks) == 4
+            assert max(map(len, blocks)) < 6000
+            done = psql(dsn, script(session.plan()))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert {row[0][:3] for row in await admin.fetch("SELECT text FROM desk_note")} == {words[:3]}
+            assert await admin.fetchval("SELECT count(*) FROM desk_note WHERE length(text) = 1000") == 10
+            assert repr(await session.commit()).startswith("was written already: ")

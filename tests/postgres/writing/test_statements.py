@@ -18,7 +18,7 @@ from workbench import Delete, Domain, Insert, Resource, Update, field
 from workbench.domain.mutation import Mutation
 from workbench.domain.registry import Registry
 from workbench.postgres.tables.model import Models
-from workbench.postgres.writing.statements import Statement, compiled
+from workbench.postgres.writing.statements import LONGEST, Statement, compiled
 from workbench.state.reader import MemoryReader
 
 BEFORE = START - timedelta(days=1)
@@ -106,6 +106,34 @@ async def test_updates_go_in_chunks() -> None:
         desk(Note), [note(key) for key in keys], *(Update(at(Note, key), number=7) for key in keys))
     assert [len(run[0]) for run in statement.parameters] == [100, 100, 50]
     assert [key for run in statement.parameters for key in run[0]] == keys
+
+
+async def test_long_values_go_in_smaller_chunks() -> None:
+    """Where values are long, fewer rows go at a time, for the server takes no message of more than a gigabyte; texts,
+    bytes and JSON count, alone or together."""
+    class Film(Resource):
+        _id = field(int)
+        title = field(str | None)
+        raw = field(bytes, initial=b"")
+        facts = field(dict, initial={})
+
+    films: list[Resource] = [
+        Film(_id=key, _created=BEFORE, _updated=BEFORE, _etag=f"e-{key}", title="x") for key in range(150)]
+    long = LONGEST // 40
+    for values in ({"title": "t" * long}, {"raw": bytes(long)}, {"facts": {"a": ["f" * long]}},
+                   {"title": "t" * (long // 2), "raw": bytes(long // 2)}):
+        (statement,) = await statements_of(
+            desk(Film), films, *(Update(at(Film, key), **values) for key in range(150)))
+        runs = statement.parameters
+        assert {len(run[0]) for run in runs} <= {25, 37, 38, 50}
+        assert [key for run in runs for key in run[0]] == [*range(150)]
+        assert all(len({len(array) for array in run}) == 1 for run in runs)
+    (statement,) = await statements_of(
+        desk(Film), films, *(Update(at(Film, key), title=None) for key in range(150)))
+    assert [len(run[0]) for run in statement.parameters] == [100, 50]
+    huge = "t" * (LONGEST + 1)
+    (statement,) = await statements_of(desk(Film), films, *(Update(at(Film, key), title=huge) for key in range(3)))
+    assert [list(run[0]) for run in statement.parameters] == [[0], [1], [2]]
 
 
 async def test_lists_go_row_by_row() -> None:

@@ -427,6 +427,8 @@ async def test_of_another_definition() -> None:
         "desk:note: the field number (int) is not there any more")
     assert str(caught.value).startswith(f"the saved plan {saved.nonce} was made for other definitions: nothing was ")
     assert differences(saved, Registry([Domain("desk")])) == ["desk:note is not defined here"]
+    idle = SavedPlan({**saved.document, "idle": ["shop:sale/1"]})
+    assert "shop:sale is not defined here" in differences(idle, here)
     assert "number: 1 -> 7" in repr(saved)
 
 
@@ -437,3 +439,33 @@ async def test_a_check_that_is_stricter_now() -> None:
     with pytest.raises(OtherDefinition, match="desk:note/a after: number: 7 failed its check: small") as caught:
         restored(saved, Registry([desk(strict)]), {})
     assert isinstance(caught.value.__cause__, Invalid)
+
+
+# ------------------------------------------------------------------------------------------------ very much of it
+
+async def test_very_many_faults(tmp_path: Path) -> None:
+    """Of a file that is wrong in thousands of places the words name the first, and one that stands often but once."""
+    text = (await pending()).plan().saved().text
+    saved = SavedPlan.read(text.replace('"version": 1,', '"version": 1, ' + '"version": 1, ' * 3000))
+    assert saved.faults == ['"version" stands twice in one place']
+    many = "".join(f'"{place}": 1, "{place}": 1, ' for place in range(3000))
+    saved = SavedPlan.read(text.replace('"version": 1,', f'"version": 1, {many}'))
+    assert len(saved.faults) == 3001
+    assert saved.doubts[0].endswith('; "9" stands twice in one place; and 2,991 more); it is not applied')
+    with pytest.raises(TamperedPlan) as caught:
+        saved.verify()
+    assert str(caught.value).endswith("  … and 2,991 more; .faults of this error has them all")
+    with pytest.raises(UnreadablePlan) as unreadable:
+        SavedPlan(saved.document | {"version": "x" * 10_000, "made": {"workbench": "y" * 10_000}}).verify()
+    assert len(str(unreadable.value)) < 500
+
+
+async def test_nested_too_deep_to_be_written(tmp_path: Path) -> None:
+    """A plan with a value that is nested too deep for its text is refused in words when it is saved again."""
+    deep: Any = 0
+    for _ in range(3 * sys.getrecursionlimit()):
+        deep = [deep]
+    saved = SavedPlan((await pending()).plan().saved().document | {"names": deep})
+    with pytest.raises(SavedPlanError, match="could not be written to .*x.json: a value in it is nested too deep"):
+        saved.save(tmp_path / "x.json")
+    assert os.listdir(tmp_path) == []

@@ -16,6 +16,8 @@ from workbench.notebook.html.step import named_address_html
 from workbench.state.saved.plan import SavedPlan
 from workbench.wording import visible
 
+DEEPEST = 20    # dicts in dicts of a command's field that are told name by name
+
 
 def saved_plan_html(saved: SavedPlan, called: Called | None = None) -> str:
     """A saved plan to look at, with what speaks against applying it; ``called`` is what items are called here."""
@@ -51,9 +53,10 @@ def _values(data: Any, names: SavedNames, shown: dict[str, Target]) -> str:
     return ", ".join(f"{escape(visible(str(name)))}={_value(value, names, shown)}" for name, value in data.items())
 
 
-def _value(value: Any, names: SavedNames, shown: dict[str, Target]) -> str:
-    if isinstance(value, dict) and value:
-        return ", ".join(f"{escape(visible(str(name)))} {_value(one, names, shown)}" for name, one in value.items())
+def _value(value: Any, names: SavedNames, shown: dict[str, Target], within: int = 0) -> str:
+    if isinstance(value, dict) and value and within < DEEPEST:
+        return ", ".join(
+            f"{escape(visible(str(name)))} {_value(one, names, shown, within + 1)}" for name, one in value.items())
     identifier = _uuid(value)
     if identifier is None:
         return value_html(value)

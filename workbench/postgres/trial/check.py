@@ -23,6 +23,7 @@ from workbench.postgres.driver_errors import said, translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
+from workbench.postgres.sending import sent
 from workbench.postgres.trial.besides import Counts, along, counts, otherwise
 from workbench.postgres.trial.caveats import caveats, columns_of_constraint
 from workbench.postgres.trial.deferred import broken
@@ -130,7 +131,8 @@ class _Trial:
         """Runs a statement as the commit does; gives the identifiers of the rows that it did not write."""
         wanted = {change.target.identifier for change in statement.changes}
         if not statement.copied:
-            found = [row[0] for row in await self._connection.fetchmany(statement.returning, statement.parameters)]
+            sending = self._connection.fetchmany(statement.returning, statement.parameters)
+            found = [row[0] for row in await sent(self._connection, sending)]
             if again := hit_twice(statement.table, found):
                 raise ValueError(again)
             return wanted.difference(found)

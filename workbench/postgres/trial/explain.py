@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
+from workbench.errors import DatabaseError
 from workbench.postgres.engine import Engine
 from workbench.postgres.trial.savepoints import undone
-from workbench.postgres.writing.statements import Statement, compiled
+from workbench.postgres.writing.statements import Statement, TooLong, compiled
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import quoted
 from workbench.state.uncollected import uncollected
@@ -53,7 +54,10 @@ async def explain(engine: Engine, plan: Plan) -> list[Explained]:
 
 
 async def _explained(connection: asyncpg.Connection, statement: Statement) -> Explained:
-    sql, parameters = statement.sql, statement.parameters
+    try:
+        sql, parameters = statement.sql, statement.parameters
+    except TooLong as error:
+        raise DatabaseError(f"{error.target}: {error}") from None
     first, last, runs = parameters[0], parameters[-1], len(parameters)
     if statement.copied:
         names = ", ".join(quoted(column.name) for column in statement.table.columns)

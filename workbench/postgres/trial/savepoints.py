@@ -17,6 +17,7 @@ import asyncpg
 from workbench.errors import ConnectionLost
 from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.engine import Engine
+from workbench.postgres.sending import is_gone
 from workbench.postgres.trial.caveats import blockers
 
 PATIENCE = 2.0      # seconds for a lock, at most a quarter of all
@@ -30,7 +31,7 @@ async def undone(connection: asyncpg.Connection, *, readonly: bool = False) -> A
         await connection.execute(f"BEGIN{' READ ONLY' if readonly else ''}")
         yield
     finally:
-        if not connection.is_closed():
+        if not is_gone(connection):
             with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
                 ending = asyncio.ensure_future(connection.execute("ROLLBACK"))
                 try:

@@ -23,13 +23,13 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS
 from workbench.postgres.engine import Engine
 from workbench.postgres.etags import etags_of, moved_of
 from workbench.postgres.query import PORTION, PostgresReader
-from workbench.postgres.sending import sent
+from workbench.postgres.sending import is_gone, sent
 from workbench.postgres.writing.ahead import BATCH, SHORT, Ahead
 from workbench.postgres.writing.copying import copy
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
-from workbench.postgres.writing.statements import Statement
+from workbench.postgres.writing.statements import Statement, TooLong
 from workbench.state.decision import ResolveConflict
 from workbench.state.planning.plan import Plan
 from workbench.state.progress import Progress
@@ -106,7 +106,7 @@ class Attempt:
             await connection.execute(f"BEGIN; {self._patience}; SELECT pg_advisory_lock({VERIFYING}); COMMIT")
             yield
         finally:
-            if not connection.is_closed():
+            if not is_gone(connection):
                 try:
                     await connection.execute("ROLLBACK; SELECT pg_advisory_unlock_all()", timeout=GIVE_UP)
                 except BaseException:
@@ -129,13 +129,17 @@ class Attempt:
                     await self._search_again(connection)
                 async for statement in statements:
                     self.running = statement
-                    await self._execute(connection, statement)
+                    try:
+                        await self._execute(connection, statement)
+                    except TooLong as error:
+                        raise DatabaseError(f"{error.target}: {error}; nothing was written, everything pending is kept"
+                                            ) from None
             if self.moved:
                 raise Stale
             self.running = None
             number = self._number or await connection.fetchval(f"SELECT {_NUMBER}")
         except BaseException:
-            if not connection.is_closed():
+            if not is_gone(connection):
                 # No connection: the server rolls back by itself. A COPY that is broken off behind the server's own
                 # error has asyncpg wait for an answer that came already.
                 with suppress(*DRIVER_ERRORS, TimeoutError):
@@ -192,7 +196,8 @@ class Attempt:
         if not statement.width:
             await self._copy(connection, statement)
             return
-        if count > statement.width:
+        alone = statement.parameters if count <= statement.width else []
+        if len(alone) != 1:
             found: list[Any] = []
             for start in range(0, count, PORTION):
                 runs = statement.runs(start, start + PORTION)
@@ -201,7 +206,7 @@ class Attempt:
         else:
             # One such statement brings the transaction's number along: so it need not be asked for.
             sql = statement.returning if self._number else f"{statement.returning}, {_NUMBER}"
-            found = await connection.fetch(sql, *statement.parameters[0])
+            found = await connection.fetch(sql, *alone[0])
             if found and not self._number:
                 self._number = found[0][-1]
             self._tell(count)

@@ -16,7 +16,7 @@ from typing import Any
 
 from workbench.postgres.literals import comment, literal, text_literal
 from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, etag_equals, reads_of
-from workbench.postgres.writing.statements import CHUNK, Statement, aliases, compiled
+from workbench.postgres.writing.statements import CHUNK, LONGEST, Statement, aliases, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, Table, quoted
@@ -52,14 +52,21 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
             lines += _not_found(plan.tables[kindred], identifiers[start:start + CHUNK])
     for statement in compiled(plan):
         for start in range(0, len(statement.changes), CHUNK):
-            changes = statement.changes[start:start + CHUNK]
-            lines += ["", _about(statement, changes)]
-            write = _insert if statement.kind == "insert" else _guarded
-            lines += write(statement, statement.columns, statement.rows(start, start + CHUNK))
+            lines += _written(statement, start, min(start + CHUNK, len(statement.changes)))
     return "\n".join([*lines, "", "COMMIT;", ""])
 
 
 # ------------------------------------------------------------------------------------------------ statements
+
+def _written(statement: Statement, start: int, stop: int) -> list[str]:
+    """Some changes of a statement in one block, in two or more where it would be too long to be sent."""
+    write = _insert if statement.kind == "insert" else _guarded
+    lines = list(write(statement, statement.columns, statement.rows(start, stop)))
+    if stop - start > 1 and sum(map(len, lines)) > LONGEST:
+        middle = (start + stop) // 2
+        return _written(statement, start, middle) + _written(statement, middle, stop)
+    return ["", _about(statement, statement.changes[start:stop]), *lines]
+
 
 def _insert(statement: Statement, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
     """An INSERT in a DO block that raises when not every row was taken, of which the server itself says nothing."""

@@ -2,7 +2,8 @@
 
 Changes of one rank, one table, one kind and one set of columns share a statement. Inserts of many rows go by binary
 COPY (faster than anything else at every size). Updates and deletes of many rows take arrays through ``unnest``, in
-chunks that are pipelined; a single row, and columns that hold lists (``unnest`` would flatten them), go row by row.
+chunks that are pipelined, and smaller where values are long; a single row, and columns that hold lists (``unnest``
+would flatten them), go row by row.
 Every UPDATE and DELETE states the etag it expects and returns the identifiers it found.
 
 What a statement sends is made of its changes when it is asked for, run by run: so a long commit need not hold all rows,
@@ -15,7 +16,9 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from workbench.domain.resource import Target
 from workbench.postgres.encoding import encoder, is_list
+from workbench.postgres.json_codec import all_json_bytes
 from workbench.postgres.writing.guards import etag_equals, lock_order
 from workbench.state.planning.block import PIECE, Block
 from workbench.state.planning.change import Shape
@@ -23,15 +26,27 @@ from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Column, Table, quoted
 
 CHUNK = 100     # rows of one unnest; 50 to 200 were fastest, one big one half as fast again
+LONGEST = 1 << 24       # signs or bytes of the values of one chunk; the server takes no message of more than a gigabyte
+MOST = 1 << 30          # signs or bytes of one row: no more go into a message, nor into a row
 _NO_BINARY = frozenset({"citext", "citext[]"})      # types that asyncpg sends as text: they cannot go by binary COPY
+
+
+class TooLong(ValueError):
+    """Says that the row of a ``target`` is longer than any that Postgres takes: if sent, it would end the connection.
+    """
+
+    def __init__(self, target: Target, length: int) -> None:
+        self.target = target
+        super().__init__(f"its values are {length:,} bytes or more together, and Postgres takes no row of more than a "
+                         "gigabyte")
 
 
 class Statement(NamedTuple):
     """One statement for several changes.
 
     ``kind`` is "insert", "update" or "delete" (a soft delete is an update); ``sql`` its text, with ``$1`` … for the
-    values of ``columns``: of an insert all; else the identifier, the etag expected, and what is set. ``width`` says how
-    many rows each run takes: 1; of a chunk more, as one array a column; 0 is a COPY, whose runs are its rows."""
+    values of ``columns``: of an insert all; else the identifier, the etag expected, and what is set. ``width`` is how
+    many rows a run takes at most: 1; of a chunk more, as one array a column; 0 is a COPY, whose runs are its rows."""
 
     kind: str
     table: Table
@@ -79,14 +94,33 @@ class Statement(NamedTuple):
 
     def runs(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, ...]]:
         """The parameters of each run, made as they are asked for; ``start`` and ``stop`` are places of changes, and
-        multiples of a chunk."""
+        multiples of a chunk. Raises TooLong."""
         end = len(self.changes) if stop is None else min(stop, len(self.changes))
         step = self.width if self.width > 1 else PIECE
         for begin in range(start, end, step):
             if self.width > 1:
-                yield tuple(self._arrays(slice(begin, min(begin + step, end))))
+                yield from self._chunks(begin, min(begin + step, end))
             else:
-                yield from self.rows(begin, min(begin + step, end))
+                for place, row in enumerate(self.rows(begin, min(begin + step, end)), begin):
+                    if self.width:
+                        self._check_length(place, sum(map(_length, self.columns, zip(row, strict=True))))
+                    yield row
+
+    def _check_length(self, place: int, length: int) -> None:
+        if length > MOST:
+            raise TooLong(self.changes[place].target, length)
+
+    def _chunks(self, begin: int, end: int) -> Iterator[tuple[Any, ...]]:
+        """The arrays of a chunk; of its halves, one after the other, where they are too long together."""
+        arrays = self._arrays(slice(begin, end))
+        length = sum(map(_length, self.columns[2:], arrays[2:]))
+        if end - begin > 1 and length > LONGEST:
+            middle = (begin + end) // 2
+            yield from self._chunks(begin, middle)
+            yield from self._chunks(middle, end)
+        else:
+            self._check_length(begin, length)
+            yield tuple(arrays)
 
     def _arrays(self, some: slice) -> list[Sequence[Any]]:
         """The values of some changes of an update or delete, a sequence a column."""
@@ -105,6 +139,15 @@ class Statement(NamedTuple):
                 values = list(map(attrgetter(column.field), self.changes.afters[some]))
             encode = encoder(column.kind)
             yield values if encode is None else [encode(value) for value in values]
+
+
+def _length(column: Column, values: Sequence[Any]) -> int:
+    """How long the values of a column are together, where they can be long at all."""
+    if column.type in ("json", "jsonb"):
+        return sum(map(len, all_json_bytes(values)))
+    if column.field.startswith("_") or column.kind.bare.annotation not in (str, bytes):
+        return 0
+    return sum(map(len, filter(None, values)))
 
 
 def compiled(plan: Plan) -> list[Statement]:

@@ -81,7 +81,7 @@ def parsed(raw: bytes | str, *, path: Path | None = None) -> tuple[dict[str, Any
                              path=path) from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UnreadablePlan("this is JSON, but no saved plan; give a file that plan.save(…) wrote", path=path)
-    return document, faults
+    return document, list(dict.fromkeys(faults))
 
 
 def content_of(path: Path) -> bytes:

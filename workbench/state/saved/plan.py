@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.domain.convert import shown
 from workbench.domain.resource import Target
 from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
 from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
 from workbench.state.saved.file import VERSION, content_of, hash_of, parsed, text_of, write
-from workbench.wording import visible
+from workbench.wording import FIRST, visible
 
 
 class SavedPlan:
@@ -71,6 +72,9 @@ class SavedPlan:
             write(path, self.text)
         except OSError as error:
             raise SavedPlanError(f"the plan could not be written to {path}: {error.strerror}") from error
+        except RecursionError:
+            raise SavedPlanError(f"the plan could not be written to {path}: a value in it is nested too deep to be "
+                                 "laid out") from None
         return self
 
     @property
@@ -151,7 +155,9 @@ class SavedPlan:
         """Why the plan should not be trusted, a sentence each; empty for a plan that is as it was saved."""
         found = []
         if self.faults:
-            found.append(f"TAMPERED: it was changed after it was saved ({'; '.join(self.faults)}); it is not applied")
+            more = f"; and {len(self.faults) - FIRST:,} more" if len(self.faults) > FIRST else ""
+            found.append("TAMPERED: it was changed after it was saved "
+                         f"({'; '.join(self.faults[:FIRST])}{more}); it is not applied")
         if not self._is_readable:
             found.append(f"OF ANOTHER VERSION: {self._version_words}; what is shown may not be all of it")
         return list(map(visible, found))
@@ -191,8 +197,8 @@ class SavedPlan:
     @property
     def _version_words(self) -> str:
         by = as_text(as_mapping(self.document.get("made")).get("workbench")) or "?"
-        return (f"its format is version {self.document.get('version')!r}, of workbench {by}, and this workbench reads "
-                f"version {VERSION}")
+        version = shown(self.document.get("version"))
+        return f"its format is version {version}, of workbench {by[:20]}, and this workbench reads version {VERSION}"
 
     def verify(self) -> None:
         """Raises UnreadablePlan for another version of the format, TamperedPlan for a plan that was changed by hand."""

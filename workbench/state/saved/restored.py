@@ -39,7 +39,7 @@ _MUTATIONS: Mapping[str, type[Mutation]] = types.MappingProxyType(
 def differences(saved: SavedPlan, registry: Registry) -> list[str]:
     """How the definitions that a plan was saved with differ from those of a session, a line each."""
     found = []
-    items = [change.target for change in saved.changes] + list(saved.reads)
+    items = [change.target for change in saved.changes] + [*saved.reads, *saved.idle]
     for name in dict.fromkeys([*saved.definitions, *(f"{target.domain}:{target.resource}" for target in items)]):
         domain, _, resource = name.partition(":")
         if (domain, resource) not in registry.resources:
