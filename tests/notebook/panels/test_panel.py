@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import pytest
 
 from tests.editing import Note, at, desk
-from tests.notebook.clicking import click, found, go, status, visible, with_rival
+from tests.notebook.clicking import click, focused, found, go, status, visible, with_rival
 from tests.notebook.markup import Tags, words
 from workbench import Domain, Insert, Resource, Workbench, field
 from workbench.errors import Invalid, StalePlan, WorkbenchError
@@ -237,6 +237,21 @@ def test_steps(wb: Workbench, panel: Panel) -> None:
     click(panel, "wb-branch-make")
     assert isinstance(panel.last_error, Invalid)
     assert wb.session.here.name == "main"
+
+
+def test_steps_by_keyboard(wb: Workbench, panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo gives the keyboard to Redo when it can undo no more, and Redo to Undo; Enter in the name of a branch makes
+    it, as the button does."""
+    go(panel, "Steps")
+    for name in ("Ada", "Bob"):
+        wb.issue(OpenAccount(owner=name))
+    given = focused(monkeypatch)
+    for name in ("wb-undo", "wb-undo", "wb-redo", "wb-redo"):
+        click(panel, name)
+    assert given == [panel.steps.redo, panel.steps.undo]
+    panel.steps.name.value = "what if"
+    panel.steps.name._handle_custom_msg({"event": "submit"}, [])
+    assert (status(panel), panel.steps.name.value) == ("✓ on <branch 'what if': 2 steps pending, forked from 'main'>", "")
 
 
 def test_commands_are_searched(wb: Workbench, panel: Panel) -> None:
