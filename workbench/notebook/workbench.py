@@ -171,13 +171,13 @@ class Workbench(Travelling):
         """The last Conflict, one differing column of an item a row: base, mine, theirs; empty when there was none.
 
         See ``frames.rivals.conflict_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items)
+        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items, self._called.label)
 
     def drift(self) -> pd.DataFrame:
         """What changed in the database since each item was cached, one item a row; the cache stays as it is.
 
         See ``frames.rivals.drift_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return drift_frame(self._run(self._at_work().drift()))
+        return drift_frame(self._run(self._at_work().drift()), self._called.label)
 
     def rebase(self) -> ShownRebased:
         """Fetches what changed in the database and issues the pending commands again; says what became of the plan.
