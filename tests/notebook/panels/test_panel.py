@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from re import findall
+from re import findall, fullmatch
 from threading import Event, Thread, current_thread
 from typing import Any
 
@@ -33,8 +33,9 @@ def test_a_cells_issue_is_seen_at_once(wb: Workbench, panel: Panel) -> None:
     click(other, "wb-undo")
     assert "Nothing to do." in words(panel.plan.html.value)
     assert len(wb.pending) == 0
-    assert status(other).startswith("✓ undone: step 1, bank:open-account/account/")
+    assert fullmatch(r"✓ undone: step 1, bank:open-account/account/\w{8}", status(other))     # it is gone
     click(other, "wb-redo")
+    assert fullmatch(r"✓ redone: step 1, bank:open-account/account Ada <i> · \w{8}", status(other))
     assert len(wb.pending) == 1
     other.close()
     wb.undo()

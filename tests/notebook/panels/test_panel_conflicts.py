@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import asyncpg
@@ -216,7 +217,7 @@ def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
     first = panel.conflict.items.children[0].children[0].value
     one, other = (ada, bob) if str(ada.target.identifier) in first else (bob, ada)
     click(panel, "wb-theirs")
-    assert status(panel).endswith("theirs; 1 more to decide")
+    assert re.fullmatch(r"✓ bank:account \w+ · \w{8}: theirs; 1 more to decide", status(panel))
     assert "on 1 item; nothing was merged" in words(panel.conflict.head.value)
     assert "1 decided" in words(panel.conflict.head.value)
     assert wb.fetch(one).balance == 2       # not before all are decided

@@ -115,6 +115,10 @@ class ConflictView:
                                  "wb.resolve(item, {column: value}) sets it by hand")
         return widgets.VBox([widgets.HTML(box(clash_html(clash, Called(self._manager())))), widgets.HBox(buttons)])
 
+    def _called(self, clash: Clash) -> str:
+        target = clash.target
+        return Called(self._manager()).text(f"{target.domain}:{target.resource}", target)
+
     def _decide(self, clash: Clash, way: str) -> None:
         conflict = self._conflict
         if conflict is not None and conflict.branch is not None:
@@ -124,8 +128,9 @@ class ConflictView:
         self._go_on()
 
     def _resolve(self, clash: Clash, way: str) -> str:
+        called = self._called(clash)        # before: theirs may be that it is gone
         self._wb.resolve(clash.target, way)
-        return f"{clash.target}: {way}; commit again when nothing is open"
+        return f"{called}: {way}; commit again when nothing is open"
 
     def _decide_merge(self, conflict: Conflict, branch: str, clash: Clash, way: str) -> None:
         self._ways[clash.target] = way
@@ -136,7 +141,7 @@ class ConflictView:
             return f"merged {branch!r}, as decided; one step, which undo takes back"
 
         if left:
-            self._status.run(lambda: f"{clash.target}: {way}; {left} more to decide")
+            self._status.run(lambda: f"{self._called(clash)}: {way}; {left} more to decide")
             self.refresh()
         elif not self._status.work("merging", merge):
             self._ways.pop(clash.target, None)      # it is decided anew

@@ -94,7 +94,8 @@ class StepsView:
 
     def _move(self, verb: Callable[[], list[Step]], told: str) -> None:
         def deed() -> str:
-            return f"{told}: " + ", ".join(f"step {step.number}, {step.address}" for step in verb())
+            return f"{told}: " + ", ".join(f"step {step.number}, {_address(step, Called(self._manager()))}"
+                                           for step in verb())
 
         self._status.run(deed)
         if self.undo.disabled != self.redo.disabled:        # a browser takes the keyboard from a button that is off
@@ -135,6 +136,12 @@ class StepsView:
             return f"merged {name!r} into {self._manager().here.name!r}; one step, which undo takes back"
 
         self._status.work("merging", deed)
+
+
+def _address(step: Step, called: Called) -> str:
+    """The address of a step as text, in which the item that it was on is named."""
+    where = None if step.on is None else step.address.removesuffix(f"/{step.on.identifier}")
+    return step.address if step.on is None or where is None or where == step.address else called.text(where, step.on)
 
 
 def _row(step: Step, state: str, here: bool, called: Called) -> str:
