@@ -14,10 +14,11 @@ ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xm
 
 
 def seen_style(css: str) -> str:
-    """The rules that a form and a panel share: where the keyboard is can be seen, on buttons too, which have a hairline
-    of their own; and where the kernel is gone the element says so, in place of a broken link beside each widget."""
-    return f"""{css} :focus-visible {{outline: 2px solid var(--jp-brand-color1, #1976d2) !important;
-    outline-offset: 1px}}
+    """The rules that a form and a panel share. Where the keyboard is can be seen, on buttons too, which have a hairline
+    of their own, and some are blue. Where the kernel is gone the element says so, in place of a broken link beside each
+    widget."""
+    return f"""{css} :focus-visible {{outline: 2px solid var(--jp-ui-font-color0, currentColor) !important;
+    outline-offset: 2px}}
 .wb-gone {{display: none}}
 {css}.jupyter-widgets-disconnected > .wb-gone {{display: block}}
 {css}.jupyter-widgets-disconnected > :not(.wb-gone) {{opacity: .5; pointer-events: none}}
