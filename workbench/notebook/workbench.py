@@ -171,7 +171,8 @@ class Workbench(Travelling):
         """The last Conflict, one differing column of an item a row: base, mine, theirs; empty when there was none.
 
         See ``frames.rivals.conflict_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items, self._called.label)
+        label = None if self.closed else self._called.label     # it can be looked at after closing too
+        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items, label)
 
     def drift(self) -> pd.DataFrame:
         """What changed in the database since each item was cached, one item a row; the cache stays as it is.

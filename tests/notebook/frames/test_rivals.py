@@ -25,6 +25,8 @@ def test_items_are_named_as_plans_name_them(wb: Workbench) -> None:
         html = frame._repr_html_()
         assert f"Ada &lt;b&gt; · {str(identifier)[:8]}<" in html
         assert str(identifier) not in html
+    wb.close()
+    assert wb.conflict["identifier"].tolist() == [identifier]       # which can be looked at after closing too
     gone = wb.conflict
     gone["mine"] = [None]
     assert "<td>None</td>" in gone._repr_html_()
