@@ -19,7 +19,8 @@ from workbench.errors import Invalid, NotFound, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount
 from workbench.notebook.forms import form as form_module
 from workbench.notebook.forms.finder import Finder
-from workbench.notebook.forms.form import Form, code_of, has_star
+from workbench.notebook.forms.form import Form, code_of
+from workbench.notebook.forms.group import has_star
 from workbench.notebook.forms.rows import Rows
 
 

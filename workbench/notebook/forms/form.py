@@ -18,9 +18,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench.domain.convert import Refused
-from workbench.domain.datadef import Datadef
 from workbench.domain.entity import Command
-from workbench.domain.kinds import ListKind, RecordKind, within
+from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
 from workbench.errors import Invalid, NotFound, Problem, UnknownName
 from workbench.notebook.arrival import Arrival
@@ -30,7 +29,7 @@ from workbench.notebook.forms.aim import Aim
 from workbench.notebook.forms.controls import control_of
 from workbench.notebook.forms.desk import Desk
 from workbench.notebook.forms.finder import Finder
-from workbench.notebook.forms.group import Group
+from workbench.notebook.forms.group import Group, has_star
 from workbench.notebook.forms.making import may_make
 from workbench.notebook.forms.style import STYLE
 from workbench.notebook.html.box import box
@@ -273,26 +272,6 @@ def code_of(wb: str, address: str, on: str | None, data: dict[str, Any]) -> str:
         arguments.append(f"data={data!r}")
     line = f"{wb}.issue({', '.join(arguments)})"
     return line if len(line) <= WIDE else "\n".join([f"{wb}.issue(", *(f"    {one}," for one in arguments), ")"])
-
-
-def has_star(record: type[Datadef]) -> bool:
-    """Whether a field is shown with a star: one that must be filled in, at once or in what may be added."""
-    waiting: list[Any] = [record]
-    seen: set[Any] = set()
-    while waiting:
-        one = waiting.pop()
-        seen.add(one)
-        for field in one._public.values():
-            if field.hidden:
-                continue
-            if field.required:
-                return True
-            kind = field.kind.bare
-            while isinstance(kind, ListKind):
-                kind = kind.inner.bare
-            if isinstance(kind, RecordKind) and kind.annotation not in seen:
-                waiting.append(kind.annotation)
-    return False
 
 
 def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:
