@@ -43,7 +43,7 @@ from linecache import getline
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
-from workbench.wording import counted, first_few, listed, nearest, visible
+from workbench.wording import counted, first_few, listed, nearest, visible_lines
 
 # Whose frames say nothing to the author of a domain: ours (not the examples', which are domains) and what runs cells.
 _MACHINERY = re.compile(
@@ -65,7 +65,7 @@ class WorkbenchError(Exception):
             places[3:-3] = ["…"]
         notes = getattr(self, "__notes__", ())
         # No codes that a terminal or a notebook would obey.
-        words, *notes = ["\n".join(map(visible, text.split("\n"))) for text in (str(self), *notes)]
+        words, *notes = [visible_lines(text) for text in (str(self), *notes)]
         return [f"\x1b[1m{type(self).__name__}\x1b[0m: {words}", *notes, *(["", *places] if places else [])]
 
 

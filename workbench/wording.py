@@ -65,6 +65,11 @@ def visible(text: str) -> str:
         else sign.encode("unicode_escape").decode() for place, sign in enumerate(text))
 
 
+def visible_lines(text: str) -> str:
+    """A text in which all can be seen, in its lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def _joins(text: str, place: int) -> bool:
     """Whether the ZWJ or ZWNJ at a place changes how the letters of a script beside it are written."""
     before, behind = text[max(place - 1, 0):place], text[place + 1:place + 2]

@@ -294,6 +294,25 @@ async def test_a_form_follows_its_command(lab: str, open_page: OpenPage, dsn: st
     assert await notebook.errors() == []
 
 
+async def test_the_button_and_a_form_whose_kernel_is_gone(lab: str, open_page: OpenPage, dsn: str) -> None:
+    """The button keeps the keyboard when it has issued, and one sees that it has it; after a restart the form says that
+    it is of no use any more, once and in words, where ipywidgets puts a broken link beside each part of it."""
+    notebook = await opened(open_page, lab, dsn, "gone.ipynb", "wb.form(AddArticle, title='Cherry')")
+    form = notebook.find(".wb-form")
+    button = form.locator(".wb-issue")
+    await field(form, "title").focus()
+    await tabbed(notebook, "Tab", "Enter")
+    await expect(form.locator(".wb-outcome")).to_contain_text("ArticleAdded")
+    await expect(button).to_be_focused()
+    await expect(button).to_have_css("outline-width", "2px")
+    await expect(form.locator(".wb-gone")).to_be_hidden()
+    await notebook.restart()
+    await expect(form.locator(".wb-gone")).to_contain_text("The kernel was restarted or is gone, and with it this form")
+    await expect(form.locator(".wb-gone")).to_be_visible()
+    assert await button.evaluate("one => getComputedStyle(one, '::before').content") == "none"
+    await notebook.keep("form-gone")
+
+
 async def test_what_is_wrong_stands_beneath_its_row(lab: str, open_page: OpenPage, dsn: str) -> None:
     """The reason beneath a member of a list begins where its input does, as that of a field does."""
     cell = ("@shop.command\nclass Tag(Command):\n    names = field(list[str], initial=[''])\n    by = field(str)\n"

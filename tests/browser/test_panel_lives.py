@@ -76,13 +76,14 @@ async def test_an_open_panel(lab: str, open_page: OpenPage, dsn: str, admin: asy
 
     await notebook.restart()
     for panel in (first, second):
-        await expect(panel.locator(".wb-gone")).to_be_visible()
-        await expect(panel.locator(".wb-gone")).to_contain_text("The kernel was restarted or is gone")
+        await expect(panel.locator("> .wb-gone")).to_be_visible()
+        await expect(panel.locator("> .wb-gone")).to_contain_text("The kernel was restarted or is gone")
+        await expect(panel.locator(".wb-form > .wb-gone")).to_be_hidden()       # it is said once
     await notebook.keep("panel-restarted")
     await notebook.run_all()
     await notebook.run("_ = wb.issue(OpenAccount(owner='Eve'))")
     await expect(first.locator(".wb-plan")).to_contain_text("1 to add")
-    await expect(first.locator(".wb-gone")).to_be_hidden()
+    await expect(first.locator("> .wb-gone")).to_be_hidden()
 
 
 async def test_a_merge_is_decided(lab: str, open_page: OpenPage, dsn: str) -> None:

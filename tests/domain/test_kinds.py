@@ -139,6 +139,8 @@ def test_what_is_not_clear_is_refused(annotation, value):
                  "or use Decimal"),
     pytest.param(int, 10**5000, "<int that cannot be shown> is not a whole number of 64 bits; give one between -2**63 "
                                 "and 2**63 - 1, or use Decimal", id="a number of 5001 digits"),
+    (int, "9" * 100, f"'{'9' * 56}… is not a whole number of 64 bits; give one between -2**63 and 2**63 - 1, "
+                     "or use Decimal"),
     (Decimal, "ten", """'ten' is not a Decimal; give Decimal("10.50"), "10.50" or 10"""),
     (Decimal, 1.5, '1.5 is not a Decimal (a float is not exact); give Decimal("1.5") or "1.5"'),
     (datetime, "2013-01-01T05:00", "'2013-01-01T05:00' is not a moment in time (it has no time zone); give an aware "

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import ipywidgets as widgets
+import pytest
+
 from tests.notebook.markup import words
 from workbench import Workbench
 from workbench.examples.bank import Deposit
@@ -30,6 +33,13 @@ def click(panel: Panel, name: str) -> None:
 
 def go(panel: Panel, tab: str) -> None:
     panel.tabs.selected_index = TABS.index(tab)
+
+
+def focused(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The widgets that are given the keyboard from now on."""
+    given: list[Any] = []
+    monkeypatch.setattr(widgets.DOMWidget, "focus", lambda widget: given.append(widget))
+    return given
 
 
 def status(panel: Panel) -> str:

@@ -41,6 +41,21 @@ def test_a_box_that_shows_others() -> None:
     assert box.children == (button,)
 
 
+def test_what_leaves_a_box_is_counted_no_more() -> None:
+    """What is to be closed is not counted any more before it leaves the page: the front end would tell of it to what is
+    closed by then, and the kernel would log it. What stays is counted."""
+    staying, leaving = widgets.Button(), widgets.HBox([widgets.Text()])
+    box, counts = widgets.VBox([staying, leaving]), []
+    counted = (staying, leaving, leaving.children[0])
+    for widget in counted:
+        widget._view_count = 1
+    heard: list[Any] = []
+    leaving.observe(heard.append, "_view_count")
+    box.observe(lambda _: counts.append([widget._view_count for widget in counted]), "children")
+    show(box, [staying])
+    assert (counts, heard) == ([[1, None, None]], [])
+
+
 def test_a_panel_and_its_forms(shell: Any, wb: Workbench) -> None:
     """Of a panel that was closed nothing is left, whatever commands were chosen in it."""
     wb.issue(OpenAccount(owner="Ada"))

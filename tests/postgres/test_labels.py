@@ -32,6 +32,7 @@ async def test_by_a_part_of_the_label(dsn: str) -> None:
         assert await found(session, Note, "text", "a_") == [("b2", "a_b")]
         assert await found(session, Note, "text", TEXTS["c"]) == [("c", TEXTS["c"])]
         assert await found(session, Note, "text", "nobody") == []
+        assert [await found(session, Note, "text", odd) for odd in ("a\0", "\ud800")] == [[], []]
         assert len(await found(session, Note, "text", "")) == len(TEXTS)
         assert await found(session, Note, "text", "ad", limit=1) == [("a1", "Ada")]
         assert await found(session, Note, "number", "0", limit=1) == [("a1", "0")]

@@ -78,8 +78,8 @@ def to_int(value: Any) -> int:
     number = value
     if type(number) is not int:
         number = plain(number)
-        if isinstance(number, str) and len(number) < 100 and _DIGITS.fullmatch(number.strip()):
-            number = int(number)
+        if isinstance(number, str) and _DIGITS.fullmatch(number.strip()):
+            number = int(number) if len(number) < 100 else 2**63        # Python takes long for long ones
         elif isinstance(number, bool) or not isinstance(number, int):
             raise refuse(value, *WHOLE)
         number = int(number)

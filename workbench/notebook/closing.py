@@ -18,7 +18,19 @@ def close(widget: widgets.Widget) -> None:
 
 def show(box: widgets.Box, children: Sequence[widgets.Widget]) -> None:
     """Gives a box other children; those that it no longer has are closed."""
-    earlier, box.children = box.children, children
-    for child in earlier:
-        if child not in children:
-            close(child)
+    leaving = [child for child in box.children if child not in children]
+    for child in leaving:
+        uncount(child)
+    box.children = children
+    for child in leaving:
+        close(child)
+
+
+def uncount(widget: widgets.Widget) -> None:
+    """Ends the front end's counting of where a widget and what is in it is seen: that it has left the page would be
+    told to what is closed by then, and the kernel logs each time that there is no such comm."""
+    for child in getattr(widget, "children", ()):
+        uncount(child)
+    if widget._view_count is not None:
+        widget.unobserve_all("_view_count")
+        widget._view_count = None

@@ -174,13 +174,14 @@ class Workbench(Travelling):
         """The last Conflict, one differing column of an item a row: base, mine, theirs; empty when there was none.
 
         See ``frames.rivals.conflict_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items)
+        label = None if self.closed else self._called.label     # it can be looked at after closing too
+        return conflict_frame(() if self.last_conflict is None else self.last_conflict.items, label)
 
     def drift(self) -> pd.DataFrame:
         """What changed in the database since each item was cached, one item a row; the cache stays as it is.
 
         See ``frames.rivals.drift_frame`` for its columns, ``frames.columns`` for their dtypes."""
-        return drift_frame(self._run(self._at_work().drift()))
+        return drift_frame(self._run(self._at_work().drift()), self._called.label)
 
     def rebase(self) -> ShownRebased:
         """Fetches what changed in the database and issues the pending commands again; says what became of the plan.

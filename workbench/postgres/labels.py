@@ -21,6 +21,8 @@ async def labelled(
     ``label`` field only identifiers are looked at.
 
     Raises DatabaseError, also when it takes longer than 2 seconds."""
+    if not storable(text):
+        return []
     key = quoted(table.column("_id").name)
     name = "NULL::text" if label is None else f"{quoted(table.column(label).name)}::text"
     # Not LIKE: a % in the text is a per cent sign.
@@ -34,3 +36,11 @@ async def labelled(
             raise DatabaseError(f"the search for {text!r} took longer than {PATIENCE:g} s; type more of it, or the "
                                 "identifier") from None
     return [(row[0], row[1]) for row in rows]
+
+
+def storable(text: str) -> bool:
+    """Whether a text can be anywhere in the database, which knows no NUL and no half of a surrogate pair."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.notebook.clicking import focused
 from tests.notebook.kernels import Kernel
 from tests.notebook.markup import EVIL, Tags
 from workbench import Command, Context, Datadef, Domain, Event, Insert, Resource, Workbench, field, invariant
@@ -18,7 +19,8 @@ from workbench.errors import Invalid, NotFound, UnknownName
 from workbench.examples.bank import CloseAccount, Deposit, OpenAccount
 from workbench.notebook.forms import form as form_module
 from workbench.notebook.forms.finder import Finder
-from workbench.notebook.forms.form import Form, code_of, has_star
+from workbench.notebook.forms.form import Form, code_of
+from workbench.notebook.forms.group import has_star
 from workbench.notebook.forms.rows import Rows
 
 
@@ -108,6 +110,36 @@ def test_the_button_is_disabled_while_it_issues(wb: Workbench, monkeypatch: pyte
     monkeypatch.setattr(wb, "issue", slow)
     filled.button.click()
     assert (seen, filled.button.disabled, len(wb.session.steps)) == ([(True, None)], False, 1)
+
+
+def test_the_keyboard_after_the_button(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The button that was pressed has the keyboard again when it has issued or was refused, for a browser takes it from
+    a button at work; where something is to be filled in it is there, and after a long command where it was."""
+    filled, given = wb.form(Deposit), focused(monkeypatch)
+    filled.button.click()
+    assert given == [filled.controls["amount"].input]
+    filled.controls["amount"].set(1)
+    filled.button.click()
+    assert given[1:] == [filled.aim.input]
+    given.clear()
+    filled.aim.set(wb.issue(OpenAccount(owner="Ada")))
+    filled.button.click()
+    assert (given, len(wb.session.steps)) == ([filled.button], 2)
+    monkeypatch.setattr(form_module, "TWICE", -1)
+    filled.button.click()
+    assert (given, len(wb.session.steps)) == ([filled.button], 3)
+
+
+def test_what_came_of_an_earlier_one_is_not_shown_beside_what_is_wrong(wb: Workbench) -> None:
+    """When something must be filled in before it can be issued, the step that was issued before is not shown any more:
+    one could take it for this one's."""
+    filled = wb.form(OpenAccount, owner="Ada")
+    filled.button.click()
+    assert "step 1" in filled.outcome.value
+    filled.controls["owner"].set("Bob")
+    filled.aim.input.value = "nobody"
+    filled.button.click()
+    assert (filled.outcome.value, filled.code.value, len(wb.session.steps)) == ("", "", 1)
 
 
 def test_what_it_is_issued_on(wb: Workbench) -> None:

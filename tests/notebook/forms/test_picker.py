@@ -144,6 +144,19 @@ async def test_enter_takes_the_first(wb: Workbench, dsn: str, monkeypatch: pytes
     assert form.controls["amount"].problem == "is required"
 
 
+def test_a_long_name_is_cut_where_it_is_told(wb: Workbench) -> None:
+    """Beneath the line a long label is told without its middle, before and after it is chosen; it is offered whole."""
+    step = wb.issue(OpenAccount(owner="x" * 100_000))
+    aim = wb.form(Deposit).aim
+    aim.input.value = "xx"
+    told = f"{'x' * 40}…{'x' * 8} · {str(step.target.identifier)[:8]}"
+    assert f"1 found: {told}; Enter takes the first" in aim.beneath.widget.value
+    aim.input.value = "x" * 100_000
+    assert f">{told}<" in aim.beneath.widget.value
+    assert len(aim.input.options[0]) > 100_000
+    assert aim.target == step.target
+
+
 async def test_a_name_that_two_have(wb: Workbench, dsn: str) -> None:
     """A name that two items have means neither; each can be chosen by what it is offered as."""
     one, other = await stored(dsn, "Ada", "Ada")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.notebook.markup import EVIL
-from workbench.errors import Invalid, NotFound, Rejected
+from workbench.errors import Invalid, NotFound, Problem, Rejected
 from workbench.examples.bank import Deposit
 from workbench.notebook.html.errors import error_html
+from workbench.notebook.panels.status_view import StatusView
 
 
 def raised(error: Exception) -> Exception:
@@ -51,6 +52,19 @@ def test_nothing_in_an_error_is_html() -> None:
         html = error_html(error)
         assert EVIL not in html
         assert "<script" not in html
+
+
+def test_no_mark_in_an_error_turns_the_writing() -> None:
+    """What turns the direction of what stands behind it is written out in words, notes and reasons, as in plans; the
+    lines of the words stay lines."""
+    noted = Rejected("a\nb \u202e c")
+    noted.add_note("\u202e note")
+    html = error_html(noted) + error_html(Invalid("x", [Problem("y", 1, "no \u202e reason")]))
+    assert "\u202e" not in html
+    assert '<div class="in">b \\u202e c</div>' in html
+    status = StatusView()
+    status.fail(noted)
+    assert "a\nb \\u202e c" in status.line.value
 
 
 @pytest.mark.parametrize("dsn, hidden", [

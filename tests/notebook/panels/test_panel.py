@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from re import findall
+from re import findall, fullmatch
 from threading import Event, Thread, current_thread
 from typing import Any
 
@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import pytest
 
 from tests.editing import Note, at, desk
-from tests.notebook.clicking import click, found, go, status, visible, with_rival
+from tests.notebook.clicking import click, focused, found, go, status, visible, with_rival
 from tests.notebook.markup import Tags, words
 from workbench import Domain, Insert, Resource, Workbench, field
 from workbench.errors import Invalid, StalePlan, WorkbenchError
@@ -33,8 +33,9 @@ def test_a_cells_issue_is_seen_at_once(wb: Workbench, panel: Panel) -> None:
     click(other, "wb-undo")
     assert "Nothing to do." in words(panel.plan.html.value)
     assert len(wb.pending) == 0
-    assert status(other).startswith("✓ undone: step 1, bank:open-account/account/")
+    assert fullmatch(r"✓ undone: step 1, bank:open-account/account/\w{8}", status(other))     # it is gone
     click(other, "wb-redo")
+    assert fullmatch(r"✓ redone: step 1, bank:open-account/account Ada <i> · \w{8}", status(other))
     assert len(wb.pending) == 1
     other.close()
     wb.undo()
@@ -237,6 +238,22 @@ def test_steps(wb: Workbench, panel: Panel) -> None:
     click(panel, "wb-branch-make")
     assert isinstance(panel.last_error, Invalid)
     assert wb.session.here.name == "main"
+
+
+def test_steps_by_keyboard(wb: Workbench, panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo gives the keyboard to Redo when it can undo no more, and Redo to Undo; Enter in the name of a branch makes
+    it, as the button does."""
+    go(panel, "Steps")
+    for name in ("Ada", "Bob"):
+        wb.issue(OpenAccount(owner=name))
+    given = focused(monkeypatch)
+    for name in ("wb-undo", "wb-undo", "wb-redo", "wb-redo"):
+        click(panel, name)
+    assert given == [panel.steps.redo, panel.steps.undo]
+    panel.steps.name.value = "what if"
+    panel.steps.name._handle_custom_msg({"event": "submit"}, [])
+    assert status(panel) == "✓ on <branch 'what if': 2 steps pending, forked from 'main'>"
+    assert panel.steps.name.value == ""
 
 
 def test_commands_are_searched(wb: Workbench, panel: Panel) -> None:

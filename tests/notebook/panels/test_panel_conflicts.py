@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.notebook.clicking import click, found, go, status, visible, with_rival
+from tests.notebook.clicking import click, focused, found, go, status, visible, with_rival
 from tests.notebook.markup import words
 from tests.postgres.test_rebase import A, B, C, Seek, seeking
 from workbench import Workbench
@@ -98,6 +99,22 @@ async def elsewhere(dsn: str, sql: str) -> None:
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("way", ["wb-mine", "wb-rebase", "wb-put-off"])
+def test_the_keyboard_after_a_conflict(
+    wb: Workbench, panel: Panel, way: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The button that ended a conflict is out of sight with it, and the keyboard goes to Commit."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    wb.commit()
+    wb.issue(Deposit(amount=1), on=ada)
+    with_rival(wb, ada)
+    with pytest.raises(Conflict):
+        wb.commit()
+    given = focused(monkeypatch)
+    click(panel, way)
+    assert given == [panel.plan.commit]
 
 
 def test_a_conflict_is_put_off(wb: Workbench, panel: Panel) -> None:
@@ -200,7 +217,7 @@ def test_a_conflict_with_a_branch(wb: Workbench, panel: Panel) -> None:
     first = panel.conflict.items.children[0].children[0].value
     one, other = (ada, bob) if str(ada.target.identifier) in first else (bob, ada)
     click(panel, "wb-theirs")
-    assert status(panel).endswith("theirs; 1 more to decide")
+    assert re.fullmatch(r"✓ bank:account \w+ · \w{8}: theirs; 1 more to decide", status(panel))
     assert "on 1 item; nothing was merged" in words(panel.conflict.head.value)
     assert "1 decided" in words(panel.conflict.head.value)
     assert wb.fetch(one).balance == 2       # not before all are decided

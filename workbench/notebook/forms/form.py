@@ -18,9 +18,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench.domain.convert import Refused
-from workbench.domain.datadef import Datadef
 from workbench.domain.entity import Command
-from workbench.domain.kinds import ListKind, RecordKind, within
+from workbench.domain.kinds import within
 from workbench.domain.registry import Kindred, Registry
 from workbench.errors import Invalid, NotFound, Problem, UnknownName
 from workbench.notebook.arrival import Arrival
@@ -30,7 +29,7 @@ from workbench.notebook.forms.aim import Aim
 from workbench.notebook.forms.controls import control_of
 from workbench.notebook.forms.desk import Desk
 from workbench.notebook.forms.finder import Finder
-from workbench.notebook.forms.group import Group
+from workbench.notebook.forms.group import Group, has_star
 from workbench.notebook.forms.making import may_make
 from workbench.notebook.forms.style import STYLE
 from workbench.notebook.html.box import box
@@ -42,6 +41,9 @@ from workbench.state.step import Step
 _TAKEN = ("on", "data", "if_match")     # arguments of issue itself
 TWICE = 0.5     # seconds within which the same click again is the second one of a double click
 WIDE = 100      # characters of code in one line
+# Shown by the style alone: there is no kernel any more that could show it.
+_GONE = ('<div class="delete" role="alert">✗ The kernel was restarted or is gone, and with it this form: nothing '
+         "can be issued here any more. Run the cells again.</div>")
 
 
 class Form:
@@ -53,15 +55,17 @@ class Form:
         self._cls, self.address = found(self._registry, command)
         self._finder = Finder(wb)
         self._busy, self._last = Lock(), (float("-inf"), None)      # when it issued, and what was typed where then
+        self._asks = False      # whether the cursor was put where something is to be filled in
         self.last_error: BaseException | None = None
         self.title, self.fields = widgets.HTML(), widgets.VBox()
         self.button = widgets.Button(description="Issue", button_style="primary", tooltip=f"issue {self.address}")
         self.output, self.outcome, self.code = widgets.Output(), widgets.HTML(), widgets.HTML()
         self._arrival = Arrival()
-        self.button.on_click(lambda _: self._run(self._entered))
+        self.button.on_click(lambda _: self._run(self._pressed))
         self.star = widgets.HTML('<span class="wb-hint">* must be filled in</span>')
         issuing = widgets.HBox([self.button, self.star])
-        self.widget = widgets.VBox([self.title, self.fields, issuing, self.output, self.outcome, self.code,
+        gone = widgets.HTML(box(_GONE)).add_class("wb-gone")
+        self.widget = widgets.VBox([gone, self.title, self.fields, issuing, self.output, self.outcome, self.code,
                                     self._arrival.widget])
         for widget, css in ((self.widget, "wb-form"), (self.button, "wb-issue"), (self.outcome, "wb-outcome"),
                             (self.code, "wb-code")):
@@ -99,7 +103,7 @@ class Form:
         if not self._busy.acquire(blocking=False):
             return None     # a click that came in, on another thread, while the first one is at work
         self.button.disabled = True
-        self.last_error = None
+        self.last_error, self._asks = None, False
         try:
             self.output.outputs = ()
             with self.output:       # what a handler prints, and a long command's bar, would be seen nowhere else
@@ -181,6 +185,7 @@ class Form:
         self._wb._at_work()
         self._refresh()
         if not self._right():
+            self.outcome.value = self.code.value = ""       # of an earlier one, which one could take for this one's
             return
         command, on = self._cls(**self.group.value), self.on
         data = {name: self._cls._fields[name].kind.dump(getattr(command, name)) for name in self.group.value}
@@ -191,6 +196,7 @@ class Form:
         except NotFound as error:
             if self.aim is not None and error.made_up:
                 self.aim.ask()
+                self._asks = True
             raise
         made.append(step)
         self._last = monotonic(), self._typed_here()
@@ -210,10 +216,21 @@ class Form:
             self.aim.focus()
         elif not right:
             self.group.focus()
-        return aimed and right
+        self._asks = not (aimed and right)
+        return not self._asks
 
     def _entered(self) -> None:
         self._arrival.then(lambda: self._run(self._clicked))
+
+    def _pressed(self) -> None:
+        """Issues, and gives the keyboard back to the button: a browser takes it from one that is at work."""
+        def deed() -> None:
+            began = monotonic()
+            self._clicked()
+            if not self._asks and monotonic() - began < TWICE:      # later somebody may be at work elsewhere
+                self.button.focus()
+
+        self._arrival.then(lambda: self._run(deed))
 
     def _clicked(self) -> None:
         at, typed = self._last
@@ -255,26 +272,6 @@ def code_of(wb: str, address: str, on: str | None, data: dict[str, Any]) -> str:
         arguments.append(f"data={data!r}")
     line = f"{wb}.issue({', '.join(arguments)})"
     return line if len(line) <= WIDE else "\n".join([f"{wb}.issue(", *(f"    {one}," for one in arguments), ")"])
-
-
-def has_star(record: type[Datadef]) -> bool:
-    """Whether a field is shown with a star: one that must be filled in, at once or in what may be added."""
-    waiting: list[Any] = [record]
-    seen: set[Any] = set()
-    while waiting:
-        one = waiting.pop()
-        seen.add(one)
-        for field in one._public.values():
-            if field.hidden:
-                continue
-            if field.required:
-                return True
-            kind = field.kind.bare
-            while isinstance(kind, ListKind):
-                kind = kind.inner.bare
-            if isinstance(kind, RecordKind) and kind.annotation not in seen:
-                waiting.append(kind.annotation)
-    return False
 
 
 def found(registry: Registry, command: type[Command] | str) -> tuple[Any, str]:

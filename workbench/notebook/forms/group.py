@@ -15,7 +15,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench.domain.convert import Refused
-from workbench.domain.datadef import MISSING, Field
+from workbench.domain.datadef import MISSING, Datadef, Field
+from workbench.domain.kinds import ListKind, RecordKind
 from workbench.errors import Invalid
 from workbench.notebook.forms.desk import Beneath, Control, ControlDraft, Desk, hint_of, name_of
 
@@ -168,3 +169,23 @@ class Nested:
         if self.refused:
             self.check()
         self._desk.changed()
+
+
+def has_star(record: type[Datadef]) -> bool:
+    """Whether a field is shown with a star: one that must be filled in, at once or in what may be added."""
+    waiting: list[Any] = [record]
+    seen: set[Any] = set()
+    while waiting:
+        one = waiting.pop()
+        seen.add(one)
+        for field in one._public.values():
+            if field.hidden:
+                continue
+            if field.required:
+                return True
+            kind = field.kind.bare
+            while isinstance(kind, ListKind):
+                kind = kind.inner.bare
+            if isinstance(kind, RecordKind) and kind.annotation not in seen:
+                waiting.append(kind.annotation)
+    return False

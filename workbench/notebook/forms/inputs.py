@@ -235,6 +235,8 @@ def _json(kind: Kind) -> Input:
             where = f" in line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
             why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             raise Refused(f"this is not JSON{where}: {why}; give {kind.wants}") from None
+        except RecursionError:
+            raise Refused(f"this is nested too deep to be JSON; give {kind.wants}") from None
 
     def write(value: Any) -> None:
         area.value = "" if value is None else json.dumps(kind.dump(value), indent=2, ensure_ascii=False, default=str)

@@ -27,6 +27,7 @@ from workbench.notebook.forms.finder import OFFERED, Finds, Found, is_called
 from workbench.notebook.labels import in_line
 
 NAMED = 3       # of those that are found, how many an error names
+_LONGEST = 60   # letters of a name beneath the line
 CHOOSING = 0.3  # seconds within which Enter is the one that chose from the list: not all browsers keep it to themselves
 
 
@@ -127,7 +128,7 @@ class Picker:
                 else:
                     self.check()
             else:
-                self.beneath.note(next((text for text, one in self._offered.items() if one.target == target),
+                self.beneath.note(next((_cut(text) for text, one in self._offered.items() if one.target == target),
                                        "nobody has it yet; it is taken as it is"))
         else:
             self._chosen = monotonic()
@@ -186,7 +187,8 @@ class Picker:
                 for text, one in zip(texts, found, strict=True)}
 
     def _some(self, found: list[Found]) -> str:
-        return f"{', '.join(list(self._texts(found))[:NAMED])}{' …' if len(found) > NAMED else ''}"
+        named = [_cut(one) for one in list(self._texts(found))[:NAMED]]
+        return f"{', '.join(named)}{' …' if len(found) > NAMED else ''}"
 
     def _unknown(self, text: str, found: list[Found]) -> str:
         if found:
@@ -197,6 +199,11 @@ class Picker:
             named.append(f"{kindred[1]} has {shown(text)} in its {label}" if label else
                          f"{kindred[1]} is called {shown(text)}")
         return f"no {' and no '.join(named)}; type a part of it, or the whole identifier"
+
+
+def _cut(text: str) -> str:
+    """What an item is offered as, where it is only named: without the middle of a long label."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST - 20]}…{text[-19:]}"
 
 
 def offered_as(text: str, offered: Mapping[str, Found]) -> Found | None:

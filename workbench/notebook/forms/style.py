@@ -11,8 +11,23 @@ from workbench.notebook.forms.keys import keeping_keys
 ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
                 "viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' "
                 "stroke-width='2'/%3E%3C/svg%3E\")")
+
+
+def seen_style(css: str) -> str:
+    """The rules that a form and a panel share. Where the keyboard is can be seen, on buttons too, which have a hairline
+    of their own, and some are blue. Where the kernel is gone the element says so, in place of a broken link beside each
+    widget."""
+    return f"""{css} :focus-visible {{outline: 2px solid var(--jp-ui-font-color0, currentColor) !important;
+    outline-offset: 2px}}
+.wb-gone {{display: none}}
+{css}.jupyter-widgets-disconnected > .wb-gone {{display: block}}
+{css}.jupyter-widgets-disconnected > :not(.wb-gone) {{opacity: .5; pointer-events: none}}
+{css}.jupyter-widgets-disconnected::before, {css} .jupyter-widgets-disconnected::before {{content: none}}"""
+
+
 STYLE: Final = f"""{keeping_keys(".wb-form")}
 .wb-form {{max-width: 46em; {ARROW}}}
+{seen_style(".wb-form")}
 .wb-form .widget-inline-hbox, .wb-form .wb-line {{width: auto}}
 .wb-form .wb-line > .widget-inline-hbox {{flex: 1 1 auto; min-width: 0}}
 .wb-form .wb-line > .wb-zone {{flex: 0 1 16em}}

@@ -60,8 +60,9 @@ class ItemNames:
 class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of pandas
     """A DataFrame, as is what one takes of it; only shown otherwise."""
 
-    _metadata: ClassVar = ["_item_names"]       # pandas hands on what is named here
+    _metadata: ClassVar = ["_item_names", "_missing"]       # pandas hands on what is named here
     _item_names = ItemNames()
+    _missing = ""       # where a value may be an empty text, None is written out
 
     @property
     def _constructor(self) -> type[LogFrame]:
@@ -120,7 +121,7 @@ class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of 
         shown = pd.DataFrame(self.copy(deep=False))
         for place, dtype in enumerate(self.dtypes):
             if dtype in _EMPTY:
-                shown.isetitem(place, _filled(shown.iloc[:, place]))
+                shown.isetitem(place, _filled(shown.iloc[:, place], self._missing if dtype == "object" else ""))
         if self.index.dtype in _EMPTY and self.index.hasnans:
             shown.index = pd.Index(_filled(self.index.to_series()), dtype=object, name=self.index.name)
         return shown
@@ -134,5 +135,5 @@ def _time(value: Any) -> str:
     return "" if value is pd.NaT else f"{value:%H:%M:%S}"
 
 
-def _filled(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), "") if column.hasnans else column
+def _filled(column: pd.Series, missing: str = "") -> pd.Series:
+    return column.astype(object).where(column.notna(), missing) if column.hasnans else column

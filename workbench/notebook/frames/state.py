@@ -83,15 +83,16 @@ def pending_frame(state: State, label: Label | None = None) -> pd.DataFrame:
 
 def log_of(
     rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
-    targets: Mapping[Any, Target] | None = None, label: Label | None = None, note: str = "",
+    targets: Mapping[Any, Target] | None = None, label: Label | None = None, note: str = "", missing: str = "",
 ) -> pd.DataFrame:
-    """``frame_of`` what happened: what is missing is shown as an empty cell, items by their ``label``, a note below.
+    """``frame_of`` what happened: what is ``missing`` is shown as an empty cell, items by their ``label``, a note
+    below.
 
     ``targets`` has the items by what stands for them in the rows."""
     from workbench.notebook.frames.log_frame import ItemNames, LogFrame
 
     frame = LogFrame(frame_of(rows, types, index=index))
-    frame._item_names = ItemNames(targets, label)
+    frame._item_names, frame._missing = ItemNames(targets, label), missing
     if note:
         frame.attrs["note"] = note
     return frame

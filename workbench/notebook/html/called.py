@@ -14,7 +14,7 @@ from workbench.domain.datadef import MISSING, Datadef, Field
 from workbench.domain.resource import Identifier, Resource, Target, label_of
 from workbench.errors import UnknownName
 from workbench.notebook.html.box import identifier_html, value_html
-from workbench.notebook.labels import shortened, text_of
+from workbench.notebook.labels import named, shortened, text_of
 from workbench.state.manager import StateManager
 from workbench.wording import visible
 
@@ -40,6 +40,12 @@ class Called:
         """What an item is called; None where it is neither pending nor cached, or has no name."""
         item = self._at_hand(target)
         return None if item is None else self.label_from(target, item)
+
+    def text(self, where: str, target: Target) -> str:
+        """An item in a line of text, behind its resource or an address: ``bank:account Ada · 12345678``."""
+        label = self.label(target) or ""
+        label = label if len(label) <= _LONGEST else f"{label[:_LONGEST - 1]}…"
+        return f"{where}{' ' if label else '/'}{named(label, target.identifier)}"
 
     def label_from(self, target: Target, item: Resource) -> str | None:
         """What an item that is given is called; where its label is a reference, that is what the item is called to

@@ -16,6 +16,7 @@ from workbench.errors import Conflict, Invalid, Problem, Rejected, WorkbenchErro
 from workbench.notebook.html.box import box, value_html, values_html
 from workbench.notebook.html.conflict import conflict_html
 from workbench.postgres.dsn import masked
+from workbench.wording import visible_lines
 
 _DSN = re.compile(r"(?<![\w+.-])[\w+.-]++://\S+")      # a line of the traceback can be the one that names the database
 
@@ -45,7 +46,7 @@ def error_html(error: BaseException) -> str:
 def _problems(problems: Iterable[Problem]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(field or "as a whole")}</th><td>{value_html(value)}</td>'
-        f'<td class="told">{escape(reason)}</td></tr>' for field, value, reason in problems)
+        f'<td class="told">{escape(visible_lines(reason))}</td></tr>' for field, value, reason in problems)
     return (f'<table class="in"><thead><tr class="dim"><th scope="col">field</th><th scope="col">given</th>'
             f'<th scope="col">why not</th></tr></thead><tbody>{rows}</tbody></table>')
 
@@ -58,5 +59,5 @@ def _words(error: BaseException) -> str:
 
 
 def _hidden(text: str) -> str:
-    """A text without the passwords of the DSNs in it."""
-    return _DSN.sub(lambda dsn: masked(dsn[0]), text)
+    """A text without the passwords of the DSNs in it, in which all else can be seen."""
+    return visible_lines(_DSN.sub(lambda dsn: masked(dsn[0]), text))

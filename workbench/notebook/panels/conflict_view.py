@@ -46,10 +46,12 @@ class Resolving(Protocol):
 
 
 class ConflictView:
-    """A conflict, shown while there is one."""
+    """A conflict, shown while there is one; ``settled`` takes the keyboard when a button here has ended it."""
 
-    def __init__(self, wb: Resolving, manager: Callable[[], StateManager], status: StatusView) -> None:
-        self._wb, self._manager, self._status = wb, manager, status
+    def __init__(
+        self, wb: Resolving, manager: Callable[[], StateManager], status: StatusView, settled: Callable[[], None],
+    ) -> None:
+        self._wb, self._manager, self._status, self._settled = wb, manager, status, settled
         self._conflict: Conflict | None = None      # the one looked at
         self._seen: tuple[str, Any] = ("", None)    # the branch and the State where we were when it came
         self._put_off = False
@@ -113,17 +115,22 @@ class ConflictView:
                                  "wb.resolve(item, {column: value}) sets it by hand")
         return widgets.VBox([widgets.HTML(box(clash_html(clash, Called(self._manager())))), widgets.HBox(buttons)])
 
+    def _called(self, clash: Clash) -> str:
+        target = clash.target
+        return Called(self._manager()).text(f"{target.domain}:{target.resource}", target)
+
     def _decide(self, clash: Clash, way: str) -> None:
         conflict = self._conflict
         if conflict is not None and conflict.branch is not None:
             self._decide_merge(conflict, conflict.branch, clash, way)
         else:
             self._status.work("resolving", lambda: self._resolve(clash, way))
-        self.focus()
+        self._go_on()
 
     def _resolve(self, clash: Clash, way: str) -> str:
+        called = self._called(clash)        # before: theirs may be that it is gone
         self._wb.resolve(clash.target, way)
-        return f"{clash.target}: {way}; commit again when nothing is open"
+        return f"{called}: {way}; commit again when nothing is open"
 
     def _decide_merge(self, conflict: Conflict, branch: str, clash: Clash, way: str) -> None:
         self._ways[clash.target] = way
@@ -134,7 +141,7 @@ class ConflictView:
             return f"merged {branch!r}, as decided; one step, which undo takes back"
 
         if left:
-            self._status.run(lambda: f"{clash.target}: {way}; {left} more to decide")
+            self._status.run(lambda: f"{self._called(clash)}: {way}; {left} more to decide")
             self.refresh()
         elif not self._status.work("merging", merge):
             self._ways.pop(clash.target, None)      # it is decided anew
@@ -146,15 +153,23 @@ class ConflictView:
             return Caveat(rebased) if rebased.refused else repr(rebased)
 
         self._status.work("rebasing", rebase)
-        self.focus()
+        self._go_on()
 
     def _put_it_off(self) -> None:
         self._put_off = True
         self._status.run(self.refresh)
         self._status.tell("the conflict is left as it is; the next commit or merge meets it again")
+        self._settled()
+
+    def _go_on(self) -> None:
+        """Puts the cursor where one goes on: the button that was pressed may be gone."""
+        if self._clashes:
+            self.focus()
+        else:
+            self._settled()
 
     def focus(self) -> None:
-        """Puts the cursor on the first way out, if there is one: the button that was pressed is gone."""
+        """Puts the cursor on the first way out, if there is one."""
         if self._clashes:
             first = self.items.children[0].children[1].children
             (first[0] if first else self.rebase).focus()

@@ -19,7 +19,7 @@ import ipywidgets as widgets
 from workbench.notebook.closing import close
 from workbench.notebook.display import after_cells
 from workbench.notebook.forms.keys import keeping_keys
-from workbench.notebook.forms.style import ARROW
+from workbench.notebook.forms.style import ARROW, seen_style
 from workbench.notebook.html.box import box, scrolled
 from workbench.notebook.panels.command_view import CommandView
 from workbench.notebook.panels.conflict_view import ConflictView
@@ -40,11 +40,9 @@ _STYLE = f"""{keeping_keys(".wb-panel")}
 .wb-map svg {{max-width: none}}
 .wb-panel {{{ARROW}}}
 .wb-panel .lm-TabBar-tabLabel {{color: var(--jp-ui-font-color0, inherit)}}
-.wb-panel :focus-visible {{outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px}}
-.wb-gone {{display: none}}
-.wb-panel.jupyter-widgets-disconnected > .wb-gone {{display: block}}
-.wb-panel.jupyter-widgets-disconnected > :not(.wb-gone) {{opacity: .5; pointer-events: none}}
-.wb-panel.jupyter-widgets-disconnected::before, .wb-panel .jupyter-widgets-disconnected::before {{content: none}}
+{seen_style(".wb-panel")}
+.wb-panel .wb-form.jupyter-widgets-disconnected > .wb-gone {{display: none}}
+.wb-panel .wb-form.jupyter-widgets-disconnected > :not(.wb-gone) {{opacity: 1}}
 </style>"""
 # Shown by the style alone: there is no kernel any more that could show it.
 _GONE = ('<div class="delete" role="alert">✗ The kernel was restarted or is gone, and with it this panel and what was '
@@ -63,7 +61,7 @@ class Panel:
         self.commands = CommandView(wb, self.status)
         self.items = ItemsView(self._manager, self.status)
         self.steps = StepsView(wb, self._manager, self.status)
-        self.conflict = ConflictView(wb, self._manager, self.status)
+        self.conflict = ConflictView(wb, self._manager, self.status, lambda: self.plan.commit.focus())
         self.plan = PlanView(wb, self.status, self.conflict.focus)
         self.map = widgets.HTML().add_class("wb-map")
         views = [self.plan.widget, self.items.widget, self.steps.widget, self.map]

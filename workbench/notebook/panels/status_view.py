@@ -15,7 +15,7 @@ import ipywidgets as widgets
 from workbench.errors import Conflict, WorkbenchError
 from workbench.notebook.html.box import box
 from workbench.notebook.progress_widget import shown_in
-from workbench.wording import error_words
+from workbench.wording import error_words, visible_lines
 
 KEPT = "; nothing was written, everything pending is kept"
 
@@ -92,7 +92,7 @@ class StatusView:
         return went
 
     def _show(self, kind: str, sign: str, text: str, role: str, more: str = "") -> None:
-        line = f'<pre class="words">{sign} {escape(text)}</pre>'
+        line = f'<pre class="words">{sign} {escape(visible_lines(text))}</pre>'
         self.line.value = box(f'<div class="{kind}" role="{role}">{line}{more}</div>')
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import ipywidgets as widgets
 
+from workbench.notebook.arrival import Arrival
 from workbench.notebook.html.box import box, safely, scrolled
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.step import address_html, step_html
@@ -42,6 +43,8 @@ class StepsView:
         # Sent when it is left: of what is sent while one types, the last part may come after a click on the button.
         self.name = widgets.Text(description="new branch", placeholder="its name", continuous_update=False)
         self.name.add_class("wb-branch-name")
+        self._arrival = Arrival()
+        self.name.on_msg(self._entered)
         self.make = button("Branch from here", "wb-branch-make", self._branch)
         self.other = widgets.Dropdown(description="merge").add_class("wb-other")
         self.merge = button("Merge into this one", "wb-branch-merge", self._merge)
@@ -52,7 +55,8 @@ class StepsView:
         self.branch.observe(self._switch, "value")
         self.widget = widgets.VBox([
             widgets.Box([self.undo, self.redo, self.goto], layout=row),
-            widgets.Box([self.branch, widgets.HBox([self.name, self.make])], layout=row), self.merging, self.table])
+            widgets.Box([self.branch, widgets.HBox([self.name, self.make]), self._arrival.widget], layout=row),
+            self.merging, self.table])
         self.widget.add_class("wb-steps")
 
     def refresh(self) -> None:
@@ -90,9 +94,12 @@ class StepsView:
 
     def _move(self, verb: Callable[[], list[Step]], told: str) -> None:
         def deed() -> str:
-            return f"{told}: " + ", ".join(f"step {step.number}, {step.address}" for step in verb())
+            return f"{told}: " + ", ".join(f"step {step.number}, {_address(step, Called(self._manager()))}"
+                                           for step in verb())
 
         self._status.run(deed)
+        if self.undo.disabled != self.redo.disabled:        # a browser takes the keyboard from a button that is off
+            (self.redo if self.undo.disabled else self.undo).focus()
 
     def _goto(self, change: Any) -> None:
         def deed() -> str:
@@ -108,6 +115,10 @@ class StepsView:
         """Does what was chosen; if that fails, the choosers show again where we are."""
         if not self._own and not self._status.run(deed):
             self.refresh()
+
+    def _entered(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        if content.get("event") == "submit":        # which comes before the name
+            self._arrival.then(self._branch)
 
     def _branch(self) -> None:
         def deed() -> str:
@@ -125,6 +136,12 @@ class StepsView:
             return f"merged {name!r} into {self._manager().here.name!r}; one step, which undo takes back"
 
         self._status.work("merging", deed)
+
+
+def _address(step: Step, called: Called) -> str:
+    """The address of a step as text, in which the item that it was on is named."""
+    where = None if step.on is None else step.address.removesuffix(f"/{step.on.identifier}")
+    return step.address if step.on is None or where is None or where == step.address else called.text(where, step.on)
 
 
 def _row(step: Step, state: str, here: bool, called: Called) -> str:
