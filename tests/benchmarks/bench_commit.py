@@ -26,7 +26,7 @@ BY_HAND = "asyncpg by hand, from the same items"
 ONE = ('UPDATE bench_thing SET price = $3, _updated = $4, _etag = $5 WHERE _id = $1 AND _etag = $2 RETURNING _id')
 
 
-async def mixed(table: Table, session: Session, dsn: str) -> None:
+async def mixed(table: Table, session: Session) -> None:
     """The mixed commit, at all sizes."""
     async def pending(size: int) -> list[Any]:
         await pend(session, size)
@@ -49,7 +49,7 @@ async def mixed(table: Table, session: Session, dsn: str) -> None:
             others.append(Peer("one gino statement an item", partial(one_by_one, session),
                                partial(pending, size), session.undo, ">= 30"))
         if python is not None and size <= 10_000:
-            others.append(Peer("SQLAlchemy 2, async unit of work", partial(unit_of_work, python, dsn, size),
+            others.append(Peer("SQLAlchemy 2, async unit of work", partial(unit_of_work, python, session.dsn, size),
                                goal=">= 8"))
         what = f"mixed commit, {size:,}"
         rows = await table.race(what, Peer("workbench", ours, partial(pending, size)), *others,
@@ -109,15 +109,14 @@ async def one_item(table: Table, session: Session) -> None:
 
 async def main() -> None:
     table = Table("commits")
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        server = EmbeddedPostgres.start(Path(folder) / "data")
-        try:
-            async with Session(bench, dsn=server.dsn) as session:
-                await one_item(table, session)
-                await read_set(table, session)
-                await mixed(table, session, server.dsn)
-        finally:
-            server.stop()
+    for subject in (one_item, read_set, mixed):     # each on a server of its own, as the peers' tables are their own
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            server = EmbeddedPostgres.start(Path(folder) / "data")
+            try:
+                async with Session(bench, dsn=server.dsn) as session:
+                    await subject(table, session)
+            finally:
+                server.stop()
     table.close()
 
 
