@@ -15,6 +15,7 @@ from workbench import Workbench
 from workbench.errors import Conflict
 from workbench.examples.bank import Deposit, OpenAccount, Pay
 from workbench.notebook.panels.panel import Panel
+from workbench.state.step import Step
 
 
 def items(panel: Panel) -> list[str]:
@@ -22,13 +23,19 @@ def items(panel: Panel) -> list[str]:
     return [words(item.children[0].value) for item in panel.conflict.items.children]
 
 
-@pytest.mark.parametrize("way, balance", [("wb-mine", 1), ("wb-theirs", 5), ("wb-rebase", 6)])
-def test_the_ways_out_of_a_conflict(wb: Workbench, panel: Panel, way: str, balance: int) -> None:
-    """A commit that ends in a conflict shows base, mine and theirs, and each button is a way out of it."""
+def overtaken(wb: Workbench) -> Step:
+    """Ada's account with a deposit of 1 pending, whose balance a rival has changed since."""
     ada = wb.issue(OpenAccount(owner="Ada"))
     wb.commit()
     wb.issue(Deposit(amount=1), on=ada)
     with_rival(wb, ada)
+    return ada
+
+
+@pytest.mark.parametrize("way, balance", [("wb-mine", 1), ("wb-theirs", 5), ("wb-rebase", 6)])
+def test_the_ways_out_of_a_conflict(wb: Workbench, panel: Panel, way: str, balance: int) -> None:
+    """A commit that ends in a conflict shows base, mine and theirs, and each button is a way out of it."""
+    ada = overtaken(wb)
     assert not visible(panel.conflict.widget)
     click(panel, "wb-commit")
     click(panel, "wb-confirm")
@@ -46,10 +53,7 @@ def test_the_ways_out_of_a_conflict(wb: Workbench, panel: Panel, way: str, balan
 
 def test_a_rebase_after_a_decision(wb: Workbench, panel: Panel) -> None:
     """Where an item is decided by itself it is said that a later rebase issues its commands again; and it does."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    wb.commit()
-    wb.issue(Deposit(amount=1), on=ada)
-    with_rival(wb, ada)
+    ada = overtaken(wb)
     click(panel, "wb-commit")
     click(panel, "wb-confirm")
     assert ("Rebase issues all pending commands again, now or later: also those of items that were decided here, "
@@ -63,10 +67,7 @@ def test_a_rebase_after_a_decision(wb: Workbench, panel: Panel) -> None:
 def test_a_merge_that_cannot_be(wb: Workbench, panel: Panel) -> None:
     """Where both changed one column there is no merging, and the button says what does it; a cell's way out closes the
     conflict."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    wb.commit()
-    wb.issue(Deposit(amount=1), on=ada)
-    with_rival(wb, ada)
+    ada = overtaken(wb)
     with pytest.raises(Conflict):
         wb.commit()
     assert visible(panel.conflict.widget)       # a cell's conflict as well
@@ -106,10 +107,7 @@ def test_the_keyboard_after_a_conflict(
     wb: Workbench, panel: Panel, way: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The button that ended a conflict is out of sight with it, and the keyboard goes to Commit."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    wb.commit()
-    wb.issue(Deposit(amount=1), on=ada)
-    with_rival(wb, ada)
+    overtaken(wb)
     with pytest.raises(Conflict):
         wb.commit()
     given = focused(monkeypatch)
@@ -119,10 +117,7 @@ def test_the_keyboard_after_a_conflict(
 
 def test_a_conflict_is_put_off(wb: Workbench, panel: Panel) -> None:
     """Not now takes the conflict out of sight and changes nothing; the next commit meets it again."""
-    ada = wb.issue(OpenAccount(owner="Ada"))
-    wb.commit()
-    wb.issue(Deposit(amount=1), on=ada)
-    with_rival(wb, ada)
+    overtaken(wb)
     for _ in range(2):
         with pytest.raises(Conflict):
             wb.commit()

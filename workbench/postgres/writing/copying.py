@@ -11,7 +11,7 @@ from workbench.postgres.writing.binary import BEGINNING, END, row_encoder
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.table import Column, quoted
 
-LONGEST = 1 << 20       # bytes that are sent at once; the server takes no message of more than a gigabyte
+PART = 1 << 20          # bytes that are sent at once; the server takes no message of more than a gigabyte
 
 
 async def copy(connection: Any, statement: Statement, batches: AsyncGenerator[slice, None]) -> int:
@@ -27,11 +27,11 @@ async def copy(connection: Any, statement: Statement, batches: AsyncGenerator[sl
         yield BEGINNING
         async for some in batches:
             raw = encode(list(statement.values(some)))
-            if len(raw) <= LONGEST:
+            if len(raw) <= PART:
                 yield raw
                 continue
-            for start in range(0, len(raw), LONGEST):
-                yield raw[start:start + LONGEST]
+            for start in range(0, len(raw), PART):
+                yield raw[start:start + PART]
         yield END
 
     async def rows() -> AsyncIterator[tuple[Any, ...]]:
