@@ -1,6 +1,9 @@
 """A Registry: several domains looked up by class, key and address; grants; and classes of earlier runs."""
 
 import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from tests.strategies import datadef_classes, records
 from workbench.domain.datadef import field
 from workbench.domain.domain import Domain
-from workbench.domain.entity import Command, Event
+from workbench.domain.entity import Command, Event, Response
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.errors import DefinitionError, Invalid, NotGranted, UnknownName
@@ -175,6 +178,36 @@ def test_the_registry_looks_again_after_a_change(bank, cell):
     bank.forget(Closed)
     assert registry.refresh()
     assert "Closed" in words(UnknownName, registry.known, Closed)
+
+
+def test_a_click_looks_while_a_cell_defines(bank, cell):
+    """What a click on a thread of its own looks up is there, and whole, while a cell defines more."""
+    registry, ended, interval = Registry([bank]), threading.Event(), sys.getswitchinterval()
+
+    def clicking():
+        found = []
+        while not ended.is_set():
+            registry.refresh()
+            kindreds = registry.known(cell["Account"]).kindred, registry.route(cell["Deposit"]).kindred
+            found.append((*kindreds, bank.faults(), [key for key in bank.commands if key == "deposit"]))
+        return found
+
+    sys.setswitchinterval(1e-6)     # else the threads hardly ever meet
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            clicks = [pool.submit(clicking) for _ in range(2)]
+            try:
+                for number in range(60):
+                    defined = bank.response(type(f"Response{number}", (Response,), {"__module__": "__main__"}))
+                    registry.refresh()
+                    assert registry.known(defined).key == f"response{number}"
+            finally:
+                ended.set()
+            found = [one for click in clicks for one in click.result()]
+    finally:
+        sys.setswitchinterval(interval)
+    assert found
+    assert all(one == (("bank", "account"), ("bank", "deposit"), [], ["deposit"]) for one in found)
 
 
 def test_a_registry_that_could_not_look_says_so_again(bank, cell):

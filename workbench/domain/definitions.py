@@ -33,8 +33,10 @@ class Definition(NamedTuple):
 
 
 class Definitions:
-    """Plain tables, to look at. ``version`` goes up with every registration, so that open sessions look again;
-    ``remade`` are the Domains that were made in place of this one, the present one last."""
+    """Plain tables, to look at; one that changes is another dict, for a click may look at it while a cell defines.
+
+    ``version`` goes up with every registration, so that open sessions look again; ``remade`` are the Domains that were
+    made in place of this one, the present one last."""
 
     def __init__(self, key: str, uses: tuple[Any, ...]) -> None:
         self.key, self.uses = key, uses
@@ -97,8 +99,7 @@ class Definitions:
     def _succeed(self) -> None:
         for one in [space.get(name) for space, name in self._names]:
             if isinstance(one, type(self)) and one.key == self.key and one.version:
-                tables: list[Any] = [*self.classes().values(), *self.handlers().values(), self.policies]
-                self._before = [table.copy() for table in tables]
+                self._before = [*self.classes().values(), *self.handlers().values(), self.policies]
                 self.remade, self._taken = (*self.remade, one), 0
                 return
 
@@ -122,5 +123,5 @@ class Definitions:
 
 
 def _over(old: Mapping[K, V], new: Mapping[K, V], replaced: Callable[[V], bool]) -> dict[K, V]:
-    """The new entries, and those of the old ones that they do not replace; another dict: one may be looked at."""
+    """The new entries, and those of the old ones that they do not replace."""
     return {**{key: value for key, value in old.items() if not replaced(value)}, **new}

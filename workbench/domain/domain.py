@@ -61,7 +61,7 @@ class Domain(Definitions):
         Raises DefinitionError for what is no Resource class, for a key that cannot stand in an address, and where
         another class has the key already; so do ``command``, ``event`` and ``response``; also where a type is
         annotated and was to be a field. For a Resource it is raised for a ``_label`` that names none of the fields."""
-        return self._register(cls, Resource, self.resources, key=key, model=model, table=table)
+        return self._register(cls, Resource, key=key, model=model, table=table)
 
     @overload
     def command(self, cls: C, /) -> C: ...
@@ -76,7 +76,7 @@ class Domain(Definitions):
         Raises DefinitionError, also where ``on`` is no Resource class."""
         if on is not None and not (isinstance(on, type) and issubclass(on, Resource)):
             raise DefinitionError(f"on= takes a Resource class, as in @{self.key}.command(on=Account), not {on!r}")
-        return self._register(cls, Command, self.commands, key=key, on=on)
+        return self._register(cls, Command, key=key, on=on)
 
     @overload
     def event(self, cls: C, /) -> C: ...
@@ -89,7 +89,7 @@ class Domain(Definitions):
             class AccountOpened(Event): owner = field(str)
 
         Raises DefinitionError."""
-        return self._register(cls, Event, self.events, key=key)
+        return self._register(cls, Event, key=key)
 
     @overload
     def response(self, cls: C, /) -> C: ...
@@ -102,11 +102,11 @@ class Domain(Definitions):
             class Statement(Response): balance = field(Decimal)
 
         Raises DefinitionError."""
-        return self._register(cls, Response, self.responses, key=key)
+        return self._register(cls, Response, key=key)
 
-    def _register(self, cls: Any, base: type[Any], known: dict[str, Definition], *, key: str, **extra: Any) -> Any:
+    def _register(self, cls: Any, base: type[Any], *, key: str, **extra: Any) -> Any:
         if cls is None:
-            return lambda later: self._register(later, base, known, key=key, **extra)
+            return lambda later: self._register(later, base, key=key, **extra)
         kind = base.__name__.lower()
         if not (isinstance(cls, type) and issubclass(cls, base)):
             raise DefinitionError(f"@{self.key}.{kind} takes a subclass of {base.__name__}, not {cls!r}")
@@ -118,18 +118,18 @@ class Domain(Definitions):
         if bare := annotated_only(cls):
             raise DefinitionError(f"{cls.__name__} cannot be registered: a type alone makes no field", bare)
         key = checked_key(key or kebab(cls.__name__), kind)
-        earlier = known.get(key)
-        if earlier is not None and place_of(earlier.cls) != place_of(cls):
+        earlier, place = self.classes()[kind].get(key), place_of(cls)
+        if earlier is not None and place_of(earlier.cls) != place:
             raise DefinitionError(
                 f'the {kind} "{key}" of {self.key} is already {source_of(earlier.cls)}, and {source_of(cls)} is '
                 f'another class; give one of them a key of its own (@{self.key}.{kind}(key="…")), '
                 f"or {self.key}.forget({earlier.cls.__name__}) first")
-        for classes in self.classes().values():
-            for other in [other for other, it in classes.items() if place_of(it.cls) == place_of(cls)]:
-                if classes is not known or other != key:
-                    del classes[other]      # the cell ran again, with another key or as another kind
-        known[key] = Definition(key, cls, **extra)
-        known[key].cls._homes[self.key] = self
+        definition = Definition(key, cls, **extra)
+        definition.cls._homes[self.key] = self
+        for one, known in self.classes().items():       # it may have had another key, or been of another kind
+            setattr(self, f"{one}s", {other: it for other, it in known.items()
+                                      if place_of(it.cls) != place or (one, other) == (kind, key)})
+        setattr(self, f"{kind}s", {**self.classes()[kind], key: definition})
         self.version += 1
         return cls
 
@@ -144,7 +144,7 @@ class Domain(Definitions):
 
         Raises DefinitionError for a class that is no command of this domain, or that has another handler already; so
         do ``event_handler`` and ``response_handler``, with their own."""
-        return self._handles(commands, Command, self.commands, self.command_handlers)
+        return self._handles(commands, Command)
 
     def event_handler(self, *events: type[Event]) -> Callable[[F], F]:
         """Registers the handler of one or several events; it yields Mutations.
@@ -153,7 +153,7 @@ class Domain(Definitions):
             async def account_opened(event, context): yield Insert(event.target, owner=event.owner)
 
         Raises DefinitionError."""
-        return self._handles(events, Event, self.events, self.event_handlers)
+        return self._handles(events, Event)
 
     def response_handler(self, *responses: type[Response]) -> Callable[[F], F]:
         """Registers what turns a response into JSON, a table, a file …: it returns the output.
@@ -162,7 +162,7 @@ class Domain(Definitions):
             async def statement(response, context): return {"balance": str(response.balance)}
 
         Raises DefinitionError."""
-        return self._handles(responses, Response, self.responses, self.response_handlers)
+        return self._handles(responses, Response)
 
     def policy(self, *events: type[Event]) -> Callable[[F], F]:
         """Registers a reaction to events, of this or another domain: it yields the Commands to issue.
@@ -180,22 +180,19 @@ class Domain(Definitions):
             handler, place = Handler(function, self.key), place_of(function)
             earlier, known = self.policies.get(place, ((), None))
             more = earlier if known is not None and known.function is function else ()
-            self.policies[place] = ((*more, *events), handler)
+            self.policies = {**self.policies, place: ((*more, *events), handler)}
             self.version += 1
             return function
 
         return register
 
-    def _handles(
-        self, entities: tuple[type[Entity], ...], base: type[Entity], classes: dict[str, Definition],
-        table: dict[str, Handler],
-    ) -> Callable[[F], F]:
+    def _handles(self, entities: tuple[type[Entity], ...], base: type[Entity]) -> Callable[[F], F]:
         self._all_of(entities, base)
         kind = base.__name__.lower()
-        keys = [self._key_of(entity, kind, classes) for entity in entities]
+        keys = [self._key_of(entity, kind) for entity in entities]
 
         def register(function: F) -> F:
-            handler = Handler(function, self.key)
+            handler, table = Handler(function, self.key), self.handlers()[kind]
             for key in keys:
                 earlier = table.get(key)
                 if earlier is not None and earlier.place != handler.place:
@@ -203,10 +200,10 @@ class Domain(Definitions):
                         f'the {kind} "{key}" of {self.key} already has the handler {source_of(earlier.function)}; '
                         f"{source_of(function)} would be a second one. Keep one of them, "
                         f"or {self.key}.forget({earlier.name}) first")
-            for key in [key for key, known in table.items() if known.place == handler.place and key not in keys
-                        and known.function is not function]:
-                del table[key]      # the cell ran again for fewer entities; two decorators on one function add up
-            table.update(dict.fromkeys(keys, handler))
+            # The cell may have run again for fewer entities; two decorators on one function add up.
+            kept = {key: known for key, known in table.items()
+                    if known.place != handler.place or key in keys or known.function is function}
+            setattr(self, f"{kind}_handlers", {**kept, **dict.fromkeys(keys, handler)})
             self.version += 1
             return function
 
@@ -223,8 +220,8 @@ class Domain(Definitions):
             if not (isinstance(entity, type) and issubclass(entity, base)):
                 raise DefinitionError(f"{entity!r} is not a subclass of {name}; only those can be handled here")
 
-    def _key_of(self, cls: type[Any], kind: str, classes: dict[str, Definition]) -> str:
-        for key, known in classes.items():
+    def _key_of(self, cls: type[Any], kind: str) -> str:
+        for key, known in self.classes()[kind].items():
             if place_of(known.cls) == place_of(cls):
                 return key
         raise DefinitionError(f"{cls.__name__} is no {kind} of {self.key} yet; put @{self.key}.{kind} above its class")
@@ -235,17 +232,14 @@ class Domain(Definitions):
         """Takes back the registration of a class or a handler.
 
         Raises UnknownName when it is not registered here."""
-        place, found = place_of(definition), False
-        for classes in self.classes().values():
-            for key in [key for key, known in classes.items() if place_of(known.cls) == place]:
-                del classes[key]
-                found = True
-        for handlers in self.handlers().values():
-            for key in [key for key, known in handlers.items() if known.place == place]:
-                del handlers[key]
-                found = True
-        found = self.policies.pop(place, None) is not None or found
-        if not found:
+        place = place_of(definition)
+        before = (self.classes(), self.handlers(), self.policies)
+        for kind, classes in self.classes().items():
+            setattr(self, f"{kind}s", {key: it for key, it in classes.items() if place_of(it.cls) != place})
+        for kind, handlers in self.handlers().items():
+            setattr(self, f"{kind}_handlers", {key: it for key, it in handlers.items() if it.place != place})
+        self.policies = {key: policy for key, policy in self.policies.items() if key != place}
+        if (self.classes(), self.handlers(), self.policies) == before:
             known = [it.cls.__name__ for classes in self.classes().values() for it in classes.values()]
             raise UnknownName("definition", getattr(definition, "__name__", repr(definition)), known, where=self.key)
         self.version += 1

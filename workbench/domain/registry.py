@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
+from threading import Lock
 from types import CoroutineType
 from typing import Any
 from uuid import UUID
@@ -41,36 +42,39 @@ class Registry:
             self.domains = {**self.domains, domain.key: domain}
         if not self.domains:
             raise DefinitionError("at least one Domain is needed, as in Workbench(bank) or Session(bank)")
+        self._looking = Lock()
         self._look()
 
     def _look(self) -> None:
+        """Makes the tables anew and then puts them in place, so that another thread never sees the half of them."""
         versions = [domain.version for domain in self.domains.values()]
-        self._by_class: dict[type[Any], Known] = {}
-        self._by_place: dict[tuple[str, str], Known] = {}
-        self._routes: dict[type[Any], Route] = {}       # those asked for since
-        self.resources: dict[Kindred, Definition] = {}
-        self._policies: dict[tuple[str, str], list[Handler]] = {}
+        by_place: dict[tuple[str, str], Known] = {}
+        resources: dict[Kindred, Definition] = {}
+        policies: dict[tuple[str, str], list[Handler]] = {}
         twice = []
         for domain in self.domains.values():
             domain.remember()
             for table in domain.classes().values():
                 for definition in table.values():
                     known, place = Known.of(domain.key, definition), place_of(definition.cls)
-                    if place in self._by_place:
+                    if place in by_place:
                         twice.append(
-                            f"{definition.cls.__name__} is registered in {self._by_place[place].domain} and in "
+                            f"{definition.cls.__name__} is registered in {by_place[place].domain} and in "
                             f"{domain.key}; keep one, and grant it to the other domain: uses=[…]")
-                    self._by_class[definition.cls] = self._by_place[place] = known
-            self.resources |= {(domain.key, key): definition for key, definition in domain.resources.items()}
+                    by_place[place] = known
+            resources |= {(domain.key, key): definition for key, definition in domain.resources.items()}
             for events, handler in domain.policies.values():
                 for event in events:
-                    self._policies.setdefault(place_of(event), []).append(handler)
-        self._kindreds = {definition.cls: kindred for kindred, definition in self.resources.items()}
-        self._by_uuid = frozenset(kindred for kindred, definition in self.resources.items()
-                                  if definition.cls._fields["_id"].kind.annotation is UUID)
+                    policies.setdefault(place_of(event), []).append(handler)
         if twice:
             raise DefinitionError("a class belongs to one domain", twice)
+        self._by_class: dict[type[Any], Known] = {known.cls: known for known in by_place.values()}
+        self._by_place, self._policies, self.resources = by_place, policies, resources
+        self._kindreds = {definition.cls: kindred for kindred, definition in resources.items()}
+        self._by_uuid = frozenset(kindred for kindred, definition in resources.items()
+                                  if definition.cls._fields["_id"].kind.annotation is UUID)
         self._granted = {domain.key: self._grants(domain) for domain in self.domains.values()}
+        self._routes: dict[type[Any], Route] = {}       # those asked for since, of all the above
         self._versions = versions       # where it raised before, it looks again, and raises until that is mended
 
     def refresh(self) -> bool:
@@ -79,7 +83,8 @@ class Registry:
             domain.follow()
         if self._versions == [domain.version for domain in self.domains.values()]:
             return False
-        self._look()
+        with self._looking:     # the later look is the one that stays
+            self._look()
         return True
 
     def _grants(self, domain: Domain) -> frozenset[Kindred]:
@@ -172,14 +177,15 @@ class Registry:
         """The way of the messages of a class, or of the class that an earlier run of its cell made.
 
         Raises as ``known`` does."""
-        found = self._routes.get(cls)
+        routes = self._routes       # these, though others may be in their place before this one is made
+        found = routes.get(cls)
         if found is None:
             known = self.known(cls)
             declared = known.definition.on
             found = Route(known, self.domains[known.domain], None if declared is None else self.kindred(declared),
                           self.granted(known.domain), self.policies(cls))
             if cls is known.cls:
-                self._routes[cls] = found
+                routes[cls] = found
         return found
 
     def resource(self, kindred: Kindred) -> type[Resource]:

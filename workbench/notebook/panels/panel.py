@@ -133,10 +133,11 @@ class Panel:
         if self._wb.closed:     # nothing here can do anything any more
             self.body.layout.display = "none"
         self._manager().registry.refresh()
-        self._seen = self._versions()
+        versions = self._versions()
         self.commands.refresh()
         self.conflict.refresh()
         (self.plan.refresh, self.items.refresh, self.steps.refresh, self._draw)[self.tabs.selected_index or 0]()
+        self._seen = versions       # where something above failed, the next cell has it looked at again
 
     def _draw(self) -> None:
         self.map.value = scrolled(self._wb.map().svg(), "the map")
