@@ -77,26 +77,27 @@ class NotebookPage:
               const notebook = app.shell.currentWidget.content;
               notebook.activeCellIndex = notebook.widgets.length - 1;
               await app.commands.execute("notebook:insert-cell-below");
-              notebook.activeCell.model.sharedModel.setSource(source);
+              notebook.widgets.at(-1).model.sharedModel.setSource(source);
             }""", source)
-        await self._run_active()
+        await self._run(-1)
 
     async def run_cell(self, number: int) -> None:
         """Runs a cell again, the first one is 0."""
-        await self.page.evaluate("""number => {
-          (window.jupyterapp || window.jupyterlab).shell.currentWidget.content.activeCellIndex = number }""", number)
-        await self._run_active()
+        await self._run(number)
         await self.idle()
 
-    async def _run_active(self) -> None:
-        # Until it was sent, and not until it has ended: the kernel is busy from then on.
-        await self.page.evaluate("""async () => {
+    async def _run(self, number: int) -> None:
+        # Until it was sent, and not until it has ended: the kernel is busy from then on. The cell is chosen at the very
+        # moment: an earlier click into another one's output makes that one active when it likes.
+        await self.page.evaluate("""async number => {
           const app = window.jupyterapp || window.jupyterlab;
-          const kernel = app.shell.currentWidget.context.sessionContext.session.kernel;
+          const {content, context} = app.shell.currentWidget;
+          const kernel = context.sessionContext.session.kernel;
           const busy = new Promise(done => kernel.statusChanged.connect((_, status) => status === "busy" && done()));
+          content.activeCellIndex = number < 0 ? content.widgets.length + number : number;
           app.commands.execute("notebook:run-cell");
           await busy;
-        }""")
+        }""", number)
 
     async def restart(self) -> None:
         """Restarts the kernel, as the menu does when it was asked and answered."""
