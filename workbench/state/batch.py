@@ -192,7 +192,12 @@ def _read(
 ) -> tuple[list[_Wanted], list[BatchRefusal]]:
     """Each row as its place, the command, and what it is on; and those that are none."""
     if of is not None and not (isinstance(of, type) and issubclass(of, Command)):
-        raise Invalid("issue_many", [Problem("of", of, f"{of!r} is no class of commands; give one such as Deposit")])
+        such = _such_as(registry, ())
+        raise Invalid("issue_many", [Problem("of", of, f"{shown(of)} is no class of commands; give one such as {such}")])
+    if of is None and rows and all(isinstance(row, Mapping) for row in rows):
+        raise Invalid("issue_many", [Problem("of", of, (
+            f"is missing, and these are {counted(len(rows), 'row', ',')} of fields; name the class of all the commands: "
+            f"issue_many(rows, of={_such_as(registry, rows[0])})"))])
     wanted, refusals = [], []
     for place, row in enumerate(rows):
         try:
@@ -219,9 +224,17 @@ def _pair(row: Any, registry: Registry, of: type[Command] | None) -> tuple[Comma
             return first, second
         if isinstance(first, str) and isinstance(second, Mapping):
             return registry.command_at(first, second)
-    hint = ("name the class of all the rows: issue_many(rows, of=Deposit)" if isinstance(row, Mapping) else
+    hint = (f"name the class of all the rows: issue_many(rows, of={_such_as(registry, row)})"
+            if isinstance(row, Mapping) else
             "give a command, an address, (command, on) or (address, fields)")
     raise Invalid("issue_many", [Problem(None, row, f"{shown(row, most=200)} is no command; {hint}")])
+
+
+def _such_as(registry: Registry, row: Iterable[Any]) -> str:
+    """The name of the command that has most of the fields that a row names: the first of those that have as many."""
+    commands = [it.cls for domain in registry.domains.values() for it in domain.commands.values()]
+    named = set(row)
+    return max(commands, key=lambda cls: len(named & set(cls._public)), default=Command).__name__
 
 
 def _unread(refusals: Sequence[BatchRefusal], total: int) -> Invalid:
