@@ -180,12 +180,12 @@ async def test_rows_of_which_no_class_is_named() -> None:
     """Rows of fields without of= are one problem however many they are, which names the command whose fields they have;
     and so is what is no class."""
     manager = manage(notes(), bank)
-    for row, meant in (({"amount": 1, "text": 2, "from": 3}, "Write"), ({"owner": "Ada"}, "OpenAccount"), ({}, "Write")):
+    for row, meant in (({"amount": 1, "text": 2, "x": 3}, "Write"), ({"owner": "Ada"}, "OpenAccount"), ({}, "Write")):
         with pytest.raises(Invalid) as caught:
             await issue_many(manager, [row] * 4000, stop=False)
         assert str(caught.value) == (
-            "issue_many was refused: 1 problem\n  of: is missing, and these are 4,000 rows of fields; name the class of "
-            f"all the commands: issue_many(rows, of={meant})")
+            "issue_many was refused: 1 problem\n  of: is missing, and these are 4,000 rows of fields; name the class "
+            f"of all the commands: issue_many(rows, of={meant})")
     with pytest.raises(Invalid, match="'write' is no class of commands; give one such as Write"):
         await issue_many(manager, [{"text": ""}], of="write")  # type: ignore[arg-type]
 

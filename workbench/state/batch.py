@@ -192,12 +192,12 @@ def _read(
 ) -> tuple[list[_Wanted], list[BatchRefusal]]:
     """Each row as its place, the command, and what it is on; and those that are none."""
     if of is not None and not (isinstance(of, type) and issubclass(of, Command)):
-        such = _such_as(registry, ())
-        raise Invalid("issue_many", [Problem("of", of, f"{shown(of)} is no class of commands; give one such as {such}")])
+        raise Invalid("issue_many", [Problem("of", of, (
+            f"{shown(of)} is no class of commands; give one such as {_such_as(registry, ())}"))])
     if of is None and rows and all(isinstance(row, Mapping) for row in rows):
         raise Invalid("issue_many", [Problem("of", of, (
-            f"is missing, and these are {counted(len(rows), 'row', ',')} of fields; name the class of all the commands: "
-            f"issue_many(rows, of={_such_as(registry, rows[0])})"))])
+            f"is missing, and these are {counted(len(rows), 'row', ',')} of fields; name the class of all the "
+            f"commands: issue_many(rows, of={_such_as(registry, rows[0])})"))])
     wanted, refusals = [], []
     for place, row in enumerate(rows):
         try:

@@ -118,7 +118,9 @@ class History:
                 raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
             raise NothingTo(verb, f"there is nothing to {verb}; " + (
                 "say how many, from 1" if n < 1 else
-                "no step is pending: what is committed is not undone" if verb == "undo" else
+                "no step is pending: what is committed is not undone"
+                f"{'; revert() makes the inverse of a commit pending' if self.state.steps() else ''}"
+                if verb == "undo" else
                 "no step was undone since"))
         steps = [one() for _ in range(n)]
         self.moved()
