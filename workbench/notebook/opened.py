@@ -35,7 +35,9 @@ from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
 
 T = TypeVar("T")
+_BACK = "wb.goto(0) takes back all that is pending, wb.undo() the last step, wb.drop(item) what is pending of one item"
 _INSTEAD = MappingProxyType({
+    "rollback": _BACK, "reset": _BACK, "discard": _BACK,
     "trace": "wb.timeline() draws all branches and their steps, wb.diagram(step) what one command did, and "
              "wb.plan().why(item) tells what led to a change"})
 
