@@ -135,12 +135,14 @@ class Rejected(WorkbenchError):
 
 
 class UnknownName(WorkbenchError):
-    """Nothing is registered under a name; ``known`` lists what is."""
+    """Nothing is registered under a name; ``known`` lists what is. ``instead`` is said where that is of no use."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "", instead: str = "",
+    ) -> None:
         self.kind, self.name, self.known = kind, name, tuple(sorted(known))
         place = f" in {where}" if where else ""
-        super().__init__(f'there is no {kind} "{name}"{place}; {nearest(name, self.known)}{hint}')
+        super().__init__(f'there is no {kind} "{name}"{place}; {instead or nearest(name, self.known)}{hint}')
 
 
 class NotFound(WorkbenchError):
