@@ -159,7 +159,8 @@ async def test_all_refused() -> None:
 
 
 async def test_what_is_no_command_is_said_at_once() -> None:
-    """All rows that cannot be read are one error, before any command runs; of very many the first twenty are told."""
+    """All rows that cannot be read are one error, before any command runs; what is wrong with several is told once, and
+    of very many the first twenty."""
     manager = of_accounts()
     with pytest.raises(Invalid) as caught:
         await issue_many(manager, [{"amount": 1}, 3, Deposit(amount=1), "bank:depose"])
@@ -167,7 +168,10 @@ async def test_what_is_no_command_is_said_at_once() -> None:
     assert "name the class of all the rows: issue_many(rows, of=Deposit)" in str(caught.value)
     assert 'did you mean "deposit"?' in str(caught.value)
     with pytest.raises(Invalid, match="… and 10 more of 30"):
-        await issue_many(manager, [{"amount": -1}] * 30, of=Deposit)
+        await issue_many(manager, [{"amount": -1 - number} for number in range(30)], of=Deposit)
+    with pytest.raises(Invalid) as alike:
+        await issue_many(manager, [{"amount": 1}, *[{"amount": 1, "note": ""}] * 4000, {"amount": 0}], of=Deposit)
+    assert [problem.field for problem in alike.value.problems] == ["number 1 and 3,999 more", "number 4001"]
     with pytest.raises(Invalid, match="is no class of commands; give one such as OpenAccount"):
         await issue_many(manager, [], of="deposit")  # type: ignore[arg-type]
     for one in (Deposit(amount=1), "bank:deposit/account/a", None):
