@@ -360,9 +360,10 @@ class TablesDiffer(DatabaseError):
     def __init__(self, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
         super().__init__(listed(
-            "the database's tables differ from the definitions (they are never altered silently). Open a workbench on "
-            "them if none is open, wb = Workbench(…, tables_differ=True); then wb.tables() shows what would make them "
-            "fit, its apply() does what loses nothing, apply(all=True) the rest. Or define the resources as they were",
+            "the database's tables differ from the definitions (they are never altered silently). wb.tables() shows "
+            "what would make them fit, its apply() does what loses nothing, apply(all=True) the rest; where no "
+            "workbench is open yet, wb = Workbench(…, tables_differ=True) opens it. Or define the resources as they "
+            "were",
             differences))
 
 
