@@ -67,7 +67,7 @@ async def test_nothing_is_undone_past_a_commit() -> None:
     manager.history.undo()
     held(manager).settle(manager.plan())
     with pytest.raises(NothingTo, match=(
-            r"what is committed is not undone; revert\(\) makes the inverse of a commit pending$")):
+            r"what is committed is not undone; revert\(-1\) makes the inverse of the last commit pending$")):
         manager.history.undo()
     with pytest.raises(NothingTo, match="there is nothing to redo"):
         manager.history.redo()
