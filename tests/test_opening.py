@@ -99,9 +99,9 @@ async def test_a_table_that_does_not_fit(dsn: str, admin: asyncpg.Connection) ->
     with pytest.raises(TablesDiffer) as caught:
         await Session(desk(Note, Owner), dsn=dsn)
     first, *lines = str(caught.value).splitlines()
-    assert first == ("the database's tables differ from the definitions (they are never altered silently). Open a "
-                     "workbench on them if none is open, wb = Workbench(…, tables_differ=True); then wb.tables() shows "
-                     "what would make them fit, its apply() does what loses nothing, apply(all=True) the rest. Or "
+    assert first == ("the database's tables differ from the definitions (they are never altered silently). "
+                     "wb.tables() shows what would make them fit, its apply() does what loses nothing, apply(all=True) "
+                     "the rest; where no workbench is open yet, wb = Workbench(…, tables_differ=True) opens it. Or "
                      "define the resources as they were")
     assert len(lines) == len(caught.value.differences) == 2
     assert all(line.startswith("  desk_note, for desk:note: ") for line in lines)

@@ -106,6 +106,15 @@ response
   + {pay.step.output!r}"""      # type: ignore[union-attr]  # it has one
 
 
+def test_an_item_that_is_not_asked_for_is_no_difference() -> None:
+    """Of two events that differ in a value alone that is seen: the item is told only where the expected one says it."""
+    deposit = given(bank, ADA).when(Deposit(amount=1), on=ADA)
+    for item in ("", f".on(bank:account/{ADA.identifier})"):
+        expected = Deposited(amount=2).on(Target("bank", "account", ADA.identifier)) if item else Deposited(amount=2)
+        assert difference(deposit.then, events=[expected]).splitlines()[1:] == [
+            "events", f"  - Deposited(amount=Decimal('2')){item}", f"  + Deposited(amount=Decimal('1')){item}"]
+
+
 def test_another_refusal_than_expected() -> None:
     """No refusal where one was expected, another one, and one where none was: each says what happened."""
     deposit = given(bank, ADA).when(Deposit(amount=1), on=ADA)

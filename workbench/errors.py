@@ -135,12 +135,14 @@ class Rejected(WorkbenchError):
 
 
 class UnknownName(WorkbenchError):
-    """Nothing is registered under a name; ``known`` lists what is."""
+    """Nothing is registered under a name; ``known`` lists what is. ``instead`` is said where that is of no use."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "", instead: str = "",
+    ) -> None:
         self.kind, self.name, self.known = kind, name, tuple(sorted(known))
         place = f" in {where}" if where else ""
-        super().__init__(f'there is no {kind} "{name}"{place}; {nearest(name, self.known)}{hint}')
+        super().__init__(f'there is no {kind} "{name}"{place}; {instead or nearest(name, self.known)}{hint}')
 
 
 class NotFound(WorkbenchError):
@@ -358,9 +360,10 @@ class TablesDiffer(DatabaseError):
     def __init__(self, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
         super().__init__(listed(
-            "the database's tables differ from the definitions (they are never altered silently). Open a workbench on "
-            "them if none is open, wb = Workbench(…, tables_differ=True); then wb.tables() shows what would make them "
-            "fit, its apply() does what loses nothing, apply(all=True) the rest. Or define the resources as they were",
+            "the database's tables differ from the definitions (they are never altered silently). wb.tables() shows "
+            "what would make them fit, its apply() does what loses nothing, apply(all=True) the rest; where no "
+            "workbench is open yet, wb = Workbench(…, tables_differ=True) opens it. Or define the resources as they "
+            "were",
             differences))
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from difflib import ndiff
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -165,8 +165,9 @@ class Outcome:
         elif self.error is not None:
             raise AssertionError(f"{self.command!r} was refused: {error_words(self.error)}") from self.error
         if events is not None:
-            faults += _differing("events", list(events), [] if self.step is None else list(self.step.events),
-                                 _same_event, _event_line, ordered=True)
+            expected, happened = list(events), [] if self.step is None else list(self.step.events)
+            there = _without_items(expected, happened)
+            faults += _differing("events", expected, there, _same_event, _event_line, ordered=True)
         if plan is not None:
             faults += _differing("plan", list(plan), list(self.plan.changes), _same_change, _change_line, ordered=False)
         if response is not MISSING:
@@ -247,6 +248,13 @@ def _same_event(expected: Event, happened: Event) -> bool:
     return type(expected).__qualname__ == type(happened).__qualname__ and wanted.keys() == there.keys() and all(
         same(value, there[name]) for name, value in wanted.items()) and (
         expected._target is None or _means(expected._target, happened._target))
+
+
+def _without_items(expected: Sequence[Event], happened: Sequence[Event]) -> list[Event]:
+    """What happened; an event that differs from one of its class which says no item without its own."""
+    return [event.set(_target=None) if one is not None and one._target is None and not _same_event(one, event)
+            and type(one).__qualname__ == type(event).__qualname__ else event
+            for one, event in zip_longest(expected[:len(happened)], happened)]
 
 
 def _means(on: Any, target: Target | None) -> bool:

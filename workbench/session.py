@@ -179,6 +179,10 @@ class Session(Reconciling):
 
         Raises Conflict, ConstraintViolated, CannotOrder, Busy, ConnectionLost, StalePlan, NotClosed, and NothingTo when
         nothing is pending; whatever is raised, everything pending is kept."""
+        if plan is not None and not isinstance(plan, Plan):
+            raise Invalid("commit", [Problem("plan", plan, (
+                f"{shown(plan)} is no plan; commit() takes no message, it writes all that is pending, and commit(plan) "
+                "what plan() gave; a saved plan is written by apply(…)"))])
         if after is not None:
             await wait_for(self.engine, after, wait)
         if plan is not None and only is not None:

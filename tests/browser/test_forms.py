@@ -279,6 +279,36 @@ form"""
     assert await notebook.errors() == []
 
 
+async def test_a_day_that_is_typed_in_part(lab: str, open_page: OpenPage, dsn: str) -> None:
+    """A day of which the browser has a part, and tells the kernel nothing, is told beneath it as soon as one leaves it,
+    whether or not the field may be left out; a whole one, and none, are not."""
+    meet = """\
+@shop.command(on=Article)
+class Meet(Command):
+    day = field(date)
+    until = field(date | None)
+
+wb.form(Meet)"""
+    notebook = await opened(open_page, lab, dsn, "days.ipynb", meet)
+    form = notebook.find(".wb-form")
+    told = """form => [...form.querySelectorAll("*")].map(one => getComputedStyle(one, "::after"))
+        .filter(style => style.content.includes("a part of the day")).map(style => style.content)"""
+    for name in ("day", "until"):
+        day = form.locator(f".wb-field-{name} input[type=date]")
+        await day.focus()
+        await notebook.page.keyboard.type("12")
+        assert await form.evaluate(told) == []
+        await day.blur()
+        assert await form.evaluate(told) == ['"✗ only a part of the day is filled in, so that there is none"']
+        await notebook.keep("day_in_part")
+        await day.fill("2026-12-24")
+        assert await form.evaluate(told) == []
+        await day.fill("")
+        await day.blur()
+        assert await form.evaluate(told) == []
+    assert await notebook.errors() == []
+
+
 async def test_a_form_follows_its_command(lab: str, open_page: OpenPage, dsn: str) -> None:
     """When the cell of a command runs again with one more field, the open form has it, and what was typed stays."""
     notebook = await opened(open_page, lab, dsn, "follows.ipynb", "wb.form(AddArticle)")

@@ -60,7 +60,7 @@ def test_all_problems_come_in_one_error():
                      total="ten", noet="x", colour="dark green")
     assert str(error) == "\n  ".join([
         "Order was refused: 9 problems",
-        'to.city: 1 is not text; give a str such as "Ada"',
+        'to.city: 1 is not text; give its text, "1"',
         'to.hose: there is no such field; did you mean "house"? There is: city, house',
         "lines[1].sku: 'x' failed its check: long enough",
         "lines[1].quantity: 0 failed its check: a positive number",

@@ -84,7 +84,7 @@ def test_a_domain_is_made_of_plain_tables():
     assert bank.commands["open-account"].on is cell["Account"]
     assert bank.command_handlers["open-account"].function is cell["open_account"]
     assert bank.faults() == []
-    assert repr(bank) == "<domain bank: 1 resources, 1 commands, 1 events, 1 policies>"
+    assert repr(bank) == "<domain bank: 1 resource, 1 command, 1 event, 1 policy>"
 
 
 @pytest.mark.parametrize("name, key", [

@@ -1,5 +1,6 @@
 """A Handler: the styles that a function may have, and what is read of its results."""
 
+import pickle
 from functools import wraps
 
 import pandas
@@ -81,3 +82,14 @@ def test_an_answer_is_read_like_a_mapping():
     assert ANSWER["balance"] == 5
     assert list(ANSWER) == ["balance"]
     assert isinstance(ANSWER, Response)
+
+
+def test_an_answer_whose_value_is_asked_for_as_an_attribute():
+    """It says that its values are read in brackets; of a name that it has not, nothing but that."""
+    with pytest.raises(AttributeError, match=r'the values of an answer are read by .* in brackets: \["balance"\]$'):
+        ANSWER.balance      # noqa: B018
+    for name in ("balanec", "_repr_html_"):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
+            getattr(ANSWER, name)
+    assert not hasattr(Answer(values=None), "balance")
+    assert pickle.loads(pickle.dumps(ANSWER)) == ANSWER

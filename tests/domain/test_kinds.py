@@ -59,6 +59,15 @@ def test_a_kept_value_is_kept(data):
     assert (again, type(again)) == (value, type(value))
 
 
+def test_a_number_where_text_is_wanted():
+    """A number, as an ISBN out of a table, is refused with its text; all else that is no text with an example."""
+    for value in (9780441172719, numpy.int64(9780441172719)):
+        assert refusal(str, value).endswith(' is not text; give its text, "9780441172719"')
+    assert refusal(str, 1.5) == '1.5 is not text; give its text, "1.5"'
+    for value in (True, None, [1], 10**5000):
+        assert refusal(str, value).endswith(' is not text; give a str such as "Ada"')
+
+
 @given(st.data())
 def test_each_kind_refuses_or_converts_and_nothing_else(data):
     """Given a value of any other type, a kind gives one of its own values or a refusal, never another error."""

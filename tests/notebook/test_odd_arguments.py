@@ -32,6 +32,9 @@ VERBS: dict[str, tuple[Callable[[Workbench, Any], Any], type[WorkbenchError], st
     "issue": (lambda wb, odd: wb.issue(Deposit(amount=1), on=odd), Invalid, "{} names no item; say an item, "),
     "issue_many": (lambda wb, odd: wb.issue_many([odd]), Invalid, "number 0: issue_many was refused: 1 problem\n  {}"),
     "commit": (lambda wb, odd: wb.commit(only=[odd]), Invalid, "{} names no item; say an item, "),
+    "plan": (lambda wb, odd: wb.commit(odd), Invalid, (
+        "plan: {} is no plan; commit() takes no message, it writes all that is pending, and commit(plan) what plan() "
+        "gave; a saved plan is written by apply(…)")),
     "switch": (lambda wb, odd: wb.switch(odd), UnknownName, 'there is no branch "{}"; there is: main'),
     "compare": (lambda wb, odd: wb.compare(odd), UnknownName, 'there is no branch or checkpoint "{}"; there is: main'),
     "revert": (lambda wb, odd: wb.revert(odd), Invalid, "{} is no commit of this session, which made 0 commits")}

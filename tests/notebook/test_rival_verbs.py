@@ -38,11 +38,28 @@ def test_a_conflict_is_seen_before_and_after(pair: tuple[Workbench, Workbench, A
     assert mine.drift()[["drift", "cached", "stored"]].values.tolist() == [
         ["changed", {"balance": 10}, {"balance": 2}]]
     assert len(mine.conflict) == 0
-    with pytest.raises(Conflict, match="balance: base 10, mine 5, theirs 2"):
+    with pytest.raises(Conflict, match="balance: base 10, mine 5, theirs 2") as conflict:
         mine.commit()
+    assert conflict.value.__notes__ == [f"this is account Ada · {str(account.target.identifier)[:8]}"]
     assert mine.conflict[["kind", "column", "base", "mine", "theirs"]].values.tolist() == [
         ["update-update", "balance", 10, 5, 2]]
     assert len(mine.pending) == 1
+
+
+def test_a_conflict_on_many_items_names_the_first(pair: tuple[Workbench, Workbench, Any]) -> None:
+    """The error of a commit in which others were faster has what the first five items are called, and so on."""
+    mine, theirs, _ = pair
+    accounts = [mine.issue(OpenAccount(owner=f"Ada {number}")) for number in range(6)]
+    mine.commit()
+    for wb in (theirs, mine):
+        for account in accounts:
+            wb.issue(Deposit(amount=1), on=str(account.target).partition(":")[2])
+    theirs.commit()
+    with pytest.raises(Conflict) as conflict:
+        mine.commit()
+    names = [f"account {mine.fetch(one.target).owner} · {str(one.target.identifier)[:8]}"
+             for one in conflict.value.items[:5]]
+    assert conflict.value.__notes__ == [f"these are {', '.join(names)} …; wb.conflict has them all"]
 
 
 def test_a_rebase_reports_what_is_refused_now(pair: tuple[Workbench, Workbench, Any]) -> None:

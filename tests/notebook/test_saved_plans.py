@@ -96,6 +96,23 @@ def test_shown_loudly(wb: Workbench, dsn: str, tmp_path: Path) -> None:
         assert other.frame()["new"][1]["owner"] == "Ada"
 
 
+def test_shown_as_far_as_it_is_seen(wb: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a plan with very many changes and commands the first two hundred are shown, pending as saved; of a saved one
+    the others are not even read."""
+    wb.issue_many([OpenAccount(owner="Ada")] * 205)
+    plan = wb.plan()
+    lines = repr(plan).splitlines()
+    assert lines[1:] == [*(f"  {change!r}" for change in plan.changes[:200]), "  … and 5 more; .changes has them all"]
+    saved = plan.save(tmp_path / "x.plan.json")
+    monkeypatch.setattr(ShownSavedPlan, "changes", property(lambda _: 1 / 0))
+    bundle = saved._repr_mimebundle_()
+    assert "… and 5 more; .changes has them all" in bundle["text/plain"]
+    assert bundle["text/html"].count('<td class="who insert">') == 200
+    table, more = bundle["text/html"].split("<summary>Commands</summary>")[1].split("</table>")
+    assert table.count("<tr>") == 200
+    assert "… and 5 more; .commands has them all" in more
+
+
 def test_history_and_revert(wb: Workbench) -> None:
     """The history numbers the commits; one of them is reverted by number, as a plan to look at; a conflict is kept."""
     empty = wb.history()

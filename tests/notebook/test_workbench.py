@@ -116,6 +116,9 @@ def test_a_slip_in_a_verb(wb: Workbench) -> None:
     with pytest.raises(AttributeError, match=r'a workbench has no "trace"; wb.timeline\(\) draws all branches and '
                                              r'their steps, wb.diagram\(step\) what one command did'):
         wb.trace()      # type: ignore[attr-defined]
+    for name in ("rollback", "reset", "discard"):
+        with pytest.raises(AttributeError, match=f'has no "{name}"; wb.goto\\(0\\) takes back all that is pending, '):
+            getattr(wb, name)
     wb.issue(OpenAccount(owner="Ada"))
     plan = wb.plan()
     with pytest.raises(AttributeError, match=r'a plan has no "chek"; did you mean "check"\? dir\(…\) lists all that'):

@@ -307,6 +307,22 @@ def test_an_error_shows_the_words_and_the_users_lines(kernel: Kernel) -> None:
         f"Cell In[{number(cells[2])}], line 1: wb.issue('bank:deposit', on=ada, amount='ten', curency='EUR')"]
 
 
+def test_parentheses_that_are_missing_or_too_many(kernel: Kernel) -> None:
+    """What is asked of a verb in place of what it returns, and a table that is called, are told below the error, once;
+    of other functions and values nothing."""
+    for asked, meant in (("wb.plan.check()", "plan().check"), ("wb.items.head()", "items(…).head"),
+                         ("wb.plan().frame.shape", "frame().shape"), ("wb.panel.close()", "panel().close")):
+        cell = kernel.execute(f"Workbench(bank, dsn=DSN)\n{asked}", fails=True)
+        attribute = meant.rpartition(".")[2]
+        assert f"has no attribute '{attribute}'" in cell.traceback
+        assert cell.text == (f'"{attribute}" was asked of the verb itself, without its parentheses; write {meant}\n')
+    for table in ("steps", "pending", "events"):
+        assert kernel.execute(f"Workbench(bank, dsn=DSN).{table}()", fails=True).text == (
+            "this is a table already, and no verb; leave out the parentheses, as in wb.steps\n")
+    for other in ("button.check", "wb.issue('bank:nothing')", "None.plan", "wb.chek", "1 / 0", "ada()"):
+        assert kernel.execute(other, fails=True).text == ""
+
+
 def test_a_failing_display_shows_its_traceback(kernel: Kernel) -> None:
     """A display that fails comes as its traceback, not as nothing, and the text beside it is whole."""
     bundle = kernel.execute("""

@@ -159,7 +159,8 @@ async def test_all_refused() -> None:
 
 
 async def test_what_is_no_command_is_said_at_once() -> None:
-    """All rows that cannot be read are one error, before any command runs; of very many the first twenty are told."""
+    """All rows that cannot be read are one error, before any command runs; what is wrong with several is told once, and
+    of very many the first twenty."""
     manager = of_accounts()
     with pytest.raises(Invalid) as caught:
         await issue_many(manager, [{"amount": 1}, 3, Deposit(amount=1), "bank:depose"])
@@ -167,13 +168,30 @@ async def test_what_is_no_command_is_said_at_once() -> None:
     assert "name the class of all the rows: issue_many(rows, of=Deposit)" in str(caught.value)
     assert 'did you mean "deposit"?' in str(caught.value)
     with pytest.raises(Invalid, match="… and 10 more of 30"):
-        await issue_many(manager, [{"amount": -1}] * 30, of=Deposit)
-    with pytest.raises(Invalid, match="is no class of commands; give one such as Deposit"):
+        await issue_many(manager, [{"amount": -1 - number} for number in range(30)], of=Deposit)
+    with pytest.raises(Invalid) as alike:
+        await issue_many(manager, [{"amount": 1}, *[{"amount": 1, "note": ""}] * 4000, {"amount": 0}], of=Deposit)
+    assert [problem.field for problem in alike.value.problems] == ["number 1 and 3,999 more", "number 4001"]
+    with pytest.raises(Invalid, match="is no class of commands; give one such as OpenAccount"):
         await issue_many(manager, [], of="deposit")  # type: ignore[arg-type]
     for one in (Deposit(amount=1), "bank:deposit/account/a", None):
         with pytest.raises(Invalid, match="is not several; give a list of commands, or a DataFrame and of="):
             await issue_many(manager, one)  # type: ignore[arg-type]
     assert manager.refusals == []
+
+
+async def test_rows_of_which_no_class_is_named() -> None:
+    """Rows of fields without of= are one problem however many they are, which names the command whose fields they have;
+    and so is what is no class."""
+    manager = manage(notes(), bank)
+    for row, meant in (({"amount": 1, "text": 2, "x": 3}, "Write"), ({"owner": "Ada"}, "OpenAccount"), ({}, "Write")):
+        with pytest.raises(Invalid) as caught:
+            await issue_many(manager, [row] * 4000, stop=False)
+        assert str(caught.value) == (
+            "issue_many was refused: 1 problem\n  of: is missing, and these are 4,000 rows of fields; name the class "
+            f"of all the commands: issue_many(rows, of={meant})")
+    with pytest.raises(Invalid, match="'write' is no class of commands; give one such as Write"):
+        await issue_many(manager, [{"text": ""}], of="write")  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------ nothing half done

@@ -79,7 +79,8 @@ async def test_all_missing_items_are_named() -> None:
 @pytest.mark.parametrize("what, words", [
     ((Note,), "give an identifier or a list of them; to search by fields use find"),
     ((Note, 1.5), None), (("nothing/a",), 'there is no resource "nothing"'), (("a",), "'a' names no item"),
-    ((UUID(int=1),), "names no item"), ((None,), "names no item"), ((1.5,), "names no item"),
+    ((UUID(int=1),), 'or "note/<identifier>"; to fetch one by its identifier: fetch\\(Note, …\\)$'),
+    ((None,), "names no item"), ((1.5,), "names no item"),
     ((Note, 5), "not text"), ((Note, [None]), "None is not text")])
 async def test_fetching_what_cannot_be_said(what: Any, words: str | None) -> None:
     """Fetching by something that names no item is refused."""

@@ -346,14 +346,16 @@ async def test_only_commands_are_issued(thing: Any) -> None:
 
 
 async def test_missing_handlers_are_named() -> None:
-    """A command or an event without a handler is named when it is met."""
+    """A command or an event without a handler is named when it is met, with what a handler begins with."""
     domain = notes()
     domain.forget(domain.command_handlers["write"].function)
-    with pytest.raises(UnknownName, match=r'there is no handler for the command "write" in notes'):
+    with pytest.raises(UnknownName, match=(
+            r'no handler for the command "write" in notes; define one behind @notes.command_handler\(Write\)$')):
         await manage(domain).issue(Write())
     other = notes()
     del other.event_handlers["written"]
-    with pytest.raises(UnknownName, match=r'there is no handler for the event "written" in notes'):
+    with pytest.raises(UnknownName, match=(
+            r'no handler for the event "written" in notes; define one behind @notes.event_handler\(Written\)\n')):
         await manage(other).issue(Write(), on="note/a")
 
 

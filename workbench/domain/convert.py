@@ -58,7 +58,9 @@ def plain(value: Any) -> Any:
 
 def to_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise refuse(value, "text", 'a str such as "Ada"')
+        text = shown(plain(value))
+        is_number = text[:1] in "-0123456789" and isinstance(plain(value), int | float)
+        raise refuse(value, "text", f'its text, "{text}"' if is_number else 'a str such as "Ada"')
     text = value if type(value) is str else str.__str__(value)
     if "\x00" in text:
         raise Refused(f"{shown(value)} holds the character NUL, which Postgres cannot store as text; leave it out")

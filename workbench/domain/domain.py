@@ -19,6 +19,7 @@ from workbench.domain.handler import Handler
 from workbench.domain.place import place_of, source_of
 from workbench.domain.resource import Resource, label_of
 from workbench.errors import DefinitionError, UnknownName
+from workbench.wording import counted
 
 if TYPE_CHECKING:
     from workbench.domain.findings import Findings
@@ -40,8 +41,9 @@ class Domain(Definitions):
         super().__init__(key, tuple(uses))
 
     def __repr__(self) -> str:
-        return (f"<domain {self.key}: {len(self.resources)} resources, {len(self.commands)} commands, "
-                f"{len(self.events)} events, {len(self.policies)} policies>")
+        policies = f"{len(self.policies)} polic{'y' if len(self.policies) == 1 else 'ies'}"
+        return (f"<domain {self.key}: {counted(len(self.resources), 'resource')}, "
+                f"{counted(len(self.commands), 'command')}, {counted(len(self.events), 'event')}, {policies}>")
 
     # -------------------------------------------------------------------------------------------- classes
 

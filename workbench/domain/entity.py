@@ -78,5 +78,10 @@ class Answer(Response):
     def __iter__(self) -> Iterator[str]:
         yield from self.values
 
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name != "values" and name in self._ipython_key_completions_():
+            raise AttributeError(f'the values of an answer are read by their names in brackets: ["{name}"]')
+        return object.__getattribute__(self, name)      # raises, in Python's own words
+
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.values) if isinstance(self.values, Mapping) else []

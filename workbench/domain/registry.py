@@ -253,9 +253,12 @@ class Registry:
 
     def _no_item(self, on: Any, home: str | None) -> str:
         """Why something names no item, and what would."""
-        what, meant, new = shown(on), "account", ""
+        first = next((it for it in self.resources if home in (None, it[0])), None)
+        what, meant, new = shown(on), "account" if first is None else first[1], ""
         if isinstance(on, type):
             what, new = f"the class {on.__name__}", f"; for a new one: context.new({on.__name__})"
+        elif isinstance(on, UUID) and first is not None:
+            new = f"; to fetch one by its identifier: fetch({self.resource(first).__name__}, …)"
         with suppress(UnknownName, DefinitionError):
             meant = self.kindred(on, home=home)[1]
         return f'{what} names no item; say an item, a Target, a Step or "{meant}/<identifier>"{new}'

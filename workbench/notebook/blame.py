@@ -1,15 +1,16 @@
-"""Blame: the items that broke a constraint at a commit, by what they are called, with the steps behind them."""
+"""Blame: the items that broke a constraint at a commit, or that a Conflict is on, by what they are called; the former
+with the steps behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.errors import ConstraintViolated
+from workbench.errors import Conflict, ConstraintViolated
 from workbench.notebook.html.called import Called
 from workbench.notebook.labels import named
 from workbench.state.planning.plan import Plan
 
-BLAMED = 5      # items that are told; the check tells all
+BLAMED = 5      # items that are told; the check, or wb.conflict, tells all
 
 
 def blame(broken: ConstraintViolated, plan: Plan, called: Called) -> Iterator[str]:
@@ -29,3 +30,13 @@ def blame(broken: ConstraintViolated, plan: Plan, called: Called) -> Iterator[st
             name = named(called.label(target), target.identifier)
             yield f"{target.resource} {name}: {', '.join(behind[:BLAMED])}{' …' if len(behind) > BLAMED else ''}"
     yield "wb.plan().check() tells all that is in the way, with the values"
+
+
+def named_in(conflict: Conflict, called: Called) -> Iterator[str]:
+    """The items of a Conflict that are called anything, in a line: ``these are account Ada · 603dae8a, …``."""
+    clashes = conflict.items[:BLAMED]
+    names = [f"{clash.target.resource} {named(label, clash.target.identifier)}" for clash in clashes
+             if (label := called.label(clash.target))]
+    if names:
+        more = " …; wb.conflict has them all" if len(conflict.items) > BLAMED else ""
+        yield f"{'this is' if len(conflict.items) == 1 else 'these are'} {', '.join(names)}{more}"

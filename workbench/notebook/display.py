@@ -1,4 +1,4 @@
-"""Display: what IPython is told and asked: how our values are shown, which cell runs, when one has ended.
+"""Display: what IPython is told and asked: how our values are shown, which cell runs, when one has ended and in what.
 
 The HTML itself is made in the room ``notebook.html``.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from types import FunctionType
 from typing import Any
 from weakref import WeakSet
 
@@ -47,7 +48,9 @@ class _Steps:
 
 def register(manager: StateManager | None = None) -> None:
     """Has the running IPython, if there is one, show steps, findings, commits, altered tables and conflicts as HTML;
-    the steps of a ``manager`` with what it calls their items. A second time changes nothing."""
+    the steps of a ``manager`` with what it calls their items. Below a cell that left out the parentheses of a verb,
+    as those of plan in ``wb.plan().check()``, or put some behind a table, it will say what was meant. A second time
+    changes nothing."""
     shell = _shell()
     if shell is not None:
         html = shell.display_formatter.formatters["text/html"]
@@ -61,6 +64,20 @@ def register(manager: StateManager | None = None) -> None:
         html.for_type(Altered, lambda altered: safely(altered_html, altered))
         html.for_type(Conflict, lambda conflict: safely(
             conflict_html, conflict.items, branch=conflict.branch, ways=conflict.ways))
+        shell.events.register("post_run_cell", _parentheses)   # only where it is not registered yet
+
+
+def _parentheses(result: Any) -> None:
+    """Says which parentheses a cell left out behind one of our verbs, or put behind one of our tables, that ended so:
+    the error is in words that only Python has, and no note can be added to it before it is shown."""
+    error = result.error_in_exec
+    verb = error.obj if isinstance(error, AttributeError) else None
+    if isinstance(verb, FunctionType) and verb.__module__.startswith(f"{__package__}."):
+        call = f"{verb.__name__}({'…' if verb.__code__.co_argcount + verb.__code__.co_kwonlyargcount > 1 else ''})"
+        sys.stderr.write(
+            f'"{error.name}" was asked of the verb itself, without its parentheses; write {call}.{error.name}\n')
+    elif isinstance(error, TypeError) and str(error) == "'LogFrame' object is not callable":
+        sys.stderr.write("this is a table already, and no verb; leave out the parentheses, as in wb.steps\n")
 
 
 def cell() -> int | None:

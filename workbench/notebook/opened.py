@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from workbench.domain.domain import Domain
 from workbench.errors import Conflict, ConstraintViolated, WorkbenchError
 from workbench.notebook.awaited import Awaited
-from workbench.notebook.blame import blame
+from workbench.notebook.blame import blame, named_in
 from workbench.notebook.bridge import Bridge
 from workbench.notebook.display import register
 from workbench.notebook.html.called import Called
@@ -35,7 +35,9 @@ from workbench.state.planning.plan import Plan
 from workbench.state.saved.plan import SavedPlan
 
 T = TypeVar("T")
+_BACK = "wb.goto(0) takes back all that is pending, wb.undo() the last step, wb.drop(item) what is pending of one item"
 _INSTEAD = MappingProxyType({
+    "rollback": _BACK, "reset": _BACK, "discard": _BACK,
     "trace": "wb.timeline() draws all branches and their steps, wb.diagram(step) what one command did, and "
              "wb.plan().why(item) tells what led to a change"})
 
@@ -158,14 +160,16 @@ class Opened(Slips):
 
     @contextmanager
     def _deciding(self, saved: SavedPlan | None) -> Iterator[None]:
-        """Context of a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint, to
-        which is added what the items are called and where they come from; of a ``saved`` plan that is not the one
-        pending here that is not known. Tells whoever watches."""
+        """Context of a verb that may end in a Conflict, which is kept to be looked at, or in a broken constraint. To
+        both is added what the items are called, to the latter where they come from; of a ``saved`` plan that is not
+        the one pending here that is not known. Tells whoever watches."""
         self._conflict = None
         try:
             yield
         except Conflict as conflict:
             self._conflict = conflict
+            for note in named_in(conflict, self._called):
+                conflict.add_note(note)
             raise
         except ConstraintViolated as broken:
             manager = self.session.manager

@@ -13,6 +13,8 @@ from traceback import format_exc
 
 from workbench.notebook.bridge import Bridge
 
+_LATE = "It came when the verb had ended, while those who watch were told of it."
+
 
 class Watchers:
     """The callbacks of one workbench; one that fails does not keep the others from being called."""
@@ -38,7 +40,8 @@ class Watchers:
             self.tell()
 
     def tell(self) -> None:
-        """Calls all callbacks; what one of them raises becomes a warning, for the verb itself went well.
+        """Calls all callbacks; what one of them raises becomes a warning, for the verb itself went well. An interrupt
+        goes on, with a note that says when it came.
 
         A verb that a callback calls is not told again."""
         thread = threading.get_ident()
@@ -49,6 +52,9 @@ class Watchers:
             for callback in list(self._callbacks.values()):
                 try:
                     callback()
+                except KeyboardInterrupt as interrupt:
+                    interrupt.add_note(_LATE)
+                    raise
                 except Exception:
                     warnings.warn(f"somebody who watches the workbench failed:\n{format_exc()}", RuntimeWarning,
                                   stacklevel=3)

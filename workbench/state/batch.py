@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
-from uuid import UUID
 
 from workbench.domain.convert import shown
 from workbench.domain.entity import Command
-from workbench.domain.registry import Kindred, Registry
-from workbench.domain.resource import Identifier, Target, identify
+from workbench.domain.registry import Registry
 from workbench.errors import DatabaseError, Invalid, Problem, WorkbenchError
 from workbench.state.held import Held, hold
 from workbench.state.manager import StateManager
+from workbench.state.prefetch import prefetch
 from workbench.state.progress import Progress
 from workbench.state.refused import RefusedCommand, refusal_of
 from workbench.state.state import State
@@ -33,7 +31,7 @@ from workbench.state.uncollected import uncollected
 from workbench.wording import counted, listed
 
 SLICE = 0.02        # seconds at work before the loop has its turn: so long does a cancellation wait
-FAULTS = 20         # rows that cannot be read, told one by one
+FAULTS = 20         # faults of rows that cannot be read, told one by one
 _STOPPED = ("This was number {} of {:,}, and nothing was done; with stop=False what is refused is told at the end, and "
             "the rest goes on.")
 # What differs between two refusals of one cause: quoted values, the item of an address, whatever has a digit in it.
@@ -138,7 +136,7 @@ async def issue_many(
     user = manager.user
     async with hold(manager, "issue") as held:
         with uncollected(len(rows), foreign=True):
-            await _prefetch(manager, wanted)
+            await prefetch(manager, ((command, where) for _, command, where in wanted))
             state, steps, refused = await _run_all(
                 held, wanted, len(rows), user, stop=stop, progress=progress, cell=cell)
             if steps:
@@ -192,7 +190,12 @@ def _read(
 ) -> tuple[list[_Wanted], list[BatchRefusal]]:
     """Each row as its place, the command, and what it is on; and those that are none."""
     if of is not None and not (isinstance(of, type) and issubclass(of, Command)):
-        raise Invalid("issue_many", [Problem("of", of, f"{of!r} is no class of commands; give one such as Deposit")])
+        raise Invalid("issue_many", [Problem("of", of, (
+            f"{shown(of)} is no class of commands; give one such as {_such_as(registry, ())}"))])
+    if of is None and rows and all(isinstance(row, Mapping) for row in rows):
+        raise Invalid("issue_many", [Problem("of", of, (
+            f"is missing, and these are {counted(len(rows), 'row', ',')} of fields; name the class of all the "
+            f"commands: issue_many(rows, of={_such_as(registry, rows[0])})"))])
     wanted, refusals = [], []
     for place, row in enumerate(rows):
         try:
@@ -219,75 +222,28 @@ def _pair(row: Any, registry: Registry, of: type[Command] | None) -> tuple[Comma
             return first, second
         if isinstance(first, str) and isinstance(second, Mapping):
             return registry.command_at(first, second)
-    hint = ("name the class of all the rows: issue_many(rows, of=Deposit)" if isinstance(row, Mapping) else
+    hint = (f"name the class of all the rows: issue_many(rows, of={_such_as(registry, row)})"
+            if isinstance(row, Mapping) else
             "give a command, an address, (command, on) or (address, fields)")
     raise Invalid("issue_many", [Problem(None, row, f"{shown(row, most=200)} is no command; {hint}")])
 
 
+def _such_as(registry: Registry, row: Iterable[Any]) -> str:
+    """The name of the command that has most of the fields that a row names: the first of those that have as many."""
+    commands = [it.cls for domain in registry.domains.values() for it in domain.commands.values()]
+    named = set(row)
+    return max(commands, key=lambda cls: len(named & set(cls._public)), default=Command).__name__
+
+
 def _unread(refusals: Sequence[BatchRefusal], total: int) -> Invalid:
-    """All rows that cannot be read as one error; of very many the first."""
-    problems = [Problem(f"number {one.place}", one.given, one.message) for one in refusals[:FAULTS]]
-    if len(refusals) > FAULTS:
-        problems.append(Problem(None, None, f"… and {len(refusals) - FAULTS:,} more of {total:,}"))
+    """All rows that cannot be read as one error: what is wrong with several is told once, and of very many the first.
+    """
+    alike: dict[str, list[BatchRefusal]] = {}
+    for one in refusals:
+        alike.setdefault(one.message, []).append(one)
+    first, rest = list(alike.values())[:FAULTS], list(alike.values())[FAULTS:]
+    problems = [Problem(f"number {some[0].place}{f' and {len(some) - 1:,} more' if some[1:] else ''}", some[0].given,
+                        some[0].message) for some in first]
+    if rest:
+        problems.append(Problem(None, None, f"… and {sum(map(len, rest)):,} more of {total:,}"))
     return Invalid("issue_many", problems)
-
-
-# ------------------------------------------------------------------------------------------------ prefetching
-
-
-async def _prefetch(manager: StateManager, wanted: Iterable[_Wanted]) -> None:
-    """Takes the items that the commands are on, and those that their fields refer to, into the cache."""
-    missing: dict[Kindred, dict[Identifier, None]] = {}
-    naming = _Naming(manager.registry)
-    for _, command, where in wanted:
-        for target in naming.targets(command, where):
-            if target not in manager.state.changed and target not in manager.cache.items:
-                missing.setdefault(target[:2], {})[target.identifier] = None
-    for kindred, identifiers in missing.items():
-        for item in await manager.reader.load(kindred, list(identifiers)):
-            manager.cache.keep(Target(*kindred, item._id), item)
-
-
-class _Naming:
-    """The items that commands name for sure; what is wrong or ambiguous is left to be said when they run."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._references: dict[type[Command], list[tuple[str, Any]]] = {}
-        self._looked_up = set[tuple[Any, type, Any]]()      # of fields: many refer to the same few
-
-    def targets(self, command: Command, where: Any) -> list[Target]:
-        """Those of a command; without those that fields of other commands have named before."""
-        cls, targets = type(command), list[Target]()
-        where = command._target if where is None else where
-        if where is not None and not isinstance(where, type):
-            with suppress(WorkbenchError):
-                targets += self._on(cls, where)
-        references = self._references.get(cls)
-        if references is None:
-            references = self._references[cls] = [
-                (name, it.references) for name, it in cls._fields.items() if it.references is not None]
-        for name, resource in references:
-            value = getattr(command, name)
-            reference = resource, cls, value
-            if value is not None and reference not in self._looked_up:
-                self._looked_up.add(reference)
-                with suppress(WorkbenchError):
-                    targets.append(self._target(resource, value, self._registry.known(cls).domain))
-        return targets
-
-    def _on(self, cls: type[Command], where: Any) -> Iterator[Target]:
-        known = self._registry.known(cls)
-        declared = known.definition.on
-        if declared is not None and (isinstance(where, UUID | int) or _is_text(where)):
-            yield self._target(declared, where, known.domain)
-        else:
-            yield self._registry.target(where, home=known.domain)
-
-    def _target(self, resource: Any, identifier: Any, home: str) -> Target:
-        kindred = self._registry.kindred(resource, home=home)
-        return Target(*kindred, identify(self._registry.resource(kindred), identifier))
-
-
-def _is_text(where: Any) -> bool:
-    return isinstance(where, str) and "/" not in where

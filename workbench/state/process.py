@@ -102,7 +102,8 @@ class Unit(View):
                 command = command.on(target)
         handler = route.home.command_handlers.get(key)
         if handler is None:
-            raise UnknownName("handler for the command", key, route.home.command_handlers, where=home)
+            raise UnknownName("handler for the command", key, route.home.command_handlers, where=home, instead=(
+                f"define one behind @{home.replace('-', '_')}.command_handler({type(command).__name__})"))
         above = (*above, route.kindred)
         if policy is not None and len(above) > POLICY_DEPTH + 1:
             raise PolicyLoop([f"{domain}:{command}" for domain, command in above], POLICY_DEPTH)
@@ -138,7 +139,8 @@ class Unit(View):
         handling.results.append(occurrence)
         handler = route.home.event_handlers.get(key)
         if handler is None:
-            raise UnknownName("handler for the event", key, route.home.event_handlers, where=home)
+            raise UnknownName("handler for the event", key, route.home.event_handlers, where=home, instead=(
+                f"define one behind @{home.replace('-', '_')}.event_handler({type(event).__name__})"))
         results = handler.results(event, Context(self, home, event._target))
         mutations = occurrence.mutations
         known: Names = {}

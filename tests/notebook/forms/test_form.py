@@ -498,6 +498,26 @@ def test_an_interrupt(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (filled.last_error, len(wb.session.steps)) == (None, 1)
 
 
+def test_an_interrupt_when_the_command_was_issued(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt that comes while the form, or another who watches, is brought up to date says that all was done."""
+
+    def interrupted() -> None:
+        if wb.session.steps:
+            raise KeyboardInterrupt
+
+    filled = wb.form(OpenAccount, owner="Ada")
+    monkeypatch.setattr(filled.group, "refresh", interrupted)
+    filled.button.click()
+    assert "interrupted; step 1 was issued all the same" in filled.outcome.value
+    monkeypatch.undo()
+    unwatch = wb.watch(interrupted)
+    filled.controls["owner"].input.value = "Bob"
+    filled.button.click()
+    assert "interrupted; It came when the verb had ended, while those who watch were told of it" in filled.outcome.value
+    unwatch()
+    assert len(wb.session.steps) == 2
+
+
 def test_in_a_kernel(dsn: str, tmp_path: Path) -> None:
     """In a kernel what is typed and clicked comes in by subshells, a search while a cell runs as well; a double click
     issues once; the form stands in the cell's place."""

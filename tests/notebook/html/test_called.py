@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from tests.notebook.markup import words
-from workbench import Domain, Resource, Target, field
+from workbench import Command, Domain, Event, Resource, Target, field
 from workbench.domain.registry import Registry
-from workbench.examples.bank import OpenAccount, bank
+from workbench.examples.bank import Deposit, OpenAccount, Pay, bank
 from workbench.notebook.html.called import Called, named_html, target_html
 from workbench.notebook.html.plan import plan_html
 from workbench.notebook.html.step import step_html
@@ -46,6 +46,17 @@ async def test_items_are_named_where_they_are_at_hand() -> None:
     assert words(target_html(Target("bank", "account", ID), called)) == f"bank:account/ {ID}"
 
 
+async def test_an_event_names_what_its_command_refers_to() -> None:
+    """A field of an event that does not say that it refers to an item names the one to which a field of the same step
+    leads that does."""
+    manager = StateManager(Registry([bank]), MemoryReader())
+    ada, bob = [await manager.issue(OpenAccount(owner=owner)) for owner in ("Ada", "Bob")]
+    await manager.issue(Deposit(amount=5), on=ada.target)
+    step = await manager.issue(Pay(amount=5, to=bob.target.identifier), on=ada.target)
+    called = Called(manager)
+    assert f"MoneySent amount= 5 , to=Bob · {bob.target.identifier}" in words(step_html(step, called))
+
+
 class Author(Resource):
     name = field(str)
 
@@ -59,6 +70,37 @@ class Copy(Resource):
     _label = "book"
     book = field(UUID | None, references=Book)
     twin = field(UUID | None, references="self")
+
+
+async def test_an_identifier_that_two_items_have() -> None:
+    """An event's field is named after what a reference of its step leads to, unless it leads to two of one identifier.
+    """
+    library = Domain("library")
+    library.resource(Author)
+    library.resource(Book)
+
+    @library.command
+    class Link(Command):
+        book = field(UUID | None, references=Book)
+        author = field(UUID | None, references=Author)
+
+    @library.event
+    class Linked(Event):
+        it = field(UUID)
+
+    @library.command_handler(Link)
+    def link(command: Link, context: object) -> Linked:
+        return Linked(it=command.author)
+
+    @library.event_handler(Linked)
+    def linked(event: Linked, context: object) -> tuple[()]:
+        return ()
+
+    manager = StateManager(Registry([library]), MemoryReader())
+    manager.cache.take(Target("library", "author", ID), Author(_id=ID, name="Eve"))
+    for book, told in ((UUID(int=2), f"Linked it=Eve · {ID}"), (ID, f"Linked it= {ID}")):
+        step = await manager.issue(Link(book=book, author=ID))
+        assert told in words(step_html(step, Called(manager)))
 
 
 def test_a_label_that_is_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,11 +176,11 @@ async def test_the_commands_of_a_saved_plan_name_what_they_lead_to(tmp_path: Pat
 
 
 async def test_the_line_of_a_command_names_what_it_leads_to() -> None:
-    """A command or event of a step is told with the names of the items that its references lead to."""
+    """A command or event of a step is told with the names of the items that references of the step lead to."""
     manager = await ascribing()
     [step] = manager.state.steps()
     told = words(step_html(step, Called(manager)))
-    assert f"Ascribe author=Tom · {TOM} → Ascribed author= {TOM}" in told
+    assert f"Ascribe author=Tom · {TOM} → Ascribed author=Tom · {TOM}" in told
     assert f"Ascribe author= {TOM}" in words(step_html(step))
 
 

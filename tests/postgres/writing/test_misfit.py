@@ -92,3 +92,30 @@ async def test_a_row_that_is_too_long(dsn: str, monkeypatch: pytest.MonkeyPatch)
             await session.commit()
         monkeypatch.undo()
         await session.commit()
+
+
+class Reel(Resource):
+    _id = field(str)
+    title = field(str, initial="")
+    raw = field(bytes, initial=b"")
+
+
+async def test_a_new_row_that_is_too_long_for_copy(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of several new rows that is longer than the server takes is named, and the session goes on; rows that are so
+    only together are written."""
+    monkeypatch.setattr("workbench.postgres.writing.statements.MOST", 1000)
+    monkeypatch.setattr("workbench.postgres.writing.copying.PART", 100)
+    told = "its values are 1,001 bytes or more together, and Postgres takes no row of more than a gigabyte"
+    async with Session(desk(Reel), dsn=dsn) as session:
+        await edit(session, *(Insert(at(Reel, key), title="x" * 400, raw=b"y" * 500) for key in "abc"))
+        await session.commit()
+        await edit(session, *(
+            Insert(at(Reel, key), title="x" * 600, raw=b"y" * (401 if key == "e" else 1)) for key in "def"))
+        for _ in range(2):
+            with pytest.raises(DatabaseError) as caught:
+                await session.commit()
+            assert str(caught.value) == f"desk:reel/e: {told}; nothing was written, everything pending is kept"
+        checked = await session.check()
+        assert [(it.kind, it.target, it.detail) for it in checked.violations] == [("refused", at(Reel, "e"), told)]
+        monkeypatch.undo()
+        await session.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
@@ -9,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import ANNOTATION, values
 from workbench import Target
 from workbench.domain.sameness import same
+from workbench.errors import Invalid
 from workbench.state.retelling.source import Source, comment, is_plain
 
 
@@ -91,3 +94,24 @@ def test_moments_that_cannot_be_written() -> None:
     moment = datetime(2013, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
     assert not any(map(is_plain, (moment, pd.Timestamp(moment), pd.Timedelta(1, "s"))))
     assert is_plain(moment.astimezone(timezone(timedelta(hours=1))))
+
+
+def test_a_value_that_is_nested_too_deep() -> None:
+    """As deep as it is written Python reads it, with what stands around it; one that is deeper is refused in words, and
+    what comes after it is written as before."""
+    source = Source()
+    for kind in (lambda inner: {"a": inner}, lambda inner: [inner]):
+        value: Any = 1
+        for _ in range(149):
+            value = kind(value)
+        ast.parse(f"outcome.then(plan=[Insert(a, inside={source.value(value)})])")
+        with pytest.raises(Invalid, match=(
+                r"a session as Python was refused: 1 problem\n  a value in it is nested more than 150 deep, and "
+                r"Python reads no source that is; keep its commands with log.save\(path\), and issue them again with "
+                r"replay\(path\)")):
+            source.value(kind(value))
+    for _ in range(300):
+        value = [value]
+    with pytest.raises(Invalid, match="nested more than 150 deep"):
+        source.value(value)
+    assert source.value({"a": [1]}) == "{'a': [1]}"

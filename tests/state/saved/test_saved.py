@@ -469,3 +469,15 @@ async def test_nested_too_deep_to_be_written(tmp_path: Path) -> None:
     with pytest.raises(SavedPlanError, match="could not be written to .*x.json: a value in it is nested too deep"):
         saved.save(tmp_path / "x.json")
     assert os.listdir(tmp_path) == []
+
+
+async def test_of_very_many_changes_the_first_are_told() -> None:
+    """The repr tells the first two hundred changes, and how many more there are; the first are read alone as they are
+    among all, with the data of their events."""
+    saved = (await pending(*(f"n{number}" for number in range(300)))).plan().saved()
+    assert saved.beginning(2) == saved.changes[:2]
+    assert saved.beginning(2)[0].causes[0].data
+    assert saved.beginning(1000) == saved.changes
+    lines = repr(saved).splitlines()
+    assert lines[2:202] == [f"  {change!r}" for change in saved.changes[:200]]
+    assert lines[202:] == ["  … and 102 more; .changes has them all"]

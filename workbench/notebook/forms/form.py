@@ -205,7 +205,11 @@ class Form:
         except (Exception, KeyboardInterrupt):      # it did not fail, and is not to be issued again
             self.outcome.value = box(f'<div role="alert"><span class="update">!</span> step {step.number} was issued, '
                                      f"but it cannot be shown:</div><pre>{escape(format_exc())}</pre>")
-        self._refresh()
+        try:
+            self._refresh()
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"step {step.number} was issued all the same")
+            raise
         self._last = monotonic(), self._last[1]     # to show it may have taken long; the second click came meanwhile
 
     def _right(self) -> bool:

@@ -12,6 +12,9 @@ ARROW: Final = ("--jp-widgets-dropdown-arrow: url(\"data:image/svg+xml,%3Csvg xm
                 "viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23808080' "
                 "stroke-width='2'/%3E%3C/svg%3E\")")
 
+# A browser keeps a day that is typed in part to itself: the kernel hears of none, and the style alone can say so.
+HALF: Final = "✗ only a part of the day is filled in, so that there is none"
+
 
 def seen_style(css: str) -> str:
     """The rules that a form and a panel share. Where the keyboard is can be seen, on buttons too, which have a hairline
@@ -49,5 +52,8 @@ STYLE: Final = f"""{keeping_keys(".wb-form")}
     var(--jp-widgets-input-border-color); background: var(--jp-widgets-input-background-color);
     color: var(--jp-widgets-input-color); font-size: var(--jp-widgets-font-size)}}
 .wb-form .wb-hint {{opacity: .75}}
-.wb-form .wb-problem {{color: color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, currentColor)}}
+.wb-form :has(> .wb-line input[type=date]:invalid:not(:focus))::after {{content: "{HALF}";
+    margin-left: calc({NAMES} + 8px); line-height: 1.4}}
+.wb-form .wb-problem, .wb-form :has(> .wb-line input[type=date]:invalid)::after {{
+    color: color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, currentColor)}}
 </style>"""

@@ -7,8 +7,11 @@ it. In text, SQL and what a frame holds identifiers are whole.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
 from typing import Any, Protocol
+from uuid import UUID
 
 from workbench.domain.datadef import MISSING, Datadef, Field
 from workbench.domain.resource import Identifier, Resource, Target, label_of
@@ -31,10 +34,17 @@ class Names(Protocol):
 
 
 class Called:
-    """Tells what the items of a State Manager are called."""
+    """Tells what the items of a State Manager are called.
 
-    def __init__(self, manager: StateManager) -> None:
-        self._manager = manager
+    ``led`` are items by their identifiers, to which a field of a message may lead that does not say that it refers to
+    anything."""
+
+    def __init__(self, manager: StateManager, led: Mapping[UUID, Target] = MappingProxyType({})) -> None:
+        self._manager, self._led = manager, led
+
+    def knowing(self, led: Mapping[UUID, Target]) -> Called:
+        """The same with these items."""
+        return Called(self._manager, led)
 
     def label(self, target: Target) -> str | None:
         """What an item is called; None where it is neither pending nor cached, or has no name."""
@@ -82,8 +92,10 @@ class Called:
 
     def leads_from(self, field: Field | None, home: str, value: Any) -> Target | None:
         """The same of a field of anything in a domain, such as of a command there."""
-        if field is None or field.references is None or value is None:
+        if field is None or value is None:
             return None
+        if field.references is None:
+            return self._led.get(value) if type(value) is UUID else None
         try:
             return Target(*self._manager.registry.kindred(field.references, home=home), value)
         except UnknownName:     # forgotten since, or what is no resource

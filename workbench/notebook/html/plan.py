@@ -50,17 +50,19 @@ class PlanToShow(Protocol):
 
 def plan_html(
     plan: PlanToShow, statements: Sequence[str], *, checked: Checked | None = None, ago: float = 0.0,
-    why: Callable[[Any], str] | None = None, called: Names | None = None,
+    why: Callable[[Any], str] | None = None, called: Names | None = None, changes: Sequence[AnyChange] | None = None,
 ) -> str:
     """A plan to look at: ``checked`` is what the last check of it found, ``ago`` how many seconds before.
 
-    ``why`` tells in words what led to a change; ``called`` what the items are called that others refer to."""
+    ``why`` tells in words what led to a change; ``called`` what the items are called that others refer to. ``changes``
+    are its first ones, where it takes long to have all."""
     blamed: dict[Target | None, list[Violation]] = {}
     for violation in checked.violations if checked is not None else ():
         blamed.setdefault(violation.target, []).append(violation)
     parts = [f"<div><b>Plan: {escape(plan.summary)}</b>{_facts(statements, checked, ago)}</div>"]
     told = why if len(plan) <= TOLD else None
-    first, rest = plan.changes[:FIRST], plan.changes[FIRST:LIMIT]
+    changes = plan.changes if changes is None else changes
+    first, rest = changes[:FIRST], changes[FIRST:LIMIT]
     opened = " open" if any(change.target in blamed for change in rest) else ""
     parts += _table(first, blamed, told, called)
     parts += [f"<details{opened}><summary>{len(rest)} more</summary>{table}</details>"
@@ -73,10 +75,10 @@ def plan_html(
     if not len(plan):
         parts.append('<div class="dim">Nothing to do.</div>')
     parts += [f'<div><span class="update">!</span> {escape(warning)}</div>' for warning in plan.warnings]
-    if plan.idle:
-        parts.append(f'<div class="dim">{len(plan.idle)} touched, but the values are as they were</div>')
-    if plan.reads:
-        read = f"{len(plan.reads)} read and not changed; the commit verifies that they did not move"
+    if idle := plan.idle:
+        parts.append(f'<div class="dim">{len(idle)} touched, but the values are as they were</div>')
+    if reads := plan.reads:
+        read = f"{len(reads)} read and not changed; the commit verifies that they did not move"
         parts.append(f'<div class="dim">{read}</div>')
     if statements:
         sql = "\n".join([*statements, "-- with all values, for psql: plan.sql()"])

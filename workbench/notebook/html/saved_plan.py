@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from workbench.notebook.html.called import Called, named_html
 from workbench.notebook.html.plan import plan_html
 from workbench.notebook.html.saved_names import SavedNames
 from workbench.notebook.html.step import named_address_html
+from workbench.state.saved.change import SavedChange
 from workbench.state.saved.plan import SavedPlan
 from workbench.wording import visible
 
@@ -22,22 +23,25 @@ DEEPEST = 20    # dicts in dicts of a command's field that are told name by name
 def saved_plan_html(saved: SavedPlan, called: Called | None = None) -> str:
     """A saved plan to look at, with what speaks against applying it; ``called`` is what items are called here."""
     names = SavedNames(saved, called)
-    shown = _shown(saved, names)
+    changes, commands = saved.beginning(LIMIT), saved.commands
+    shown = _shown(changes, names)
     loud = "".join(f'<div class="delete"><b>⚠ {escape(doubt)}</b></div>' for doubt in saved.doubts)
     rows = "".join(
         f"<tr><td>{value_html(command.get('step'))}</td>"
         f"<td>{named_address_html(str(command.get('address')), names.on(command.get('on')), names)}</td>"
         f'<td class="told">{_values(command.get("data"), names, shown)}</td>'
-        f'<td class="dim">{escape(visible(str(command.get("user") or "")))}</td></tr>' for command in saved.commands)
-    log = f"<details><summary>Commands</summary><table>{rows}</table></details>" if rows else ""
+        f'<td class="dim">{escape(visible(str(command.get("user") or "")))}</td></tr>' for command in commands[:LIMIT])
+    more = len(commands) - LIMIT
+    rest = f'<div class="dim">… and {more} more; .commands has them all</div>' if more > 0 else ""
+    log = f"<details><summary>Commands</summary><table>{rows}</table>{rest}</details>" if rows else ""
     head = box(loud, f'<div class="dim">{escape(saved.signature)}</div>')
-    return head + plan_html(saved, [], called=names) + box(log)
+    return head + plan_html(saved, [], called=names, changes=changes) + box(log)
 
 
-def _shown(saved: SavedPlan, names: SavedNames) -> dict[str, Target]:
+def _shown(changes: Iterable[SavedChange], names: SavedNames) -> dict[str, Target]:
     """The items that the plan above the commands names, by their identifiers as the file has them."""
     found: dict[str, Target] = {}
-    for change in islice(saved.changes, LIMIT):
+    for change in changes:
         found[str(change.target.identifier)] = change.target
         for name, value in [*change.old.items(), *change.new.items()]:
             leads = names.leads(change.target, name, value)

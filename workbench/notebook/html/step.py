@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
+from uuid import UUID
 
 from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Response
@@ -38,7 +39,26 @@ def step_html(step: Step, called: Called | None = None) -> str:
 
 def tree_html(step: Step, called: Called | None) -> str:
     """What came of a step as a tree, not yet in a ``box``."""
+    if called is not None:
+        called = called.knowing(_led(step, called))
     return f"<ul><li>{_message(step.command, step.handling, called)}</li>{_handling(step.handling, called)}</ul>"
+
+
+def _led(step: Step, called: Called) -> dict[UUID, Target]:
+    """The items that fields of a step lead to by ``references=``, by their identifiers: the fields of an event, which
+    say no such thing as a rule, hold the same."""
+    found: dict[UUID, Target | None] = {}
+    for handling in step.handling.walk():
+        led = [called.leads_from(field, handling.domain, getattr(handling.command, name))
+               for name, field in type(handling.command)._public.items()]
+        led += [called.leads(mutation.on, name, value) for occurrence in handling.occurrences
+                for mutation in occurrence.mutations if isinstance(mutation.on, Target)
+                for name, value in mutation.values.items()]
+        for target in led:
+            if target is not None and type(target.identifier) is UUID:
+                known = found.setdefault(target.identifier, target)
+                found[target.identifier] = target if known == target else None      # of two it is not known which
+    return {identifier: target for identifier, target in found.items() if target is not None}
 
 
 def address_html(step: Issued, called: Called | None) -> str:

@@ -226,6 +226,8 @@ class Attempt:
         batches = self._statements.batches(statement, self._tell)
         try:
             written = await sent(connection, copy(connection, statement, batches))
+        except TooLong:
+            raise
         except (ArithmeticError, TypeError, ValueError) as error:   # the encoders raise as they are
             raise DatabaseError(f"a value does not fit into {statement.table.name}: {misfit(statement) or error}; "
                                 "nothing was written, everything pending is kept") from error

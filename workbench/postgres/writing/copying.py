@@ -17,8 +17,8 @@ PART = 1 << 20          # bytes that are sent at once; the server takes no messa
 async def copy(connection: Any, statement: Statement, batches: AsyncGenerator[slice, None]) -> int:
     """Sends the rows of a statement, given as the places of some at a time; gives how many the server took.
 
-    Raises what asyncpg raises; of a value that its column cannot hold an ArithmeticError, TypeError or ValueError; and
-    TablesDiffer where a column has another type by now."""
+    Raises what asyncpg raises; of a value that its column cannot hold an ArithmeticError, TypeError or ValueError;
+    TooLong, where rows are encoded here; and TablesDiffer where a column has another type by now."""
     await _check_types(connection, statement)
     encode = row_encoder(statement.columns)
 
@@ -30,6 +30,7 @@ async def copy(connection: Any, statement: Statement, batches: AsyncGenerator[sl
             if len(raw) <= PART:
                 yield raw
                 continue
+            statement.check_lengths(some, len(raw))
             for start in range(0, len(raw), PART):
                 yield raw[start:start + PART]
         yield END

@@ -106,6 +106,13 @@ class Statement(NamedTuple):
                         self._check_length(place, sum(map(_length, self.columns, zip(row, strict=True))))
                     yield row
 
+    def check_lengths(self, some: slice, length: int) -> None:
+        """Raises TooLong for the first of some new rows that is longer than any that Postgres takes; ``length`` is how
+        many bytes they are together."""
+        if length > MOST:
+            for place, row in enumerate(self.rows(some.start, some.stop), some.start):
+                self._check_length(place, sum(map(_length, self.columns, zip(row, strict=True))))
+
     def _check_length(self, place: int, length: int) -> None:
         if length > MOST:
             raise TooLong(self.changes[place].target, length)

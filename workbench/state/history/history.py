@@ -118,7 +118,9 @@ class History:
                 raise NothingTo(verb, f"there {'is 1 step' if there == 1 else f'are {there} steps'} to {verb}, not {n}")
             raise NothingTo(verb, f"there is nothing to {verb}; " + (
                 "say how many, from 1" if n < 1 else
-                "no step is pending: what is committed is not undone" if verb == "undo" else
+                "no step is pending: what is committed is not undone"
+                f"{'; revert(-1) makes the inverse of the last commit pending' if self.state.steps() else ''}"
+                if verb == "undo" else
                 "no step was undone since"))
         steps = [one() for _ in range(n)]
         self.moved()
@@ -138,7 +140,7 @@ class History:
                             f"pending or undone are: {there}")
         if not places and committed is not None and committed is not self.state.before_pending().step:
             raise NothingTo("goto", f"step {committed.number} is committed, and what is committed is not undone; "
-                            "revert() makes the inverse of a commit pending")
+                            "revert(commit) makes the inverse of one pending")
         place = places[-1] if places else 0
         if place < at:
             self.undo(at - place)

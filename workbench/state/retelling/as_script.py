@@ -16,7 +16,9 @@ from workbench.state.step import Step
 
 
 def script_of(state: State, registry: Registry, *, module: str | None = None) -> str:
-    """The cells (``# %%``) that repeat the steps and commits that led to a State, and show the plan at the end."""
+    """The cells (``# %%``) that repeat the steps and commits that led to a State, and show the plan at the end.
+
+    Raises Invalid for values that are nested too deep to be written."""
     line = _line(state)
     source = Source(module, reserved=["wb", *(f"step_{one.step.number}" for one in line if one.step is not None)])
     source.imported("Workbench")

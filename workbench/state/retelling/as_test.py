@@ -36,7 +36,8 @@ def recorded_test(
     """The source of a test of all steps of a branch; ``committed`` are the plans that were committed meanwhile.
 
     The test ends before the first decision, which no command can repeat, and names the steps that are left out. To
-    rehearse it, the commands are issued once more, in memory. Raises Invalid for a name that no function can have."""
+    rehearse it, the commands are issued once more, in memory. Raises Invalid for a name that no function can have, and
+    for values that are nested too deep to be written."""
     if not (isinstance(name, str) and f"test_{name}".isidentifier()):
         bare = re.sub(r"\W+", "_", str(name).removesuffix(".py").removeprefix("test_")).strip("_") or "session"
         raise Invalid("as_test", [Problem("name", name, (

@@ -20,9 +20,11 @@ from uuid import UUID
 from workbench.domain.datadef import Datadef, values_of
 from workbench.domain.domain import Domain
 from workbench.domain.resource import Resource, Target
+from workbench.errors import Invalid, Problem
 
 NOTEBOOK = "__main__"
 _WRITTEN = ("UUID", "Decimal", "datetime", "float")     # by these names, whatever else is called so
+_DEEPEST = 150      # Python reads no source with 200 brackets open; some stand around a value
 _PLAIN = (str, int, float, bool, Decimal, UUID, date, datetime, time, timedelta, bytes, Datadef)
 
 
@@ -37,6 +39,7 @@ class Source:
         self._imports: dict[str, set[str]] = defaultdict(set)
         self._called: dict[tuple[str, str], str] = {}       # what is imported, and its name here
         self.names: dict[Target, str] = {}
+        self._depth = 0
 
     def name(self, target: Target) -> str:
         """Gives a target its name, ``account_1`` for the first account; returns it."""
@@ -57,7 +60,20 @@ class Source:
         return self._called[module, name]
 
     def value(self, value: Any) -> str:
-        """The Python that makes a value which a field can hold; of anything else its repr."""
+        """The Python that makes a value which a field can hold; of anything else its repr.
+
+        Raises Invalid for one that is nested too deep for Python to read."""
+        if self._depth == _DEEPEST:
+            raise Invalid("a session as Python", [Problem(None, None, (
+                f"a value in it is nested more than {_DEEPEST} deep, and Python reads no source that is; keep its "
+                "commands with log.save(path), and issue them again with replay(path)"))])
+        self._depth += 1
+        try:
+            return self._value(value)
+        finally:
+            self._depth -= 1
+
+    def _value(self, value: Any) -> str:
         if isinstance(value, Enum):
             return self._enum(value)
         if isinstance(value, Target):

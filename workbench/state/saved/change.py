@@ -66,13 +66,17 @@ class SavedChange(NamedTuple):
         return told_change(self)
 
 
-def changes_of(document: Mapping[str, Any]) -> tuple[SavedChange, ...]:
-    """The changes in the document of a plan, in its order."""
+def changes_of(document: Mapping[str, Any], most: int | None = None) -> tuple[SavedChange, ...]:
+    """The changes in the document of a plan, in its order: all of them, or as many as ``most`` at its beginning."""
     definitions = as_mapping(document.get("definitions"))
-    events = {(command["step"], place): as_mapping(as_mapping(event).get("data"))
-              for command in map(as_mapping, as_list(document.get("commands"))) if isinstance(command.get("step"), int)
+    changes = list(map(as_mapping, as_list(document.get("changes"))[:most]))
+    steps = {step for change in changes for cause in map(as_mapping, as_list(change.get("causes")))
+             if isinstance(step := cause.get("step"), int)}
+    events = {(step, place): as_mapping(as_mapping(event).get("data"))
+              for command in map(as_mapping, as_list(document.get("commands")))
+              if isinstance(step := command.get("step"), int) and step in steps
               for place, event in enumerate(as_list(command.get("events")))}
-    return tuple(_change(as_mapping(change), definitions, events) for change in as_list(document.get("changes")))
+    return tuple(_change(change, definitions, events) for change in changes)
 
 
 def _change(

@@ -21,6 +21,7 @@ from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_te
 from workbench.state.saved.file import VERSION, content_of, hash_of, parsed, text_of, write
 from workbench.wording import FIRST, visible
 
+TOLD = 200      # changes that a repr tells
 
 class SavedPlan:
     """A saved plan; ``document`` is what its file holds, ``faults`` tells how it was changed since, a line each.
@@ -112,6 +113,10 @@ class SavedPlan:
     def changes(self) -> tuple[SavedChange, ...]:
         """The changes, one an item, in the order in which the items were first touched."""
         return changes_of(self.document)
+
+    def beginning(self, most: int) -> tuple[SavedChange, ...]:
+        """The first of the changes; the others are not read, which takes long where there are millions."""
+        return changes_of(self.document, most)
 
     @property
     def reads(self) -> dict[Target, str | None]:
@@ -221,6 +226,8 @@ class SavedPlan:
         return {name: value for name, value in self.document.items() if name not in ("names", "hash")}
 
     def __repr__(self) -> str:
+        more = len(self) - TOLD
         return "\n".join([*self.doubts, f"saved plan: {self.summary}", f"  {self.signature}",
-                          *(f"  {change!r}" for change in self.changes),
+                          *(f"  {change!r}" for change in self.beginning(TOLD)),
+                          *([f"  … and {more:,} more; .changes has them all"] if more > 0 else []),
                           *(f"  ! {warning}" for warning in self.warnings)])
