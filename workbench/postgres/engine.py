@@ -101,11 +101,13 @@ class Engine:
 
     @asynccontextmanager
     async def transaction(
-        self, *, isolation: str | None = None, readonly: bool = False, doing: str = "working with the database",
+        self, *, isolation: str = "read_committed", readonly: bool = False, doing: str = "working with the database",
     ) -> AsyncIterator[asyncpg.Connection]:
         """A connection in a transaction: committed at the end, rolled back when anything is raised.
 
-        When the connection goes during the COMMIT itself, ConnectionLost says ``committed=None``: it is not known."""
+        It is read committed, whatever the server's default is: what is looked at after waiting for a lock must be as it
+        is then. When the connection goes during the COMMIT itself, ConnectionLost says ``committed=None``: it is not
+        known."""
         async with self.acquire(doing=doing) as connection:
             transaction = connection.transaction(isolation=isolation, readonly=readonly)
             await transaction.start()

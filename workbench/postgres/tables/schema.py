@@ -35,7 +35,7 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
         if all(table.oid is not None for table in stored.values()):
             await _take(connection, models, stored)
             return []
-        async with connection.transaction():
+        async with connection.transaction(isolation="read_committed"):      # and sees what came before the lock
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             stored = await _catalogue(connection, tables)       # another kernel may have been here meanwhile
             missing = [table for table in tables if stored[table.quoted].oid is None]

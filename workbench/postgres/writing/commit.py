@@ -182,7 +182,7 @@ async def _if_moved(engine: Engine, reader: PostgresReader, plan: Plan, attempt:
             conflict.lead_out(how.ways)
             raise conflict
         if how.receipts:
-            async with connection.transaction():
+            async with connection.transaction(isolation="read_committed"):
                 await leave(connection, how.receipts)
 
 
