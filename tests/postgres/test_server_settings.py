@@ -7,8 +7,10 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
+from gino import Gino
 
-from tests.editing import Note, Paper, at, desk, edit
+from tests.editing import Note, Owner, Paper, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, notes, written
 from tests.postgres.writing.test_script import psql
 from tests.postgres.writing.test_waiting import somebody_waits
@@ -85,3 +87,35 @@ async def test_a_transaction_of_ours(dsn: str, isolation: str) -> None:
             assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
         async with engine.transaction(isolation="serializable") as connection:
             assert await connection.fetchval("SHOW transaction_isolation") == "serializable"
+
+
+# ------------------------------------------------------------------------------------------------ words
+
+async def test_names_that_are_all_quoted(dsn: str, admin: asyncpg.Connection) -> None:
+    """Where the server quotes all identifiers, tables fit as they do elsewhere, the conditions of their indexes are the
+    same, and the setting stays."""
+    db = Gino()
+
+    class Row(db.Model):
+        __tablename__ = "row"
+        _id = db.Column(db.String(9), primary_key=True)
+        text = db.Column(db.Text, nullable=False)
+        number = db.Column(db.BigInteger, nullable=False)
+        _created = db.Column(db.DateTime(timezone=True))
+        _updated = db.Column(db.DateTime(timezone=True))
+        _etag = db.Column(db.String(32))
+        some = db.Index("some", "number", unique=True, postgresql_where=sa.text("number > 0"))
+
+    quoting = under(dsn, quote_all_identifiers="on")
+    for path in (quoting, quoting, dsn):
+        async with Session(desk(Note, Owner, models={Note: Row}), dsn=path) as session:
+            assert repr(await session.tables()) == "tables: they are as they are defined"
+            [unique] = session.models.tables["desk", "note"].uniques
+            assert unique.where == "(number > 0)"
+            async with session.engine.acquire() as connection:
+                assert await connection.fetchval("SHOW quote_all_identifiers") == ("on" if path is quoting else "off")
+    async with Session(desk(Note, Owner, models={Note: Row}), dsn=quoting) as session:
+        await edit(session, Insert(at(Note, "a"), text="a", number=1))
+        assert (await session.check()).ok
+        await session.commit()
+    assert await admin.fetchval('SELECT text::text FROM "row"') == "a"
