@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 from urllib.parse import quote
 
 import asyncpg
@@ -14,7 +15,7 @@ from tests.editing import Note, Owner, Paper, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, notes, written
 from tests.postgres.writing.test_script import psql
 from tests.postgres.writing.test_waiting import somebody_waits
-from workbench import Conflict, Insert, Session, Update
+from workbench import Conflict, Insert, Resource, Session, Update, field
 from workbench.domain.registry import Registry
 from workbench.postgres.engine import connect
 from workbench.postgres.tables.ddl import LOCK
@@ -91,9 +92,28 @@ async def test_a_transaction_of_ours(dsn: str, isolation: str) -> None:
 
 # ------------------------------------------------------------------------------------------------ words
 
-async def test_names_that_are_all_quoted(dsn: str, admin: asyncpg.Connection) -> None:
-    """Where the server quotes all identifiers, tables fit as they do elsewhere, the conditions of their indexes are the
-    same, and the setting stays."""
+class Sign(Enum):
+    """Members whose values are not the same in every kind of literal."""
+
+    PLAIN = "a"
+    SLASHED = "b\\c"
+
+
+class Marked(Resource):
+    """A resource whose table has a CHECK."""
+
+    _id = field(str)
+    sign = field(Sign, initial=Sign.SLASHED)
+
+
+@pytest.mark.parametrize(("setting", "usual", "other"), [
+    ("quote_all_identifiers", "off", "on"), ("standard_conforming_strings", "on", "off"),
+    ("extra_float_digits", "1", "-15")])
+async def test_how_the_server_writes_its_catalogue(
+    dsn: str, admin: asyncpg.Connection, setting: str, usual: str, other: str,
+) -> None:
+    """However the server has been told to write names and literals, tables fit as they do elsewhere, the conditions of
+    their indexes are the same, and the setting stays."""
     db = Gino()
 
     class Row(db.Model):
@@ -104,18 +124,32 @@ async def test_names_that_are_all_quoted(dsn: str, admin: asyncpg.Connection) ->
         _created = db.Column(db.DateTime(timezone=True))
         _updated = db.Column(db.DateTime(timezone=True))
         _etag = db.Column(db.String(32))
-        some = db.Index("some", "number", unique=True, postgresql_where=sa.text("number > 0"))
+        some = db.Index("some", "number", unique=True, postgresql_where=sa.text("number > '0.123456789'::float8"))
 
-    quoting = under(dsn, quote_all_identifiers="on")
-    for path in (quoting, quoting, dsn):
-        async with Session(desk(Note, Owner, models={Note: Row}), dsn=path) as session:
+    otherwise = under(dsn, **{setting: other})
+    for path in (otherwise, otherwise, dsn):
+        async with Session(desk(Note, Owner, Marked, models={Note: Row}), dsn=path) as session:
             assert repr(await session.tables()) == "tables: they are as they are defined"
             [unique] = session.models.tables["desk", "note"].uniques
-            assert unique.where == "(number > 0)"
+            assert unique.where == "((number)::double precision > '0.123456789'::double precision)"
             async with session.engine.acquire() as connection:
-                assert await connection.fetchval("SHOW quote_all_identifiers") == ("on" if path is quoting else "off")
-    async with Session(desk(Note, Owner, models={Note: Row}), dsn=quoting) as session:
-        await edit(session, Insert(at(Note, "a"), text="a", number=1))
-        assert (await session.check()).ok
-        await session.commit()
-    assert await admin.fetchval('SELECT text::text FROM "row"') == "a"
+                assert await connection.fetchval(f"SHOW {setting}") == (usual if path is dsn else other)
+            known = str(len(await session.find(Marked)))
+            await edit(session, Insert(at(Note, known), text="a", number=int(known)), Insert(at(Marked, known)))
+            assert (await session.check()).ok
+            await session.commit()
+    assert await admin.fetch("SELECT DISTINCT sign FROM desk_marked") == [("b\\c",)]
+
+
+async def test_a_backslash_in_what_alters_tables(dsn: str, admin: asyncpg.Connection) -> None:
+    """A backslash in a choice is one in apply and in the script for psql too, where the server would take it for the
+    beginning of a code."""
+    async with Session(desk(Marked), dsn=under(dsn, standard_conforming_strings="off")) as session:
+        for by_psql in (False, True):
+            await admin.execute("ALTER TABLE desk_marked DROP CONSTRAINT desk_marked_sign_check")
+            plan = await session.tables()
+            if by_psql:
+                assert psql(session.dsn, plan.sql()).stderr == ""
+            else:
+                await plan.apply()
+            assert repr(await session.tables()) == "tables: they are as they are defined"

@@ -15,9 +15,11 @@ from typing import Any
 from workbench.state.planning.table import Table
 
 # The names go in as JSON: an array parameter would cost its introspection, 12 ms, at the first use of a connection.
-# Where quote_all_identifiers is on, a type would be called "text" with its quotes, and a condition be another one.
+# Settings change how the server writes types, conditions and defaults: "text" with its quotes, 'b\\c' for 'b\c', 0.1
+# for 0.123. Here they are as usual, until the end of the transaction.
 CATALOGUE = """
-WITH plain AS MATERIALIZED (SELECT set_config('quote_all_identifiers', 'off', true))
+WITH usual AS MATERIALIZED (SELECT set_config('quote_all_identifiers', 'off', true),
+       set_config('standard_conforming_strings', 'on', true), set_config('extra_float_digits', '1', true))
 SELECT wanted.name, c.oid, c.relkind::text AS kind,
        (SELECT json_agg(json_build_object(
                    'name', a.attname, 'type', format_type(base.oid, -1),
@@ -95,7 +97,7 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
        EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D') AS rewrites,
        to_json(current_schemas(false))::text AS path,
        EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal) AS triggers
-  FROM plain CROSS JOIN json_array_elements_text($1::text::json) AS wanted(name)
+  FROM usual CROSS JOIN json_array_elements_text($1::text::json) AS wanted(name)
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
 """
 

@@ -22,6 +22,9 @@ from workbench.state.planning.table import Table, quoted
 
 LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
+# A backslash in what SQLAlchemy writes is just that; a server that is set otherwise would take it for an escape.
+BACKSLASHES = "SET LOCAL standard_conforming_strings = on"
+
 
 class Phase(IntEnum):
     """When a statement runs: what is in the way goes first, foreign keys come last."""
