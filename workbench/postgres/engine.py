@@ -126,6 +126,10 @@ class Engine:
         """Has every connection made anew before it is used again: after DDL, what they know of types is stale."""
         await self._pool.expire()
 
+    def check_loop(self) -> None:
+        """Raises LoopError when called on another event loop than the engine's."""
+        self._pool.check_loop()
+
     async def close(self) -> None:
         """Closes all connections; those in use get 5 seconds. A second call does nothing."""
         if not self.closed:

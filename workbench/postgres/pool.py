@@ -52,7 +52,8 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         elif query := connection.get_reset_query():
             await connection.execute(query)
 
-    def _check_loop(self) -> None:
+    def check_loop(self) -> None:
+        """Raises LoopError on another loop than the one that opened it."""
         if asyncio.get_running_loop() is not self._loop:
             raise LoopError(
                 "this database engine was opened by another event loop, and its connections work on that loop only. "
@@ -63,7 +64,7 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         self, *, timeout: float | None = None, doing: str = "connecting",  # noqa: ASYNC109
     ) -> asyncpg.Connection:
         """A connection; also for gino, which comes here for every one of its own."""
-        self._check_loop()
+        self.check_loop()
         if self.closed:
             raise DatabaseError(f"the engine on {masked(self._dsn)} is closed; open another one with connect(dsn)")
         try:
@@ -86,7 +87,7 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         await self._pool.expire_connections()
 
     async def close(self) -> None:
-        self._check_loop()
+        self.check_loop()
         self.closed = True
         try:
             await asyncio.wait_for(self._pool.close(), CLOSING)
