@@ -66,6 +66,21 @@ async def test_an_index_gives_way_in_its_own_schema(tables: Tables) -> None:
     assert await tables.values("indexname", "pg_indexes WHERE schemaname = 'app'") == ["bank_card_mail_key"]
 
 
+async def test_a_foreign_key_that_is_to_be_deferred(tables: Tables) -> None:
+    """A foreign key of a given model that is as defined but for that becomes DEFERRABLE where it is, with its rows."""
+    await tables.made(Owner)
+    for deferrable in (None, True):
+        db = Gino()
+        tables.define(card(owner=field(UUID | None)), model=gino_model(
+            db, owner=db.Column(pg.UUID(), db.ForeignKey("bank_owner._id", deferrable=deferrable))))
+        if deferrable:
+            assert await tables.told() == [
+                '~ foreign key from "owner" to bank_owner (_id) becomes DEFERRABLE']
+        await tables.apply()
+        assert await tables.fits()
+    assert await tables.values("condeferrable", "pg_constraint WHERE contype = 'f'") == [True]
+
+
 async def test_rules_that_are_no_more(tables: Tables) -> None:
     """A field that is no Enum, not unique and no reference any more leaves its rules in the database until asked; rules
     made by hand are left alone."""
