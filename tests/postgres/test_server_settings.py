@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, date, datetime
 from enum import Enum
+from typing import Any
 from urllib.parse import quote
 
 import asyncpg
@@ -15,7 +17,7 @@ from tests.editing import Note, Owner, Paper, at, desk, edit
 from tests.postgres.rivals import KINDS, A, B, notes, written
 from tests.postgres.writing.test_script import psql
 from tests.postgres.writing.test_waiting import somebody_waits
-from workbench import Conflict, Insert, Resource, Session, Update, field
+from workbench import Conflict, Insert, Resource, Session, Update, field, values_of
 from workbench.domain.registry import Registry
 from workbench.postgres.engine import connect
 from workbench.postgres.tables.ddl import LOCK
@@ -153,3 +155,28 @@ async def test_a_backslash_in_what_alters_tables(dsn: str, admin: asyncpg.Connec
             else:
                 await plan.apply()
             assert repr(await session.tables()) == "tables: they are as they are defined"
+
+
+@pytest.mark.parametrize("by_psql", [False, True])
+async def test_values_of_another_type(dsn: str, admin: asyncpg.Connection, by_psql: bool) -> None:
+    """A column of another type gets the values that it gets elsewhere, by apply and by the script for psql: days as ISO
+    has them, and of a moment the day that it is in UTC."""
+    dsn = under(dsn, DateStyle="German", TimeZone="Asia/Kolkata", bytea_output="escape")
+
+    def stamped(**fields: Any) -> type[Resource]:
+        return type("Stamped", (Resource,), {"_id": field(str), **fields})
+
+    was = stamped(day=field(date), at=field(datetime), raw=field(bytes))
+    async with Session(desk(was), dsn=dsn) as session:
+        moment = datetime(2026, 2, 3, 23, tzinfo=UTC)
+        await edit(session, Insert(at(was, "a"), day=date(2026, 2, 3), at=moment, raw=b"a"))
+        await session.commit()
+    is_now = stamped(day=field(str), at=field(date), raw=field(str))
+    async with Session(desk(is_now), dsn=dsn, tables_differ=True) as session:
+        plan = await session.tables()
+        if by_psql:
+            assert psql(dsn, plan.sql()).stderr == ""
+        else:
+            await plan.apply(all=True)
+        [item] = await session.find(is_now)
+        assert values_of(item) == {"day": "2026-02-03", "at": date(2026, 2, 3), "raw": r"\x61"}

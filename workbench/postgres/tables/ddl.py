@@ -22,8 +22,10 @@ from workbench.state.planning.table import Table, quoted
 
 LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
-# A backslash in what SQLAlchemy writes is just that; a server that is set otherwise would take it for an escape.
-BACKSLASHES = "SET LOCAL standard_conforming_strings = on"
+# A server may be set otherwise: it would take a backslash in what SQLAlchemy writes for an escape, and make other
+# texts, or days, of values that are cast.
+USUAL = ("SET LOCAL standard_conforming_strings = on", "SET LOCAL datestyle = 'ISO, MDY'", "SET LOCAL timezone = 'UTC'",
+         "SET LOCAL intervalstyle = 'postgres'", "SET LOCAL bytea_output = 'hex'", "SET LOCAL extra_float_digits = 1")
 
 
 class Phase(IntEnum):
