@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -243,6 +244,37 @@ async def test_a_cancelled_query_leaves_the_pool_whole(engine: Engine) -> None:
     async with engine.acquire() as connection:
         assert await connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == 0
+
+
+async def test_cancelled_at_any_moment(dsn: str) -> None:
+    """Connecting and a transaction that are cancelled, whenever that be, leave nothing open and nothing in the log."""
+    heard: list[str] = []
+
+    async def use() -> None:
+        async with await connect(dsn) as engine, engine.transaction() as connection:
+            await connection.execute("SELECT 1")
+
+    async def transact(engine: Engine) -> None:
+        async with engine.transaction() as connection:
+            await connection.execute("SELECT 1")
+
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: heard.append(context["message"]))
+    try:
+        async with await connect(dsn) as engine:
+            for moment in range(200):
+                task = asyncio.create_task(transact(engine) if moment % 2 else use())
+                await asyncio.sleep(0.0001 * (moment % 100))
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            async with engine.acquire() as connection:
+                assert not await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE "
+                                                     "datname = current_database() AND state LIKE 'idle in%'")
+        del task
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert heard == []
 
 
 # ------------------------------------------------------------------------------------------------ errors

@@ -109,18 +109,20 @@ class Engine:
         is then. When the connection goes during the COMMIT itself, ConnectionLost says ``committed=None``: it is not
         known."""
         async with self.acquire(doing=doing) as connection:
-            transaction = connection.transaction(isolation=isolation, readonly=readonly)
-            await transaction.start()
+            committing, failure = False, None
             try:
-                yield connection
-            except BaseException:
-                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
-                    await transaction.rollback()
-                raise
-            try:
-                await transaction.commit()
+                # As a block: of one whose BEGIN was cancelled asyncpg would log that it is still active.
+                async with connection.transaction(isolation=isolation, readonly=readonly):
+                    try:
+                        yield connection
+                    except BaseException as error:
+                        failure = error
+                        raise
+                    committing = True
             except DRIVER_ERRORS as error:
-                raise translate(error, doing=doing, committed=None) from error
+                if failure is not None:     # no connection to roll back: the server does so by itself
+                    raise failure from failure.__cause__
+                raise translate(error, doing=doing, committed=None if committing else False) from error
 
     async def expire(self) -> None:
         """Has every connection made anew before it is used again: after DDL, what they know of types is stale."""

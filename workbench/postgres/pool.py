@@ -35,6 +35,9 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
             self._dsn, **{**self._kwargs, "min_size": 0, "init": self._begin, "reset": self._reset})
         try:
             await self._pool.release(await self._pool.acquire())
+        except asyncio.CancelledError:      # perhaps in the middle of giving it back, which goes on by itself
+            await self._close()
+            raise
         except BaseException:
             self._pool.terminate()
             raise
@@ -89,6 +92,9 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
     async def close(self) -> None:
         self.check_loop()
         self.closed = True
+        await self._close()
+
+    async def _close(self) -> None:
         try:
             await asyncio.wait_for(self._pool.close(), CLOSING)
         except TimeoutError:
