@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -19,8 +21,9 @@ from workbench import (
     Session,
     WorkbenchError,
 )
-from workbench.errors import DatabaseError, DefinitionError, TablesDiffer
+from workbench.errors import DatabaseError, DefinitionError, LoopError, TablesDiffer
 from workbench.examples.bank import bank
+from workbench.postgres.server.folder_lock import folder_lock
 
 
 async def test_all_faults_at_once(dsn: str) -> None:
@@ -69,6 +72,58 @@ async def test_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (await session.fetch("note/a")).number == 1
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for an embedded server of a test's own."""
+    monkeypatch.delenv("WORKBENCH_DSN", raising=False)
+    place = Path(tempfile.mkdtemp(prefix="wb-test-"))
+    yield place / "data"
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a server is at work on a folder, after whoever starts or stops one now."""
+    with folder_lock(folder):
+        return (folder / "postgres" / "postmaster.pid").exists()
+
+
+async def test_an_opening_that_is_cancelled(folder: Path) -> None:
+    """An opening that is cancelled while the embedded server starts leaves no server behind; the session can be opened
+    again."""
+    session = Session(desk(Note), folder=folder)
+    opening = asyncio.create_task(session.open())
+    while not (folder / "postgres.lock").exists():  # noqa: ASYNC110  # a thread makes it
+        await asyncio.sleep(0.001)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert not await asyncio.to_thread(is_served, folder)
+    async with session:
+        assert await asyncio.to_thread(is_served, folder)
+
+
+async def test_closing_on_another_loop(folder: Path) -> None:
+    """A session that is closed on another event loop says so and stays open, its server too; on its own loop it can
+    still be closed."""
+    async with Session(desk(Note), folder=folder) as session:
+        with pytest.raises(LoopError, match="opened by another event loop"):
+            await asyncio.to_thread(asyncio.run, session.close())
+        assert await session.find(Note) == []
+    assert not await asyncio.to_thread(is_served, folder)
+
+
+async def test_a_closing_that_is_cancelled(folder: Path) -> None:
+    """A closing that is cancelled while a connection is still in use lets the embedded server go all the same."""
+    session = await Session(desk(Note), folder=folder)
+    async with session.engine.acquire():
+        closing = asyncio.create_task(session.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+    assert not await asyncio.to_thread(is_served, folder)
 
 
 async def test_a_user_that_cannot_be_stored(dsn: str) -> None:

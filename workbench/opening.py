@@ -68,7 +68,7 @@ class Opening:
         self._models = Models(self.registry)
         try:
             if self._dsn is None:
-                self._server = await asyncio.to_thread(EmbeddedPostgres.start, self._folder)
+                await self._start()
             revive = None if self._server is None else partial(asyncio.to_thread, self._server.revive)
             self._engine = await connect(self.dsn, revive=revive)
             unfit = await self._prepare()
@@ -83,13 +83,31 @@ class Opening:
         self._manager = StateManager(self.registry, self._reader, tables=self._models.tables, **self._arguments)
         return self
 
+    async def _start(self) -> None:
+        """Starts the embedded server. A thread cannot be cancelled: it is waited for, so that its server is let go."""
+        starting = asyncio.ensure_future(asyncio.to_thread(EmbeddedPostgres.start, self._folder))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                self._server = starting.result()
+            raise
+        self._server = starting.result()
+
     async def close(self) -> None:
-        """Closes the connections and lets the embedded server go. What is pending is dropped with the session."""
+        """Closes the connections and lets the embedded server go. What is pending is dropped with the session.
+
+        Raises LoopError on another event loop than the session's; it stays open then."""
+        if self._engine is not None:
+            self._engine.check_loop()
         engine, server, self._engine, self._server, self._manager = self._engine, self._server, None, None, None
-        if engine is not None:
-            await engine.close()
-        if server is not None:
-            await asyncio.to_thread(server.stop)
+        try:
+            if engine is not None:
+                await engine.close()
+        finally:
+            if server is not None:
+                await asyncio.to_thread(server.stop)
 
     async def _prepare(self) -> TablesDiffer | None:
         """Makes the tables that are missing, or says how those that are there do not fit."""

@@ -9,6 +9,7 @@ import pytest
 from tests.editing import desk
 from tests.postgres.rivals import KINDS
 from workbench import Session
+from workbench.postgres.engine import Engine, connect
 
 
 @pytest.fixture
@@ -22,4 +23,11 @@ async def session(dsn: str) -> AsyncIterator[Session]:
 async def rival(session: Session, dsn: str) -> AsyncIterator[Session]:
     """Bob's, opened after Ada's."""
     async with Session(desk(*KINDS), dsn=dsn, user="bob") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def engine(dsn: str) -> AsyncIterator[Engine]:
+    """An engine of two connections at most."""
+    async with await connect(dsn, max_size=2) as opened:
         yield opened

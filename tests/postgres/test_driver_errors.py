@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from workbench.errors import ConnectionLost, DatabaseError
+from workbench.errors import ConnectionLost, ConstraintViolated, DatabaseError
 from workbench.postgres.driver_errors import translate
 
 
@@ -29,3 +29,15 @@ def test_a_busy_connection_is_not_a_lost_one() -> None:
     told = translate(asyncpg.InterfaceError("cannot perform operation: another operation is in progress"))
     assert type(told) is DatabaseError
     assert "another operation is in progress" in str(told)
+
+
+@pytest.mark.parametrize(("detail", "columns"), [
+    ("Key (name)=(w) already exists.", ("name",)), ('Key (a, "b c")=(1, (2)) already exists.', ("a", "b c")),
+    ("Schlüssel »(name)=(w)« existiert bereits.", ("name",)), ("キー (name)=(w) はすでに存在します。", ("name",)),
+    ("La llave (name)=(w) ya existe.", ("name",)), ("something else", ())])
+def test_columns_are_told_in_every_language(detail: str, columns: tuple[str, ...]) -> None:
+    """The columns of a violated constraint are read off the server's words, whatever language it speaks."""
+    error = asyncpg.PostgresError.new({"C": "23505", "M": "…", "D": detail, "n": "some", "t": "things"})
+    told = translate(error)
+    assert isinstance(told, ConstraintViolated)
+    assert told.columns == columns

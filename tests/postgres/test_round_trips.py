@@ -33,7 +33,7 @@ async def test_fetching_and_committing(session: Session) -> None:
     assert await spoken(session, lambda: session.fetch(A)) == ["SELECT"]
     assert await spoken(session, lambda: session.find(Note, text="a")) == ["SELECT"]
     await edit(session, Update(A, text="b"))
-    assert await spoken(session, session.commit) == ["BEGIN;", "UPDATE", "COMMIT"]
+    assert await spoken(session, session.commit) == ["BEGIN", "UPDATE", "COMMIT"]
 
 
 async def test_where_there_are_triggers(session: Session, admin: asyncpg.Connection, dsn: str) -> None:

@@ -69,6 +69,6 @@ def is_closed(error: Exception) -> bool:
 
 
 def _columns(detail: str) -> list[str]:
-    """The columns named by ``Key (a, "b c")=(1, 2) already exists.``"""
-    match = re.match(r"Key \((.*?)\)=\(", detail)
+    """The columns named by ``Key (a, "b c")=(1, 2) already exists.``, in the language that the server speaks."""
+    match = re.search(r"\((.*?)\)=\(", detail)
     return [name.strip().strip('"') for name in match[1].split(",")] if match else []

@@ -101,28 +101,36 @@ class Engine:
 
     @asynccontextmanager
     async def transaction(
-        self, *, isolation: str | None = None, readonly: bool = False, doing: str = "working with the database",
+        self, *, isolation: str = "read_committed", readonly: bool = False, doing: str = "working with the database",
     ) -> AsyncIterator[asyncpg.Connection]:
         """A connection in a transaction: committed at the end, rolled back when anything is raised.
 
-        When the connection goes during the COMMIT itself, ConnectionLost says ``committed=None``: it is not known."""
+        It is read committed, whatever the server's default is: what is looked at after waiting for a lock must be as it
+        is then. When the connection goes during the COMMIT itself, ConnectionLost says ``committed=None``: it is not
+        known."""
         async with self.acquire(doing=doing) as connection:
-            transaction = connection.transaction(isolation=isolation, readonly=readonly)
-            await transaction.start()
+            committing, failure = False, None
             try:
-                yield connection
-            except BaseException:
-                with suppress(*DRIVER_ERRORS):      # no connection: the server rolls back by itself
-                    await transaction.rollback()
-                raise
-            try:
-                await transaction.commit()
+                # As a block: of one whose BEGIN was cancelled asyncpg would log that it is still active.
+                async with connection.transaction(isolation=isolation, readonly=readonly):
+                    try:
+                        yield connection
+                    except BaseException as error:
+                        failure = error
+                        raise
+                    committing = True
             except DRIVER_ERRORS as error:
-                raise translate(error, doing=doing, committed=None) from error
+                if failure is not None:     # no connection to roll back: the server does so by itself
+                    raise failure from failure.__cause__
+                raise translate(error, doing=doing, committed=None if committing else False) from error
 
     async def expire(self) -> None:
         """Has every connection made anew before it is used again: after DDL, what they know of types is stale."""
         await self._pool.expire()
+
+    def check_loop(self) -> None:
+        """Raises LoopError when called on another event loop than the engine's."""
+        self._pool.check_loop()
 
     async def close(self) -> None:
         """Closes all connections; those in use get 5 seconds. A second call does nothing."""

@@ -35,6 +35,9 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
             self._dsn, **{**self._kwargs, "min_size": 0, "init": self._begin, "reset": self._reset})
         try:
             await self._pool.release(await self._pool.acquire())
+        except asyncio.CancelledError:      # perhaps in the middle of giving it back, which goes on by itself
+            await self._close()
+            raise
         except BaseException:
             self._pool.terminate()
             raise
@@ -52,7 +55,8 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         elif query := connection.get_reset_query():
             await connection.execute(query)
 
-    def _check_loop(self) -> None:
+    def check_loop(self) -> None:
+        """Raises LoopError on another loop than the one that opened it."""
         if asyncio.get_running_loop() is not self._loop:
             raise LoopError(
                 "this database engine was opened by another event loop, and its connections work on that loop only. "
@@ -63,7 +67,7 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         self, *, timeout: float | None = None, doing: str = "connecting",  # noqa: ASYNC109
     ) -> asyncpg.Connection:
         """A connection; also for gino, which comes here for every one of its own."""
-        self._check_loop()
+        self.check_loop()
         if self.closed:
             raise DatabaseError(f"the engine on {masked(self._dsn)} is closed; open another one with connect(dsn)")
         try:
@@ -86,8 +90,11 @@ class Pool(GinoPool):  # type: ignore[misc]  # gino has no types
         await self._pool.expire_connections()
 
     async def close(self) -> None:
-        self._check_loop()
+        self.check_loop()
         self.closed = True
+        await self._close()
+
+    async def _close(self) -> None:
         try:
             await asyncio.wait_for(self._pool.close(), CLOSING)
         except TimeoutError:

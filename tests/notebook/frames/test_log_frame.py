@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pickle
+import re
+from uuid import UUID
 
 import pandas
 import pytest
 
 from tests.state.domains import Write, manage, notes
+from workbench import Target
 from workbench.errors import WorkbenchError
 from workbench.examples.bank import OpenAccount, bank
 from workbench.notebook.frames.log_frame import LogFrame
+from workbench.notebook.frames.rivals import conflict_frame
 from workbench.notebook.frames.state import pending_frame
 from workbench.notebook.frames.time import events_frame, history_frame, steps_frame
 from workbench.notebook.html.called import Called
+from workbench.state.clash import Clash
 
 
 @pytest.mark.parametrize("of", [
@@ -105,6 +110,22 @@ async def test_items_are_named_where_a_frame_is_shown() -> None:
         assert again.equals(frame)
         assert "Ada &amp; Co ·" not in again._repr_html_()
     assert "account=" in steps_frame(manager.here, (), label)._repr_html_()
+
+
+def test_a_text_that_reads_as_an_identifier_is_no_item() -> None:
+    """As HTML only the column of identifiers names items; a value that reads as one is that value. An identifier that
+    items of two resources have is told as it is."""
+    def shown(*clashes: Clash) -> list[list[str]]:
+        html = conflict_frame(clashes, lambda target: f"the {target.resource}")._repr_html_()
+        return [re.findall("<td>(.*?)</td>", row) for row in html.split("<tr")[2:]]
+
+    values = ({"text": "a"}, {"text": "b"}, {"text": UUID(int=1)})
+    note, other, third = (Target("desk", resource, key) for resource, key in [
+        ("note", "a"), ("note", UUID(int=1)), ("paper", UUID(int=1))])
+    assert shown(Clash(note, "update-update", *values)) == [
+        ["desk:note", "the note · a", "update-update", "text", "a", "b", "00000000"]]
+    assert [row[1] for row in shown(*(Clash(one, "update-update", *values) for one in (other, third)))] == [
+        "00000000", "00000000"]
 
 
 async def test_a_long_frame_is_cut_as_every_other() -> None:

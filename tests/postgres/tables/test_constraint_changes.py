@@ -47,6 +47,40 @@ async def test_choices_of_a_renamed_column(tables: Tables) -> None:
         "bank_card_c_check", "bank_card_d_check"]
 
 
+async def test_an_index_gives_way_in_its_own_schema(tables: Tables) -> None:
+    """A unique index without a constraint is replaced by the one that is defined; an index of the same name on the
+    table of another schema, which comes first on the search path, is left alone."""
+    await tables.made(card(mail=field(str, unique=True)))
+    await tables.admin.execute("""
+        ALTER TABLE bank_card DROP CONSTRAINT bank_card_mail_key;
+        CREATE UNIQUE INDEX bank_card_mail_key ON bank_card (mail);
+        CREATE SCHEMA app; CREATE TABLE app.theirs (mail text);
+        CREATE UNIQUE INDEX bank_card_mail_key ON app.theirs (mail)
+        """)
+    name = await tables.admin.fetchval("SELECT current_database()")
+    await tables.admin.execute(f"ALTER DATABASE {name} SET search_path = app, public")
+    await tables.engine.expire()
+    assert await tables.told() == ['~ unique constraint on "mail" becomes DEFERRABLE']
+    await tables.apply()
+    assert await tables.fits()
+    assert await tables.values("indexname", "pg_indexes WHERE schemaname = 'app'") == ["bank_card_mail_key"]
+
+
+async def test_a_foreign_key_that_is_to_be_deferred(tables: Tables) -> None:
+    """A foreign key of a given model that is as defined but for that becomes DEFERRABLE where it is, with its rows."""
+    await tables.made(Owner)
+    for deferrable in (None, True):
+        db = Gino()
+        tables.define(card(owner=field(UUID | None)), model=gino_model(
+            db, owner=db.Column(pg.UUID(), db.ForeignKey("bank_owner._id", deferrable=deferrable))))
+        if deferrable:
+            assert await tables.told() == [
+                '~ foreign key from "owner" to bank_owner (_id) becomes DEFERRABLE']
+        await tables.apply()
+        assert await tables.fits()
+    assert await tables.values("condeferrable", "pg_constraint WHERE contype = 'f'") == [True]
+
+
 async def test_rules_that_are_no_more(tables: Tables) -> None:
     """A field that is no Enum, not unique and no reference any more leaves its rules in the database until asked; rules
     made by hand are left alone."""

@@ -255,6 +255,17 @@ async def test_what_a_column_cannot_hold_is_named(session: Session) -> None:
     assert found[0].detail == "value too long for type character varying(8)"
 
 
+async def test_a_number_that_is_rounded_before_the_point(session: Session) -> None:
+    """A column of hundreds, numeric(3, -2), is not blamed for what another one cannot hold; for what is too great for
+    it, it is."""
+    await execute(session, "ALTER TABLE shelf_book ALTER title TYPE varchar(3) USING left(title, 3), "
+                           "ALTER copies TYPE numeric(3, -2)")
+    await issue(session, Update(book(1), title="long", copies=99_900), Update(book(2), copies=99_960))
+    found = (await checked(session)).violations
+    assert [(one.kind, one.target, one.columns) for one in found] == [
+        ("refused", book(1), ("title",)), ("refused", book(2), ("copies",))]
+
+
 async def test_what_follows_from_a_refusal_says_so(session: Session) -> None:
     """A child whose parent was refused in the same plan is found too, and its words name the parent."""
     await issue(session, Insert(owner("new"), name="name 1"), Insert(book(1000), owner="new"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -36,6 +37,34 @@ async def test_unique_constraint(session: Session, admin: asyncpg.Connection) ->
     session.undo()
     await edit(session, Insert(at(Owner, UUID(int=2)), email="b@x"))
     await session.commit()
+
+
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("kind", "values"), [
+    (datetime, [MOMENT, MOMENT + timedelta(1), MOMENT + timedelta(2)]), (bytes, [b"a", b"\\", b"'"]),
+    (timedelta, [timedelta(1), timedelta(-1, 5), timedelta(microseconds=1)]), (bool, [True, False, None]),
+    (float, [0.1, 0.1 + 0.2, 1e300]), (date, [date(2026, 3, 1), date(2026, 1, 3), date(1, 2, 3)])])
+@pytest.mark.parametrize("options", [
+    "", "-cTimeZone%3DAsia/Kolkata%20-cDateStyle%3DGerman%20-cextra_float_digits%3D-15%20-cbytea_output%3Descape"])
+@pytest.mark.parametrize("deferred", [False, True])
+async def test_a_value_that_the_server_writes_in_its_own_way(
+    dsn: str, admin: asyncpg.Connection, kind: Any, values: list[Any], options: str, deferred: bool,
+) -> None:
+    """The one item among many is named whatever the unique value is of, and however the server is set to write it, also
+    where it looks only at the end."""
+    cls = type("Thing", (Resource,), {"_id": field(int), "value": field(kind | None, unique=True)})
+    async with Session(desk(cls), dsn=f"{dsn}&options={options}") as session:
+        if deferred:
+            await admin.execute("ALTER TABLE desk_thing DROP CONSTRAINT desk_thing_value_key, ADD UNIQUE (value) "
+                                "DEFERRABLE INITIALLY DEFERRED")
+        await edit(session, Insert(at(cls, 0), value=values[1]))
+        await session.commit()
+        await edit(session, *(Insert(at(cls, number), value=value) for number, value in enumerate(values, 1)))
+        with pytest.raises(ConstraintViolated) as caught:
+            await session.commit()
+        assert caught.value.targets == (at(cls, 2),)
 
 
 class Member(Resource):

@@ -59,6 +59,15 @@ async def test_what_does_not_fit(dsn: str, values: dict[str, Any], told: str) ->
         assert len(await session.find(Part)) == 3
 
 
+@pytest.mark.parametrize("price", [Decimal("9999.995"), Decimal("-1E+400"), Decimal("1234567890123456789012345678.5")])
+async def test_a_check_of_a_number_that_is_too_great(dsn: str, price: Decimal) -> None:
+    """A check names the field of a number that is too great for its column, however great it is."""
+    async with Session(desk(Part, models={Part: parts()}), dsn=dsn) as session:
+        await edit(session, Insert(at(Part, "n"), price=price))
+        assert [(it.kind, it.target, it.columns) for it in (await session.check()).violations] == [
+            ("refused", at(Part, "n"), ("price",))]
+
+
 class Film(Resource):
     _id = field(str)
     title = field(str, initial="")

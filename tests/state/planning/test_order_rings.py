@@ -288,3 +288,15 @@ def test_a_value_and_a_parent_in_one_ring() -> None:
     changes = [change(seat("a", who="x"), None),                                        # frees x, but b names it
                change(seat("b", who="y", beside="a"), seat("b", who="x", beside=None))]     # takes x, and lets a go
     assert told(ordered(Rank.of(changes), table(WHO, BESIDE))) == ["~a park", "~b", "-a"]
+
+
+def test_a_row_that_goes_along_and_a_value_in_one_ring() -> None:
+    """A row that goes along with a deletion is written before it, in whatever order they were touched: what it takes
+    of the deleted one is given up first, where that can be; else the database decides."""
+    along = ForeignKey("beside", ("beside",), SEAT, ("_id",), False, True)
+    gone, taker = change(seat("p", who="x"), None), moved("c", "who", None, "x", beside="p")
+    for both in permutations([gone, taker]):
+        assert told(ordered(Rank.of(both), table(along, WHO))) == ["~p park", "~c", "-p"]
+    fixed, taking = change(seat("p", booked=True), None), moved("c", "booked", False, True, beside="p")
+    for both in permutations([fixed, taking]):
+        assert told(ordered(Rank.of(both), table(along, Unique("one", ("booked",))))) == ["-p", "~c"]

@@ -11,15 +11,16 @@ As columns.py, this module brings pandas: it is imported when the first frame is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from html import escape
 from typing import Any, ClassVar
 from uuid import UUID
 
 import pandas as pd
 
-from workbench.domain.resource import Target
+from workbench.domain.resource import Identifier, Target
 from workbench.notebook.labels import named, shortened
 from workbench.notebook.written import written
 
@@ -29,27 +30,32 @@ _LONGEST = 24       # letters of a label that are shown: a frame has many column
 class ItemNames:
     """What the items of a frame are called when it is shown; a frame that is pickled or copied deeply forgets it.
 
-    ``targets`` has the items by what stands for them in the frame, ``label`` tells what one is called."""
+    ``targets`` are the items, which stand in the columns ``target`` as texts, or ``identifier`` beside ``resource``;
+    ``label`` tells what one is called."""
 
     def __init__(
-        self, targets: Mapping[Any, Target] | None = None, label: Callable[[Target], str | None] | None = None,
+        self, targets: Iterable[Target] = (), label: Callable[[Target], str | None] | None = None,
     ) -> None:
-        self._targets, self._label = targets or {}, label
+        self._label, self._texts, self._identifiers = label, dict[str, Target](), dict[Identifier, Target | None]()
+        for target in targets:
+            self._texts[str(target)] = target
+            if self._identifiers.setdefault(target.identifier, target) != target:
+                self._identifiers[target.identifier] = None     # which of two resources it is of, its cell cannot tell
 
     def __reduce__(self) -> tuple[type[ItemNames], tuple[()]]:
         return ItemNames, ()
 
     def text(self, value: str) -> str:
         """The text of an item with what it is called in place of its identifier, ``bank:account Ada · 12345678``."""
-        target = self._targets.get(value)
+        target = self._texts.get(value)
         if target is None:
             return value
         label = self._label_of(target)
         return f"{target.domain}:{target.resource}{' ' if label else '/'}{named(label, target.identifier)}"
 
-    def identifier(self, value: UUID) -> str:
+    def identifier(self, value: Identifier) -> str:
         """An identifier beside its resource, ``Ada · 12345678``."""
-        target = self._targets.get(value)
+        target = self._identifiers.get(value)
         return shortened(value) if target is None else named(self._label_of(target), value)
 
     def _label_of(self, target: Target) -> str | None:
@@ -81,8 +87,8 @@ class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of 
             max_rows=min(rows, fewer or rows) if rows and len(self) > rows else None,
             max_cols=pd.get_option("display.max_columns"), show_dimensions=pd.get_option("display.show_dimensions"),
             notebook=True, formatters=[
-                _time if place in days else self._told if dtype in _TOLD or dtype.kind == "M" else None
-                for place, dtype in enumerate(self.dtypes)])
+                _time if place in days else partial(self._told, column) if dtype in _TOLD or dtype.kind == "M" else None
+                for place, (column, dtype) in enumerate(self.dtypes.items())])
         notes = [*dict.fromkeys(f"All of it on {f'{day:%Y-%m-%d %Z}'.rstrip()}." for day in days.values()),
                  *filter(None, [self.attrs.get("note")])]
         return html + "".join(f"<p>{escape(note)}</p>" for note in notes)
@@ -98,13 +104,18 @@ class LogFrame(pd.DataFrame):       # type: ignore[misc]  # we have no types of 
                     found[place] = days[0]
         return found
 
-    def _told(self, value: Any) -> str:
-        """A value in a cell of HTML."""
+    def _told(self, column: Any, value: Any) -> str:
+        """A value in a cell of a column, as HTML."""
+        match column, value:
+            case "target", str():
+                return self._item_names.text(value)
+            case "identifier", UUID() | str() | int():
+                return self._item_names.identifier(value)
         match value:
             case str():
-                return self._item_names.text(value)
+                return value
             case UUID():
-                return self._item_names.identifier(value)
+                return shortened(value)
             case datetime():
                 return "" if value is pd.NaT else f"{value:%Y-%m-%d %H:%M:%S %Z}".rstrip()
             case dict():

@@ -33,7 +33,7 @@ def conflict_frame(clashes: Sequence[Clash], label: Label | None = None) -> pd.D
                  for name in told] or [(resource, clash.target.identifier, clash.kind, None, None, None, None)]
     return log_of(rows, {"resource": str, "identifier": object, "kind": str, "column": str | None, "base": object,
                          "mine": object, "theirs": object},
-                  targets={clash.target.identifier: clash.target for clash in clashes}, label=label, missing="None")
+                  targets=[clash.target for clash in clashes], label=label, missing="None")
 
 
 def drift_frame(drifts: Sequence[Drift], label: Label | None = None) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def drift_frame(drifts: Sequence[Drift], label: Label | None = None) -> pd.DataF
              list(drift.columns), _values(drift, drift.cached), _values(drift, drift.stored)) for drift in drifts]
     return log_of(rows, {"resource": str, "identifier": object, "drift": str, "columns": object, "cached": object,
                          "stored": object},
-                  targets={drift.target.identifier: drift.target for drift in drifts}, label=label)
+                  targets=[drift.target for drift in drifts], label=label)
 
 
 def _values(drift: Drift, item: Any) -> dict[str, Any]:

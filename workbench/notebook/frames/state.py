@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
@@ -60,13 +60,13 @@ def pending_frame(state: State, label: Label | None = None) -> pd.DataFrame:
     ``command``, ``policy`` (that issued the command, or missing), ``step``, ``cell``, ``user``, ``at``. The index
     counts from 1."""
     rows: list[tuple[Any, ...]] = []
-    targets: dict[Any, Target] = {}
+    targets: dict[Target, None] = {}
 
     def of(handling: Handling, step: Step) -> None:
         for occurrence in handling.occurrences:
             for mutation in occurrence.mutations:
                 target: Any = mutation.on
-                targets[target.identifier] = target
+                targets[target] = None
                 rows.append((
                     mutation.verb, f"{target.domain}:{target.resource}", target.identifier, dict(mutation.values),
                     type(occurrence.event).__name__, type(handling.command).__name__, handling.policy,
@@ -83,12 +83,12 @@ def pending_frame(state: State, label: Label | None = None) -> pd.DataFrame:
 
 def log_of(
     rows: Sequence[tuple[Any, ...]], types: dict[str, Any], *, index: tuple[str, Sequence[Any], Any] | None = None,
-    targets: Mapping[Any, Target] | None = None, label: Label | None = None, note: str = "", missing: str = "",
+    targets: Iterable[Target] = (), label: Label | None = None, note: str = "", missing: str = "",
 ) -> pd.DataFrame:
     """``frame_of`` what happened: what is ``missing`` is shown as an empty cell, items by their ``label``, a note
     below.
 
-    ``targets`` has the items by what stands for them in the rows."""
+    ``targets`` are the items in the rows: in a column ``target`` as texts, or ``identifier`` beside ``resource``."""
     from workbench.notebook.frames.log_frame import ItemNames, LogFrame
 
     frame = LogFrame(frame_of(rows, types, index=index))

@@ -43,11 +43,11 @@ def steps_frame(
     states = {**dict.fromkeys(branch.state.pending(), "pending"), **dict.fromkeys(undone, "undone")}
     numbers: list[int | None] = []
     rows: list[tuple[Any, ...]] = []
-    targets: dict[Any, Target] = {}
+    targets: dict[Target, None] = {}
 
     def text(on: object) -> str | None:
         if isinstance(on, Target):
-            targets[str(on)] = on
+            targets[on] = None
         return None if on is None else str(on)
 
     def tell_refused(number: int) -> None:
@@ -77,8 +77,7 @@ def events_frame(steps: Iterable[Step], label: Label | None = None) -> pd.DataFr
     Columns: ``event``, ``target`` (text, or missing), ``values`` (a dict), ``mutations`` (how many), ``command``,
     ``policy`` (that issued it, or missing), ``step``, ``user``, ``at``. The index counts from 1."""
     steps = list(steps)
-    targets = {str(target): target for step in steps for event in step.events for target in [event._target]
-               if target is not None}
+    targets = {event._target for step in steps for event in step.events if event._target is not None}
     rows = [(type(event).__name__, None if event._target is None else str(event._target), values_of(event),
              len(occurrence.mutations), type(handling.command).__name__, handling.policy, step.number, step.user,
              step.at)

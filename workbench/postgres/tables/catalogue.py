@@ -15,8 +15,13 @@ from typing import Any
 from workbench.state.planning.table import Table
 
 # The names go in as JSON: an array parameter would cost its introspection, 12 ms, at the first use of a connection.
+# Settings change how the server writes types, conditions and defaults: "text" with its quotes, 'b\\c' for 'b\c', 0.1
+# for 0.123. Here they are as usual, until the end of the transaction.
 CATALOGUE = """
+WITH usual AS MATERIALIZED (SELECT set_config('quote_all_identifiers', 'off', true),
+       set_config('standard_conforming_strings', 'on', true), set_config('extra_float_digits', '1', true))
 SELECT wanted.name, c.oid, c.relkind::text AS kind,
+       (SELECT n.nspname FROM pg_namespace n WHERE n.oid = c.relnamespace)::text AS schema,
        (SELECT json_agg(json_build_object(
                    'name', a.attname, 'type', format_type(base.oid, -1),
                    'enum', (SELECT format('%I.%I%s', n.nspname, e.typname, CASE WHEN e.oid <> base.oid THEN '[]' END)
@@ -93,7 +98,7 @@ SELECT wanted.name, c.oid, c.relkind::text AS kind,
        EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D') AS rewrites,
        to_json(current_schemas(false))::text AS path,
        EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal) AS triggers
-  FROM json_array_elements_text($1::text::json) AS wanted(name)
+  FROM usual CROSS JOIN json_array_elements_text($1::text::json) AS wanted(name)
   LEFT JOIN pg_class c ON c.oid = to_regclass(wanted.name)
 """
 
@@ -119,7 +124,7 @@ _KINDS = MappingProxyType({"v": "a view", "m": "a materialized view", "f": "a fo
 
 
 class Stored:
-    """One table as the catalogue has it; ``oid`` is None where there is none.
+    """One table as the catalogue has it, in a ``schema``; this and ``oid`` are None where there is none.
 
     ``above`` are the tables whose rows these refer to, and those with whose rows such would go, by their oids;
     ``uniques`` are the unique indexes on columns alone, with and without a constraint; ``indexes`` all names;
@@ -134,6 +139,7 @@ class Stored:
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.oid: int | None = row["oid"]
         self.kind: str | None = row["kind"]
+        self.schema: str | None = row["schema"]
         self.columns: dict[str, dict[str, Any]] = {
             column["name"]: column for column in json.loads(row["columns"] or "[]")}
         self.foreign_keys: list[dict[str, Any]] = json.loads(row["foreign_keys"] or "[]")

@@ -21,6 +21,7 @@ from workbench.postgres.tables.ddl import (
     Ddl,
     Phase,
     constraint_sql,
+    dotted,
     expression_sql,
     foreign_key,
     index_created,
@@ -103,8 +104,7 @@ def _gone(fit: Fit, unique: Any) -> Ddl:
     """The statement that drops a unique constraint, or the index that there is without one."""
     if unique["constraint"]:
         return fit.dropped(unique["name"])
-    schema = f"{quoted(fit.table.schema)}." if fit.table.schema else ""
-    return Ddl(Phase.DROP, f"DROP INDEX IF EXISTS {schema}{quoted(unique['name'])}")
+    return Ddl(Phase.DROP, f"DROP INDEX IF EXISTS {dotted(fit.there.schema, unique['name'])}")
 
 
 def _twice(fit: Fit, columns: Sequence[str]) -> Iterator[Ask]:

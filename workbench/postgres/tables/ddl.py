@@ -22,6 +22,11 @@ from workbench.state.planning.table import Table, quoted
 
 LOCK = 0x776F726B62656E63       # "workbenc": the advisory lock of all who create tables
 
+# A server may be set otherwise: it would take a backslash in what SQLAlchemy writes for an escape, and make other
+# texts, or days, of values that are cast.
+USUAL = ("SET LOCAL standard_conforming_strings = on", "SET LOCAL datestyle = 'ISO, MDY'", "SET LOCAL timezone = 'UTC'",
+         "SET LOCAL intervalstyle = 'postgres'", "SET LOCAL bytea_output = 'hex'", "SET LOCAL extra_float_digits = 1")
+
 
 class Phase(IntEnum):
     """When a statement runs: what is in the way goes first, foreign keys come last."""

@@ -22,7 +22,7 @@ from workbench.postgres.tables.alteration import Alteration, Wish, judged
 from workbench.postgres.tables.catalogue import labels_of, read
 from workbench.postgres.tables.column_changes import column_wishes, label_wishes
 from workbench.postgres.tables.constraint_changes import constraint_wishes
-from workbench.postgres.tables.ddl import LOCK, Phase, created, enums_of, in_order
+from workbench.postgres.tables.ddl import LOCK, USUAL, Phase, created, enums_of, in_order
 from workbench.postgres.tables.fit import Fit, Fits, fits_of, keys_of
 from workbench.postgres.tables.model import Models
 from workbench.wording import counted, listed
@@ -80,7 +80,8 @@ class TablesPlan:
         lines = [comment(f"left: {it.table}: {it}") for it in self.alterations if it not in chosen]
         for part in _parts(chosen):
             statements = in_order(it for one in part for it in one.statements)
-            lines += ["BEGIN;", *(f"{sql};" for sql in statements), "COMMIT;"]
+            settings = USUAL if any("\\" in sql or " USING " in sql for sql in statements) else ()
+            lines += ["BEGIN;", *(f"{sql};" for sql in (*settings, *statements)), "COMMIT;"]
         return "\n".join(lines)
 
     async def apply(self, *, all: bool = False) -> Altered:
@@ -148,6 +149,7 @@ async def tables_plan(
 
     Raises Invalid for what cannot be renamed, ConnectionLost, DatabaseError."""
     async with engine.transaction(isolation="repeatable_read", readonly=True, doing="comparing the tables") as reading:
+        await reading.execute("; ".join(USUAL))
         return TablesPlan(await _found(reading, models, renamed), renamed=renamed, run=run)
 
 
@@ -185,7 +187,7 @@ async def alter(engine: Engine, models: Models, plan: TablesPlan, *, all: bool) 
     try:
         for part in _parts(chosen):
             async with engine.transaction(doing="altering the tables") as connection:
-                await connection.execute(f"SET LOCAL lock_timeout = {WAIT * 1000:.0f}")
+                await connection.execute(f"SET LOCAL lock_timeout = {WAIT * 1000:.0f}; {'; '.join(USUAL)}")
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
                 await _lock(connection, models, chosen)
                 planned, rest = ([it for it in some if it not in done] for some in (plan.alterations, chosen))

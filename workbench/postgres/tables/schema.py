@@ -16,7 +16,7 @@ from workbench.errors import TablesDiffer
 from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.tables.catalogue import Stored, is_of, literals, read, schemas_of, type_told
 from workbench.postgres.tables.columns import ETAG_LENGTH
-from workbench.postgres.tables.ddl import LOCK, ddl
+from workbench.postgres.tables.ddl import LOCK, USUAL, ddl
 from workbench.postgres.tables.model import Models
 from workbench.postgres.tables.reach import with_reach
 from workbench.state.planning.table import Check, Column, ForeignKey, Table, Unique
@@ -35,8 +35,8 @@ async def prepare(connection: asyncpg.Connection, models: Models) -> list[str]:
         if all(table.oid is not None for table in stored.values()):
             await _take(connection, models, stored)
             return []
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        async with connection.transaction(isolation="read_committed"):      # and sees what came before the lock
+            await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {'; '.join(USUAL)}")
             stored = await _catalogue(connection, tables)       # another kernel may have been here meanwhile
             missing = [table for table in tables if stored[table.quoted].oid is None]
             for statement in ddl(missing):

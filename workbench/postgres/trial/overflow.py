@@ -11,14 +11,15 @@ from typing import Any, Final
 import asyncpg
 
 from workbench.postgres.encoding import encoded
+from workbench.postgres.writing.misfit import is_over
 from workbench.state.planning.change import Change
 from workbench.state.planning.table import Table
 
 OVERFLOWS: Final = (asyncpg.StringDataRightTruncationError, asyncpg.NumericValueOutOfRangeError)
-# A type modifier is the length, or precision and scale, and four.
+# A type modifier is the length, or precision and scale (11 bits, with a sign), and four.
 _LIMITS = """
 SELECT attname, CASE WHEN atttypid = 'numeric'::regtype THEN (atttypmod - 4) >> 16 ELSE atttypmod - 4 END AS most,
-  CASE WHEN atttypid = 'numeric'::regtype THEN (atttypmod - 4) & 65535 END AS scale
+  CASE WHEN atttypid = 'numeric'::regtype THEN ((atttypmod - 4 & 2047) # 1024) - 1024 END AS scale
 FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND atttypmod > 3
   AND atttypid IN ('varchar'::regtype, 'bpchar'::regtype, 'numeric'::regtype)"""
 
@@ -34,6 +35,4 @@ async def overflowing(connection: asyncpg.Connection, table: Table, change: Chan
 def _is_over(value: Any, most: int, scale: int | None) -> bool:
     if isinstance(value, str) and scale is None:
         return len(value.rstrip(" ")) > most        # blanks that are too many are cut off, by the SQL standard
-    if isinstance(value, Decimal | int) and scale is not None and Decimal(value).is_finite():
-        return abs(round(Decimal(value), scale)) >= Decimal(10) ** (most - scale)
-    return False
+    return isinstance(value, Decimal | int) and scale is not None and is_over(value, most, scale)

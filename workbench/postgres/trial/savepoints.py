@@ -19,6 +19,7 @@ from workbench.postgres.driver_errors import DRIVER_ERRORS, translate
 from workbench.postgres.engine import Engine
 from workbench.postgres.sending import is_gone
 from workbench.postgres.trial.caveats import blockers
+from workbench.postgres.writing.guards import BEGIN
 
 PATIENCE = 2.0      # seconds for a lock, at most a quarter of all
 HASTE = 0.2         # and for each further lock of the same statement
@@ -28,7 +29,7 @@ HASTE = 0.2         # and for each further lock of the same statement
 async def undone(connection: asyncpg.Connection, *, readonly: bool = False) -> AsyncIterator[None]:
     """A transaction that is always rolled back, however it is left; being cancelled is waited out while it ends."""
     try:
-        await connection.execute(f"BEGIN{' READ ONLY' if readonly else ''}")
+        await connection.execute(f"{BEGIN}{' READ ONLY' if readonly else ''}")
         yield
     finally:
         if not is_gone(connection):

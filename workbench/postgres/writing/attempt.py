@@ -26,7 +26,7 @@ from workbench.postgres.query import PORTION, PostgresReader
 from workbench.postgres.sending import is_gone, sent
 from workbench.postgres.writing.ahead import BATCH, SHORT, Ahead
 from workbench.postgres.writing.copying import copy
-from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, hit_twice, reads_of
+from workbench.postgres.writing.guards import BEGIN, VERIFYING, absent_of, deferral, hit_twice, reads_of
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.receipt import Receipt, leave
 from workbench.postgres.writing.statements import Statement, TooLong
@@ -156,10 +156,10 @@ class Attempt:
 
     def _beginning(self) -> str:
         """One round trip: the transaction, how long a lock is waited for, what is checked at the end only."""
-        isolation = " ISOLATION LEVEL SERIALIZABLE" if self._how.serializable else ""
+        begin = "BEGIN ISOLATION LEVEL SERIALIZABLE" if self._how.serializable else BEGIN
         deferring = deferral(self._plan)
         turn = f"; SELECT pg_advisory_xact_lock({VERIFYING})" if self._verifies else ""
-        return f"BEGIN{isolation}; {self._patience}{turn}" + (f"; {deferring}" if deferring else "")
+        return f"{begin}; {self._patience}{turn}" + (f"; {deferring}" if deferring else "")
 
     @property
     def _patience(self) -> str:

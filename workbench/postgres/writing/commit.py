@@ -26,18 +26,14 @@ from workbench.postgres.etags import etags_of
 from workbench.postgres.query import PostgresReader
 from workbench.postgres.writing.ahead import Ahead
 from workbench.postgres.writing.attempt import Attempt, How, Stale, outcome
-from workbench.postgres.writing.holder import with_holder
+from workbench.postgres.writing.blame import blamed, blamed_at_the_end
 from workbench.postgres.writing.misfit import misfit
 from workbench.postgres.writing.patience import Patience, check_seconds
 from workbench.postgres.writing.receipt import leave, prepare_receipts, receipt_of, refuse_again
-from workbench.postgres.writing.statements import Statement
 from workbench.state.clash import Clash, clash_of
-from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
-from workbench.state.planning.table import Table
-from workbench.state.planning.telling import told_parked
 from workbench.state.uncollected import uncollected
-from workbench.wording import counted, joined
+from workbench.wording import counted
 
 _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError,
                asyncpg.InvalidCachedStatementError)     # which the driver prepares anew the next time
@@ -150,9 +146,9 @@ async def _tried(
             if failure.committed:
                 return
         if isinstance(failure, ConstraintViolated) and attempt.running is not None:
-            failure = await _blamed(engine, reader, failure, attempt.running, attempt.moved)
+            failure = await blamed(engine, reader, failure, attempt.running, attempt.moved)
         elif isinstance(failure, ConstraintViolated) and failure.kind == "unique":
-            failure = await _blamed_at_the_end(engine, plan, failure)
+            failure = await blamed_at_the_end(engine, plan, failure)
         elif isinstance(error, asyncpg.DataError) and attempt.running is not None and (
                 told := misfit(attempt.running)):
             failure = DatabaseError(f"{failure}; {told}")
@@ -182,7 +178,7 @@ async def _if_moved(engine: Engine, reader: PostgresReader, plan: Plan, attempt:
             conflict.lead_out(how.ways)
             raise conflict
         if how.receipts:
-            async with connection.transaction():
+            async with connection.transaction(isolation="read_committed"):
                 await leave(connection, how.receipts)
 
 
@@ -194,45 +190,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return "a table of this plan was altered"
     return _CHANGED
-
-
-async def _blamed(
-    engine: Engine, reader: PostgresReader, violation: ConstraintViolated, statement: Statement,
-    moved: dict[Target, str],
-) -> ConstraintViolated:
-    """The violation with the items that broke it; an insert of an item that is there by now is noted as moved."""
-    blamed, detail = _blamed_of(statement.changes, statement.table, violation), violation.detail
-    if violation.kind == "unique":
-        async with engine.acquire(doing="reading what is in the way") as connection:
-            if statement.kind == "insert":
-                kindred = statement.changes[0].target[:2]
-                there = await reader.load_with(
-                    connection, kindred, [change.target.identifier for change in statement.changes], deleted=True)
-                moved |= {Target(*kindred, item._id): "insert" for item in there}
-            if blamed:
-                detail = await with_holder(
-                    detail, connection, statement.table, violation.columns, blamed[0].after)
-    if blamed:
-        detail = joined(detail, told_parked(blamed[0].parked))
-    return ConstraintViolated(
-        violation.kind, violation.constraint, violation.table, detail,
-        columns=violation.columns, targets=[change.target for change in blamed])
-
-
-async def _blamed_at_the_end(engine: Engine, plan: Plan, violation: ConstraintViolated) -> ConstraintViolated:
-    """The violation of a unique constraint that is checked at the end, with the items that have the value."""
-    for kindred, table in plan.tables.items():
-        if table.name != violation.table:
-            continue
-        having = [change for change in plan.changes if change.target[:2] == kindred and change.after is not None]
-        blamed = [change for change in having if _is_told(change, table, violation)]
-        if blamed:
-            async with engine.acquire(doing="reading what is in the way") as connection:
-                detail = await with_holder(violation.detail, connection, table, violation.columns, blamed[0].after)
-            return ConstraintViolated(
-                violation.kind, violation.constraint, violation.table, detail,
-                columns=violation.columns, targets=[change.target for change in blamed])
-    return violation
 
 
 async def _is_written(connection: Any, plan: Plan) -> bool:
@@ -275,24 +232,3 @@ async def _clashes(connection: Any, reader: PostgresReader, plan: Plan, moved: d
                 "the database leaves it out; nothing was written, everything pending is kept")
         clashes.append(clash_of(target, moved[target], base, mine, theirs))
     return clashes
-
-
-def _blamed_of(changes: Sequence[Change], table: Table, violation: ConstraintViolated) -> list[Change]:
-    """The changes that a violation speaks of: their values are in the server's words, or one is alone."""
-    if len(changes) == 1:
-        return [*changes]
-    if violation.kind in ("check", "not null"):     # Failing row contains (1, …): no key is named, but etags are unique
-        told = violation.detail
-        return [change for change in changes if change.after is not None and str(change.after._etag) in told]
-    return [change for change in changes if _is_told(change, table, violation)]
-
-
-def _is_told(change: Change, table: Table, violation: ConstraintViolated) -> bool:
-    """Whether the values of a change, as it leaves its item or as it takes it away, are in the words of a violation."""
-    item: Resource | None = change.after if change.after is not None else change.before
-    columns = {column.name: column for column in table.columns}
-    parked = change.parked or {}
-    values = [columns[name].kind.dump(parked.get(columns[name].field, getattr(item, columns[name].field)))
-              for name in violation.columns if name in columns]
-    told = f"=({', '.join(str(value) for value in values)})"
-    return bool(values) and told in violation.detail

@@ -1,5 +1,5 @@
-"""Guards: how etags are compared, in which order rows are locked, what was only read or not found and by which lock
-those who verify that take turns, what is hit twice, what is checked at the end.
+"""Guards: how a transaction begins, how etags are compared, in which order rows are locked, what was only read or not
+found and by which lock those who verify that take turns, what is hit twice, what is checked at the end.
 
 All who send a plan keep to them: the commit, the check, the script.
 """
@@ -16,6 +16,8 @@ from workbench.state.planning.plan import Plan
 from workbench.state.planning.table import Table, quoted
 from workbench.state.step import NOT_THERE
 
+# Not as the server's default may be: REPEATABLE READ would compare what there was before others were waited for.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 VERIFYING = 0x776F726B76726679      # "workvrfy": the advisory lock of commits and scripts that verify what was read
 
 

@@ -29,12 +29,17 @@ def _reason(column: Column, value: Any) -> str:
         return f"longer than {column.length} signs"
     if isinstance(value, int) and (bits := _BITS.get(column.type.removesuffix("[]"))) is not None:
         return "" if -2**bits <= value < 2**bits else f"out of the range of {column.type.removesuffix('[]')}"
-    if isinstance(value, int | float | Decimal) and column.digits is not None and (
-            number := Decimal(value)).is_finite():
+    if isinstance(value, int | float | Decimal) and column.digits is not None and is_over(value, *column.digits):
         digits, scale = column.digits
-        if abs(number) + Decimal(5).scaleb(-scale - 1) >= 10**(digits - scale):     # it is rounded first
-            return f"of more than {digits - scale} digits before the point"
+        return f"of more than {digits - scale} digits before the point"
     return ""
+
+
+def is_over(value: float | Decimal, digits: int, scale: int) -> bool:
+    """Whether a number is too great for so many digits, of which ``scale`` are behind the point; it is rounded first.
+    """
+    number = Decimal(value)
+    return number.is_finite() and abs(number) + Decimal(5).scaleb(-scale - 1) >= Decimal(10) ** (digits - scale)
 
 
 def _shown(value: Any) -> str:

@@ -59,7 +59,7 @@ async def prepare_receipts(engine: Engine) -> None:
             raise DatabaseError(f"{missing}; nothing was written, everything pending is kept")
         if rights["there"]:
             return
-        async with connection.transaction():
+        async with connection.transaction(isolation="read_committed"):
             # IF NOT EXISTS alone would fail for one of two who do it at the same moment.
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             await connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} {MADE}")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from workbench.postgres.literals import comment, literal, text_literal
-from workbench.postgres.writing.guards import VERIFYING, absent_of, deferral, etag_equals, reads_of
+from workbench.postgres.writing.guards import BEGIN, VERIFYING, absent_of, deferral, etag_equals, reads_of
 from workbench.postgres.writing.statements import CHUNK, LONGEST, Statement, aliases, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
@@ -33,7 +33,7 @@ def script(plan: Plan, *, verify_reads: bool = True) -> str:
 
     Raises Invalid for a value that has no literal."""
     lines = [_comment(f"plan: {plan.summary}"), *(_comment(f"step {step.number}: {step.address}{_by(step)}")
-                                                  for step in plan.steps), *HEAD, "BEGIN;"]
+                                                  for step in plan.steps), *HEAD, f"{BEGIN};"]
     path = next((table.path for table in plan.tables.values()), None)
     if path is not None:        # whoever runs it may look for tables elsewhere
         lines.append(f"SET LOCAL search_path = {', '.join(map(quoted, path)) or text_literal('')};")

@@ -155,6 +155,8 @@ class _Ordering:
             return True
         ways = {"parent": self._fill_later, "child": self._park_parent, "value": self._park_value,
                 "along": self._let_go}
+        # To let go comes last: a row that goes along before its turn is not found any more.
+        inside.sort(key=lambda edge: edge[2].kind == "along")
         return any(ways[reason.kind](node, after, reason) for node, after, reason in inside)
 
     def _fill_later(self, parent: int, child: int, reason: Reason) -> bool:
