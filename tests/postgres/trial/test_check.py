@@ -84,13 +84,13 @@ async def test_what_is_refused_as_a_whole(session: Session, change: Any) -> None
 async def test_what_the_server_cuts_off(session: Session, dsn: str, count: int) -> None:
     """A statement_timeout that would end the commit ends the check's statement too, which tells of it."""
     await execute(session, """
-        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NEW; END $$;
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.9); RETURN NEW; END $$;
         CREATE TRIGGER slow BEFORE INSERT ON shelf_owner FOR EACH ROW EXECUTE FUNCTION slow()""")
-    async with Session(shelf(), dsn=f"{dsn}&options=-cstatement_timeout%3D{300 * count}") as other:
+    async with Session(shelf(), dsn=f"{dsn}&options=-cstatement_timeout%3D{800 * count}") as other:
         await issue(other, *(Insert(owner(f"new{n}"), name=f"new {n}") for n in range(count)))
         [found] = (await other.check()).violations
         assert (found.kind, found.target) == ("refused", owner("new0") if count == 1 else None)
-        assert f"statement timeout (statement_timeout is {300 * count} ms here)" in found.detail
+        assert f"statement timeout (statement_timeout is {800 * count} ms here)" in found.detail
         with pytest.raises(DatabaseError, match="statement timeout"):
             await other.commit()
 

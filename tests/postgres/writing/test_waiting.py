@@ -191,7 +191,7 @@ async def test_commits_that_write_what_the_other_has_read(session: Session, riva
     for number in range(1, 6):
         await edit(session, Update(A, number=number), reads=[B])
         await edit(rival, Update(B, number=number), reads=[A])
-        outcomes = await asyncio.gather(session.commit(wait=0.5), rival.commit(wait=0.5), return_exceptions=True)
+        outcomes = await asyncio.gather(session.commit(wait=0.9), rival.commit(wait=0.9), return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Commit", "Conflict"]
         await begun_anew(session, rival)
 
@@ -204,7 +204,7 @@ async def test_commits_that_read_what_another_is_writing(session: Session, rival
         await edit(session, Update(A, number=number), reads=read)
         await edit(rival, *(Update(note, number=number) for note in read[10:]),
                    *(Update(note, text=str(number)) for note in read[:10]), reads=[B])
-        outcomes = await asyncio.gather(session.commit(wait=0.5), rival.commit(wait=0.5), return_exceptions=True)
+        outcomes = await asyncio.gather(session.commit(wait=0.9), rival.commit(wait=0.9), return_exceptions=True)
         assert {type(outcome).__name__ for outcome in outcomes} <= {"Commit", "Conflict"}
         assert type(outcomes[1]).__name__ == "Commit"
         await begun_anew(session, rival)
