@@ -148,6 +148,19 @@ class Opened(Slips):
         finally:
             self._watchers.tell()
 
+    def _move(self, verb: str, deed: Callable[[], T]) -> T:
+        """Calls what moves the pointer, on the loop's thread as all that moves it: from here it could be in the middle
+        of it while a command, of a click on another thread, moves on from where it was, and that step would be lost.
+
+        Raises LoopError while a command or a commit is at work, also where that keeps the loop busy."""
+        __tracebackhide__ = True
+
+        async def moving() -> T:
+            return deed()
+
+        self._at_work().manager.history.check_idle(verb)
+        return self._run(moving(), ProgressBar(verb))
+
     def _decide(
         self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None, *, saved: SavedPlan | None = None,
     ) -> T:

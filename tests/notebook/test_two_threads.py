@@ -1,0 +1,89 @@
+"""A click, which runs on a thread of its own, and a cell at the same time."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from workbench import Workbench
+from workbench.errors import LoopError
+from workbench.examples.bank import OpenAccount
+from workbench.state.history.branch import Branch
+from workbench.state.history.history import History
+from workbench.state.state import State
+
+SOON = 0.2      # seconds in which a click that is not kept waiting has long been done
+
+
+def test_a_click_issues_in_the_middle_of_an_undo(wb: Workbench) -> None:
+    """What a click issues while a cell undoes is not lost: it is done before the undo or after it."""
+    wb.issue(OpenAccount(owner="Ada"))
+    here, issued = wb.session.here, list[Any]()
+    click = threading.Thread(target=lambda: issued.append(wb.issue(OpenAccount(owner="Eve"))))
+    plain = here.undone
+
+    class Interrupted:
+        """What was undone; to add to it takes long enough for a click."""
+
+        def __bool__(self) -> bool:
+            return False
+
+        def __len__(self) -> int:
+            return 0
+
+        def cons(self, state: State) -> Any:
+            click.start()
+            click.join(SOON)
+            return plain.cons(state)
+
+    here.undone = Interrupted()     # type: ignore[assignment]  # as far as an undo looks at it
+    [undone] = wb.undo()
+    click.join()
+    there = {step.handling for branch in wb.session.branches for step in branch.tip.steps()}
+    assert {undone.handling, issued[0].handling} <= there
+    assert list(wb.items("account").owner) == ["Eve"]
+
+
+def test_an_undo_does_not_wait_for_a_handler_that_keeps_the_loop(wb: Workbench) -> None:
+    """While a handler runs that never awaits, undo and its like say so at once, and do not undo it afterwards."""
+    wb.issue(OpenAccount(owner="Ada"))
+    begun, goes_on = threading.Event(), threading.Event()
+    issue = wb.session.issue
+
+    async def slow(*arguments: Any, **named: Any) -> Any:
+        turn = wb.session.manager.lock.begin("issue")
+        assert turn is not None
+        begun.set()
+        goes_on.wait(10)
+        wb.session.manager.lock.end(turn)
+        return await issue(*arguments, **named)
+
+    wb.session.issue = slow     # type: ignore[method-assign]
+    click = threading.Thread(target=lambda: wb.issue(OpenAccount(owner="Eve")))
+    click.start()
+    begun.wait(10)
+    try:
+        with pytest.raises(LoopError, match="a command or a commit is at work; await it, then undo"):
+            wb.undo()
+    finally:
+        goes_on.set()
+        click.join()
+    assert list(wb.items("account").owner) == ["Ada", "Eve"]
+
+
+def test_a_click_sets_a_checkpoint_while_a_cell_looks_at_them(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frame of the checkpoints has those that were there when it was asked for."""
+    plain = History.checkpoints.fget
+    assert plain is not None
+
+    def clicked(history: History) -> dict[str, Branch]:
+        there: dict[str, Branch] = plain(history)
+        history.checkpoint(f"number {len(there)}")
+        return there
+
+    wb.checkpoint("first")
+    monkeypatch.setattr(History, "checkpoints", property(clicked))
+    assert list(wb.checkpoints.index) == ["first"]
+    assert list(wb.checkpoints.here) == [True, True]
