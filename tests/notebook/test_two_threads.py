@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 import pytest
 
 from workbench import Workbench
-from workbench.errors import LoopError
+from workbench.errors import LoopError, WorkbenchError
 from workbench.examples.bank import OpenAccount
+from workbench.postgres.engine import Engine
+from workbench.postgres.writing.commit import commit
 from workbench.state.history.branch import Branch
 from workbench.state.history.history import History
 from workbench.state.state import State
@@ -87,3 +90,25 @@ def test_a_click_sets_a_checkpoint_while_a_cell_looks_at_them(wb: Workbench, mon
     monkeypatch.setattr(History, "checkpoints", property(clicked))
     assert list(wb.checkpoints.index) == ["first"]
     assert list(wb.checkpoints.here) == [True, True]
+
+
+def test_a_cell_closes_while_a_click_commits(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written is told to be written, and meanwhile all else says that the workbench is closed."""
+    closing, said = threading.Thread(target=wb.close), list[str]()
+
+    async def slow(engine: Engine, *arguments: Any) -> Any:
+        async with engine.acquire():        # for which the closing waits
+            written = await commit(engine, *arguments)
+            closing.start()
+            while wb.session._manager is not None:      # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.001)
+            said.append(repr(wb))
+            with pytest.raises(WorkbenchError, match="this workbench is closed"):
+                wb.plan()
+        return written
+
+    wb.issue(OpenAccount(owner="Ada"))
+    monkeypatch.setattr("workbench.session.commit", slow)
+    assert repr(wb.commit()).startswith("committed: 1 added, 0 changed, 0 deleted")
+    closing.join()
+    assert said == ["<workbench on bank: closed>"]

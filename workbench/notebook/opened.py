@@ -85,8 +85,8 @@ class Opened(Slips):
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed: then nothing can be done with it any more."""
-        return self._bridge.closed
+        """Whether it was closed, or is being closed: then nothing can be done with it any more."""
+        return not self._finalizer.alive
 
     @property
     def last_conflict(self) -> Conflict | None:
