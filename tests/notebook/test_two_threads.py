@@ -11,6 +11,7 @@ import pytest
 from workbench import Workbench
 from workbench.errors import LoopError, WorkbenchError
 from workbench.examples.bank import OpenAccount
+from workbench.notebook.display import called
 from workbench.postgres.engine import Engine
 from workbench.postgres.writing.commit import commit
 from workbench.state.history.branch import Branch
@@ -112,3 +113,22 @@ def test_a_cell_closes_while_a_click_commits(wb: Workbench, monkeypatch: pytest.
     assert repr(wb.commit()).startswith("committed: 1 added, 0 changed, 0 deleted")
     closing.join()
     assert said == ["<workbench on bank: closed>"]
+
+
+def test_a_cell_gives_names_while_a_click_asks_for_one(wb: Workbench, shell: Any) -> None:
+    """A form that tells its code, and a magic that looks for its workbench, find the name that it has."""
+
+    class Name(str):
+        """At which a click looks when the cell gives one more."""
+
+        __slots__ = ()
+
+        def startswith(self, *arguments: Any) -> bool:
+            shell.user_ns[f"one_more_{len(shell.user_ns)}"] = 1
+            return super().startswith(*arguments)
+
+    shell.user_ns[Name("wb")] = wb
+    shell.user_ns["another"] = 1
+    assert called(wb) == "wb"
+    shell.run_line_magic("load_ext", "workbench")
+    assert shell.run_line_magic("workbench", "") is wb

@@ -97,8 +97,8 @@ def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
 def called(value: Any) -> str | None:
     """The name of an object in the notebook, the last one that it was given; None where it has none."""
     shell = _shell()
-    names = [] if shell is None else [
-        name for name, known in shell.user_ns.items() if known is value and not name.startswith("_")]
+    known = [] if shell is None else list(shell.user_ns.items())        # a list: a cell may give more names meanwhile
+    names = [name for name, one in known if one is value and not name.startswith("_")]
     return names[-1] if names else None
 
 
