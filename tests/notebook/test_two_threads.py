@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.notebook.clicking import go
 from workbench import Workbench
 from workbench.errors import LoopError, WorkbenchError
 from workbench.examples.bank import OpenAccount
 from workbench.notebook.display import called
+from workbench.notebook.panels.panel import Panel
 from workbench.postgres.engine import Engine
 from workbench.postgres.writing.commit import commit
 from workbench.state.history.branch import Branch
@@ -19,6 +22,41 @@ from workbench.state.history.history import History
 from workbench.state.state import State
 
 SOON = 0.2      # seconds in which a click that is not kept waiting has long been done
+
+
+class Meanwhile:
+    """Has another thread do something in the middle of a deed, once, and gives it the time that it needs if it need not
+    wait for that deed; ``end`` waits until it is done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, deed: Callable[[], object]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=deed)
+            self._thread.start()
+            self._thread.join(SOON)
+
+    def at(self, owner: object, name: str, deed: Callable[[], object]) -> None:
+        """Does it where a function of ``owner`` is called for the first time, and before that goes on."""
+        plain = getattr(owner, name)
+
+        def called(*arguments: Any, **named: Any) -> Any:
+            found = plain(*arguments, **named)
+            self(deed)
+            return found
+
+        self._monkeypatch.setattr(owner, name, called)
+
+    def end(self) -> None:
+        assert self._thread is not None
+        self._thread.join()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    return Meanwhile(monkeypatch)
 
 
 def test_a_click_issues_in_the_middle_of_an_undo(wb: Workbench) -> None:
@@ -132,3 +170,46 @@ def test_a_cell_gives_names_while_a_click_asks_for_one(wb: Workbench, shell: Any
     assert called(wb) == "wb"
     shell.run_line_magic("load_ext", "workbench")
     assert shell.run_line_magic("workbench", "") is wb
+
+
+# ---------------------------------------------------------------------------------------------------- a panel
+
+def test_a_cell_issues_while_a_click_draws_the_items(wb: Workbench, panel: Panel, meanwhile: Meanwhile) -> None:
+    """What a filter shows in the end is what is there in the end, not what was there when one began to type."""
+    wb.issue(OpenAccount(owner="Ada"))
+    go(panel, "Items")
+    meanwhile.at(panel.items, "_sorted", lambda: wb.issue(OpenAccount(owner="Adam")))
+    panel.items.filter.value = "Ada"
+    meanwhile.end()
+    assert panel.items.place.value == "1 to 2 of 2 items"
+    assert "Adam" in panel.items.table.value
+
+
+def test_a_cell_ends_while_a_click_chooses_a_command(panel: Panel, meanwhile: Meanwhile) -> None:
+    """The form that is shown is that of the command that is chosen, and no other one lives on."""
+    def type_more() -> None:
+        panel.commands.search.value = "pay"
+
+    meanwhile.at(panel._wb, "form", type_more)
+    panel.commands.search.value = "dep"
+    meanwhile.end()
+    form = panel.commands._form
+    assert (panel.commands.command.value, form.address) == ("bank:pay", "bank:pay")
+    assert panel.commands.form.children == (form.widget,)
+    assert panel.last_error is None
+
+
+def test_a_step_is_chosen_while_a_cell_ends(wb: Workbench, panel: Panel, meanwhile: Meanwhile) -> None:
+    """The click that chooses it counts, though the chooser is being filled anew on another thread."""
+    for owner in ("Ada", "Eve"):
+        wb.issue(OpenAccount(owner=owner))
+    go(panel, "Steps")
+
+    def choose() -> None:
+        panel.steps.goto.value = 1
+
+    panel.steps.goto.observe(lambda _: meanwhile(choose), "_options_labels")
+    wb.issue(OpenAccount(owner="Bob"))
+    meanwhile.end()
+    assert panel.last_error is None
+    assert list(wb.items("account").owner) == ["Ada"]

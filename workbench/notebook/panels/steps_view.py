@@ -113,8 +113,10 @@ class StepsView:
 
     def _chosen(self, deed: Callable[[], str]) -> None:
         """Does what was chosen; if that fails, the choosers show again where we are."""
-        if not self._own and not self._status.run(deed):
-            self.refresh()
+        with self._status.drawing:      # where it is another thread that fills, this is chosen
+            own = self._own
+        if not own and not self._status.run(deed):
+            self._status.draw(self.refresh)
 
     def _entered(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if content.get("event") == "submit":        # which comes before the name
