@@ -213,3 +213,27 @@ def test_a_step_is_chosen_while_a_cell_ends(wb: Workbench, panel: Panel, meanwhi
     meanwhile.end()
     assert panel.last_error is None
     assert list(wb.items("account").owner) == ["Ada"]
+
+
+def test_a_handler_looks_while_a_click_draws(wb: Workbench, panel: Panel) -> None:
+    """A verb that a handler calls does not draw: the loop would wait for the click, which waits for the loop."""
+    told, clicked = list[str](), list[Any]()
+    wb.watch(lambda: told.append(threading.current_thread().name))
+
+    def draw() -> None:
+        with panel.status.drawing:
+            drawing.set()
+            handling.wait(10)
+            clicked.append(wb._bridge.run(wb.session.find("account"), within=1))        # as a form does
+
+    async def handle() -> None:
+        drawing.wait(10)
+        handling.set()
+        wb.find("account")
+
+    drawing, handling = threading.Event(), threading.Event()
+    click = threading.Thread(target=draw, daemon=True)
+    click.start()
+    wb._run(handle())
+    click.join()
+    assert (clicked, told) == ([[]], ["MainThread"])

@@ -62,7 +62,7 @@ class Opened(Slips):
         except BaseException:
             self._bridge.close()
             raise
-        self.session.manager.history.moved = self._watchers.moved
+        self.session.manager.history.moved = self._watchers.tell
         self._finalizer = weakref.finalize(self, _close, self.session, self._bridge)
         self._finalizer.atexit = False
         # Exit hooks run last in, first out: the pool is closed before the embedded server's own hook stops the server,
