@@ -12,8 +12,10 @@ import pytest
 from tests.notebook.clicking import go
 from workbench import Workbench
 from workbench.errors import LoopError, WorkbenchError
-from workbench.examples.bank import OpenAccount
+from workbench.examples.bank import Deposit, OpenAccount
 from workbench.notebook.display import called
+from workbench.notebook.forms import form as forms
+from workbench.notebook.forms.form import Form
 from workbench.notebook.panels.panel import Panel
 from workbench.postgres.engine import Engine
 from workbench.postgres.writing.commit import commit
@@ -237,3 +239,17 @@ def test_a_handler_looks_while_a_click_draws(wb: Workbench, panel: Panel) -> Non
     wb._run(handle())
     click.join()
     assert (clicked, told) == ([[]], ["MainThread"])
+
+
+def test_a_click_issues_while_a_form_gets_other_fields(wb: Workbench, meanwhile: Meanwhile) -> None:
+    """It issues what is typed, on what is chosen: the fields that the cell has brought are filled in by then."""
+    ada = wb.issue(OpenAccount(owner="Ada"))
+    form = Form(wb, Deposit, on=ada, amount=10)
+    form._cls = OpenAccount     # as if Deposit had been another class before a cell ran
+    meanwhile.at(forms, "Group", form.issue)
+    form.refresh()
+    meanwhile.end()
+    assert form.last_error is None
+    assert [step.target for step in wb.session.steps] == [ada.target, ada.target]
+    assert form.fields.children == (form.aim.widget, form.group.widget)     # type: ignore[union-attr]  # there is one
+    form.close()
