@@ -174,6 +174,20 @@ def test_a_cell_gives_names_while_a_click_asks_for_one(wb: Workbench, shell: Any
     assert shell.run_line_magic("workbench", "") is wb
 
 
+def test_steps_are_looked_at_in_the_middle_of_an_undo(wb: Workbench) -> None:
+    """A step that another thread is about to undo or redo stands there once."""
+    for owner in ("Ada", "Eve"):
+        wb.issue(OpenAccount(owner=owner))
+    here, panel = wb.session.here, wb.panel()
+    go(panel, "Steps")
+    drawn = wb.timeline().svg(), panel.steps.table.value
+    here.undone = here.undone.cons(here.state)      # as after the first half of an undo
+    assert list(wb.steps.index) == [1, 2]
+    panel.refresh()
+    assert (wb.timeline().svg(), panel.steps.table.value) == drawn
+    panel.close()
+
+
 # ---------------------------------------------------------------------------------------------------- a panel
 
 def test_a_cell_issues_while_a_click_draws_the_items(wb: Workbench, panel: Panel, meanwhile: Meanwhile) -> None:

@@ -63,9 +63,9 @@ class StepsView:
         """Shows the steps and branches as they are now."""
         manager = self._manager()
         here = manager.here
-        pending = here.state.pending()
-        undone = [state.step for state in here.undone if state.step is not None]
-        steps = here.state.steps()
+        state, left = here.line
+        pending, steps = state.pending(), state.steps()
+        undone = [one.step for one in left if one.step is not None]
         self.undo.disabled, self.redo.disabled = not pending, not undone
         before = pending[0].number - 1 if pending else (steps[-1].number if steps else 0)
         places = [("before all that is pending", before)]
