@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from tests.notebook.clicking import go
 from workbench import Workbench
 from workbench.errors import LoopError, WorkbenchError
 from workbench.examples.bank import Deposit, OpenAccount
-from workbench.notebook.display import called
+from workbench.notebook.display import called, register
 from workbench.notebook.forms import form as forms
 from workbench.notebook.forms.form import Form
 from workbench.notebook.panels.panel import Panel
@@ -21,7 +22,10 @@ from workbench.postgres.engine import Engine
 from workbench.postgres.writing.commit import commit
 from workbench.state.history.branch import Branch
 from workbench.state.history.history import History
+from workbench.state.manager import StateManager
+from workbench.state.reader import MemoryReader
 from workbench.state.state import State
+from workbench.state.step import Step
 
 SOON = 0.2      # seconds in which a click that is not kept waiting has long been done
 
@@ -186,6 +190,30 @@ def test_steps_are_looked_at_in_the_middle_of_an_undo(wb: Workbench) -> None:
     panel.refresh()
     assert (wb.timeline().svg(), panel.steps.table.value) == drawn
     panel.close()
+
+
+def test_a_click_opens_while_a_cell_shows_a_step(wb: Workbench, shell: Any) -> None:
+    """The step is shown, and its item named, while another thread opens workbenches."""
+    register(wb.session.manager)
+    step, interval, ended = wb.issue(OpenAccount(owner="Ada")), sys.getswitchinterval(), threading.Event()
+    html, others = shell.display_formatter.formatters["text/html"].type_printers[Step], list[StateManager]()
+
+    def opens() -> None:
+        while not ended.is_set():
+            others.append(StateManager(wb.session.registry, MemoryReader()))
+            register(others[-1])
+            del others[:-30]
+
+    sys.setswitchinterval(1e-6)     # else the threads hardly ever meet
+    click = threading.Thread(target=opens)
+    click.start()
+    try:
+        shown = [html(step) for _ in range(150)]
+    finally:
+        ended.set()
+        click.join()
+        sys.setswitchinterval(interval)
+    assert all("Ada · " in one for one in shown)
 
 
 # ---------------------------------------------------------------------------------------------------- a panel

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from workbench.domain.findings import Findings
 from workbench.errors import Conflict
@@ -31,11 +31,12 @@ class _Steps:
     which are kept only as long as somebody uses them."""
 
     def __init__(self) -> None:
-        self.managers: WeakSet[StateManager] = WeakSet()
+        self.managers: WeakValueDictionary[int, StateManager] = WeakValueDictionary()
 
     def __call__(self, step: Step) -> str:
+        managers = [there() for there in self.managers.valuerefs()]     # a list of its own: others may be opened now
         return safely(step_html, step, next(
-            (Called(manager) for manager in list(self.managers) if self._has(manager, step)), None))
+            (Called(one) for one in managers if one is not None and self._has(one, step)), None))
 
     @staticmethod
     def _has(manager: StateManager, step: Step) -> bool:
@@ -54,7 +55,7 @@ def register(manager: StateManager | None = None) -> None:
         known = html.type_printers.get(Step)
         steps = known if isinstance(known, _Steps) else _Steps()
         if manager is not None:
-            steps.managers.add(manager)
+            steps.managers[id(manager)] = manager
         html.for_type(Step, steps)
         html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
