@@ -89,11 +89,11 @@ class Definitions:
 
     def follow(self) -> None:
         """Takes over what is defined in a Domain of the same key that has taken this one's every name."""
-        if self._is_left() or self._lags():
+        if self._is_left() or (self.remade and self._lags()):
             with self._following:       # a click may at the same time: the one would take what the other took for old
                 if self._is_left():
                     self._succeed()
-                if self._lags():
+                if self.remade and self._lags():
                     self._take(self.remade[-1])
 
     def _is_left(self) -> bool:
@@ -106,7 +106,7 @@ class Definitions:
 
     def _lags(self) -> bool:
         """Whether the last one that was made in its place has definitions that were not taken over yet."""
-        return bool(self.remade) and self.remade[-1].version != self._taken
+        return self.remade[-1].version != self._taken
 
     def _succeed(self) -> None:
         for one in [space.get(name) for space, name in self._names]:
