@@ -34,6 +34,7 @@ from workbench.postgres.writing.revert import commit_of
 from workbench.reconciling import Reconciling
 from workbench.state.batch import Batch, issue_many
 from workbench.state.held import hold
+from workbench.state.manager import StateManager
 from workbench.state.planning.plan import Plan, moved_since
 from workbench.state.progress import Progress
 from workbench.state.saved.plan import SavedPlan
@@ -204,7 +205,7 @@ class Session(Reconciling):
                 self.engine, self.reader, plan, How(verify_reads, serializable, wait, receipts, progress))
             own = manager.saved.nonce(plan.state)
             held.settle(plan, items)
-            return await self._done(Commit(plan, statements, manager.clock(), manager.user, attempts, own))
+            return await self._done(Commit(plan, statements, manager.clock(), manager.user, attempts, own), manager)
 
     async def apply(
         self, saved: SavedPlan | str | Path, *, verify_reads: bool = True, wait: float = WAIT,
@@ -223,12 +224,12 @@ class Session(Reconciling):
         async with hold(manager, "apply") as held:
             done = await apply(self.engine, self.reader, held, saved, verify_reads=verify_reads, wait=wait,
                                progress=progress)
-            return await self._done(done)
+            return await self._done(done, manager)
 
-    async def _done(self, done: Commit) -> Commit:
-        """A commit as it is kept, with what the database made of it."""
+    async def _done(self, done: Commit, manager: StateManager) -> Commit:
+        """A commit as it is kept, with what the database made of it; also where the session is closed meanwhile."""
         self.commits.append(done)       # whatever becomes of the reading: it is written
-        done = done._replace(stored=await reread(self.reader, self.manager.cache, done.plan))
+        done = done._replace(stored=await reread(self.reader, manager.cache, done.plan))
         self.commits[-1] = done
         return done
 

@@ -1,10 +1,12 @@
 """Definitions that are made again: a Domain whose cell runs twice, and the session that holds the first one."""
 
 import sys
+import threading
 from types import ModuleType
 
 import pytest
 
+from workbench.domain.place import place_of
 from workbench.domain.registry import Registry
 from workbench.errors import DefinitionError
 
@@ -82,6 +84,31 @@ def test_what_was_not_made_again_stays(cells):
     cells(CLASSES.replace("title = field(str)", "title, year = field(str), field(int)", 1))
     assert registry.refresh()
     assert ("year" in registry.resource(("library", "book"))._fields, handled(registry)) == (True, "first")
+
+
+def test_a_click_follows_at_the_same_time(cells, monkeypatch):
+    """What a cell defines while a click takes over what was defined before is found, too, whoever is the faster."""
+    names = cells(DOMAIN, CLASSES, HANDLERS)
+    registry, book = Registry([names["library"]]), names["Book"]
+    cells(DOMAIN, CLASSES)
+
+    def defines():
+        cells('@library.resource\nclass Shelf(Resource):\n    room = field(str)\n')
+        registry.refresh()
+
+    cell = threading.Thread(target=defines)
+
+    def looked(definition):
+        if definition is book and cell.ident is None:       # what was there is about to be taken over
+            cell.start()
+            cell.join(0.2)
+        return place_of(definition)
+
+    monkeypatch.setattr("workbench.domain.definitions.place_of", looked)
+    registry.refresh()
+    cell.join()
+    registry.refresh()
+    assert registry.known(names["Shelf"]).key == "shelf"
 
 
 def test_made_again_and_again(cells):

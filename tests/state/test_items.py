@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -90,3 +93,29 @@ async def test_those_of_an_earlier_definition() -> None:
     manager.registry.refresh()
     assert [(state, item._id, item.name, type(item) is cls) for state, _, item in manager.items("article")] == [
         ("clean", "a", "?", True), ("clean", "b", "?", True), ("clean", "d", "?", True)]
+
+
+async def test_what_is_cached_meanwhile() -> None:
+    """Items can be looked at while another thread caches more, as a click does that fetches: each is there once."""
+    manager = await opened(dict.fromkeys(range(13)), [("update", key) for key in range(13)])
+    more = stored("notes", "leaf", *(Leaf(_id=leaf(key).identifier) for key in range(13, 200)))
+    interval, ended = sys.getswitchinterval(), threading.Event()
+
+    def caching() -> None:
+        while not ended.is_set():
+            for target, item in more.items():
+                manager.cache.keep(target, item)
+            for target in more:
+                manager.cache.take(target, None)
+
+    sys.setswitchinterval(1e-6)     # else the threads hardly ever meet
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(caching)
+            try:
+                found = [(manager.items("leaf"), manager.misfits("leaf")) for _ in range(600)]
+            finally:
+                ended.set()
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(len({target for _, target, _ in rows}) == len(rows) >= 13 and not misfits for rows, misfits in found)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from threading import Lock
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
@@ -53,6 +54,7 @@ class Definitions:
         self._names: list[tuple[dict[str, Any], str]] = []      # where it is known, and under which name
         self._before: list[Any] = []     # the tables as they were when the last of ``remade`` came
         self._taken = 0     # the version of it that has come over them
+        self._following = Lock()
 
     def classes(self) -> dict[str, dict[str, Definition]]:
         """The four tables of classes, by kind: "resource", "command", "event" and "response"."""
@@ -87,14 +89,24 @@ class Definitions:
 
     def follow(self) -> None:
         """Takes over what is defined in a Domain of the same key that has taken this one's every name."""
+        if self._is_left() or (self.remade and self._lags()):
+            with self._following:       # a click may at the same time: the one would take what the other took for old
+                if self._is_left():
+                    self._succeed()
+                if self.remade and self._lags():
+                    self._take(self.remade[-1])
+
+    def _is_left(self) -> bool:
+        """Whether none of its names leads to it any more, nor to the last one that was made in its place."""
         present = self.remade[-1] if self.remade else self
-        for space, name in self._names:
+        for space, name in self._names:     # noqa: SIM110  # before nearly every verb: a generator takes longer
             if (one := space.get(name)) is present or one is self:
-                break       # as before nearly every verb
-        else:
-            self._succeed()
-        if self.remade and self.remade[-1].version != self._taken:
-            self._take(self.remade[-1])
+                return False
+        return True
+
+    def _lags(self) -> bool:
+        """Whether the last one that was made in its place has definitions that were not taken over yet."""
+        return self.remade[-1].version != self._taken
 
     def _succeed(self) -> None:
         for one in [space.get(name) for space, name in self._names]:

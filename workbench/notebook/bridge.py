@@ -59,6 +59,11 @@ class Bridge:
         """Whether the caller is on the bridge's own thread."""
         return threading.get_ident() == self._thread.ident and os.getpid() == self._pid and self._thread.is_alive()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a call is under way; asked on the bridge's own thread."""
+        return bool(self._loop.calls)
+
     def run(
         self, coroutine: Coroutine[Any, Any, T], *, begun: Begun | None = None, within: float | None = None,
     ) -> T:

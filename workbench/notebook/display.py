@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FunctionType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from workbench.domain.findings import Findings
 from workbench.errors import Conflict
@@ -32,11 +32,12 @@ class _Steps:
     which are kept only as long as somebody uses them."""
 
     def __init__(self) -> None:
-        self.managers: WeakSet[StateManager] = WeakSet()
+        self.managers: WeakValueDictionary[int, StateManager] = WeakValueDictionary()
 
     def __call__(self, step: Step) -> str:
+        managers = [there() for there in self.managers.valuerefs()]     # a list of its own: others may be opened now
         return safely(step_html, step, next(
-            (Called(manager) for manager in list(self.managers) if self._has(manager, step)), None))
+            (Called(one) for one in managers if one is not None and self._has(one, step)), None))
 
     @staticmethod
     def _has(manager: StateManager, step: Step) -> bool:
@@ -57,7 +58,7 @@ def register(manager: StateManager | None = None) -> None:
         known = html.type_printers.get(Step)
         steps = known if isinstance(known, _Steps) else _Steps()
         if manager is not None:
-            steps.managers.add(manager)
+            steps.managers[id(manager)] = manager
         html.for_type(Step, steps)
         html.for_type(Findings, lambda findings: safely(findings_html, findings))
         html.for_type(Commit, lambda done: safely(commit_html, done))
@@ -114,8 +115,8 @@ def after_cells(callback: Callable[[], None]) -> Callable[[], None]:
 def called(value: Any) -> str | None:
     """The name of an object in the notebook, the last one that it was given; None where it has none."""
     shell = _shell()
-    names = [] if shell is None else [
-        name for name, known in shell.user_ns.items() if known is value and not name.startswith("_")]
+    known = [] if shell is None else list(shell.user_ns.items())        # a list: a cell may give more names meanwhile
+    names = [name for name, one in known if one is value and not name.startswith("_")]
     return names[-1] if names else None
 
 

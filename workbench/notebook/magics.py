@@ -48,7 +48,7 @@ class WorkbenchMagics(Magics):      # type: ignore[misc,unused-ignore]
     def there(self) -> dict[str, Workbench]:
         """The open workbenches under the user's names, the newest name last; ``_`` and ``_3`` are IPython's own."""
         shell: Any = self.shell
-        return {name: value for name, value in shell.user_ns.items()
+        return {name: value for name, value in list(shell.user_ns.items())      # a list: others may give more meanwhile
                 if isinstance(value, Workbench) and not name.startswith("_") and not value.closed}
 
     @property

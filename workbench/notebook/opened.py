@@ -64,7 +64,7 @@ class Opened(Slips):
         except BaseException:
             self._bridge.close()
             raise
-        self.session.manager.history.moved = self._watchers.moved
+        self.session.manager.history.moved = self._watchers.tell
         self._finalizer = weakref.finalize(self, _close, self.session, self._bridge)
         self._finalizer.atexit = False
         # Exit hooks run last in, first out: the pool is closed before the embedded server's own hook stops the server,
@@ -87,8 +87,8 @@ class Opened(Slips):
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed: then nothing can be done with it any more."""
-        return self._bridge.closed
+        """Whether it was closed, or is being closed: then nothing can be done with it any more."""
+        return not self._finalizer.alive
 
     @property
     def last_conflict(self) -> Conflict | None:
@@ -149,6 +149,19 @@ class Opened(Slips):
             return self._wait_for(verb, bar)
         finally:
             self._watchers.tell()
+
+    def _move(self, verb: str, deed: Callable[[], T]) -> T:
+        """Calls what moves the pointer, on the loop's thread as all that moves it: from here it could be in the middle
+        of it while a command, of a click on another thread, moves on from where it was, and that step would be lost.
+
+        Raises LoopError while a command or a commit is at work, also where that keeps the loop busy."""
+        __tracebackhide__ = True
+
+        async def moving() -> T:
+            return deed()
+
+        self._at_work().manager.history.check_idle(verb)
+        return self._run(moving(), ProgressBar(verb))
 
     def _decide(
         self, verb: Coroutine[Any, Any, T], bar: ProgressBar | None = None, *, saved: SavedPlan | None = None,

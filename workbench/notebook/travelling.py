@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,24 +26,24 @@ class Travelling(Opened):
 
     def undo(self, n: int = 1) -> ShownSteps:
         """Undoes the last ``n`` pending steps; returns them. Raises NothingTo."""
-        return ShownSteps(self._at_work().undo(n), "undone", self._called)
+        return ShownSteps(self._move("undo", partial(self._at_work().undo, n)), "undone", self._called)
 
     def redo(self, n: int = 1) -> ShownSteps:
         """Redoes the next ``n`` undone steps, as they were; returns them. Raises NothingTo."""
-        return ShownSteps(self._at_work().redo(n), "redone", self._called)
+        return ShownSteps(self._move("redo", partial(self._at_work().redo, n)), "redone", self._called)
 
     def goto(self, step: Step | int) -> Step | None:
         """Undoes or redoes until a step, or the one of that number in ``wb.steps``, is the last one; 0 is before all
         that is pending. Raises NothingTo."""
-        return self._at_work().goto(step)
+        return self._move("goto", partial(self._at_work().goto, step))
 
     def checkpoint(self, name: str) -> Branch:
         """Remembers where we are under a name; a name that is in use already moves here."""
-        return self._at_work().checkpoint(name)
+        return self._move("set a checkpoint", partial(self._at_work().checkpoint, name))
 
     def restore(self, name: str) -> Branch:
         """Goes to a checkpoint; steps that would be lost by it stay as an unnamed branch. Raises NothingTo."""
-        return self._at_work().restore(name)
+        return self._move("restore", partial(self._at_work().restore, name))
 
     def branch(self, name: str, *, replace: bool = False) -> Branch:
         """A new branch that begins here; work on it in a ``with``, or ``switch`` to it.
@@ -51,11 +52,11 @@ class Travelling(Opened):
                 wb.issue(Deposit(amount=10), on=account)
 
         Raises Invalid where there is one of that name, unless it is to be replaced."""
-        return self._at_work().branch(name, replace=replace)
+        return self._move("branch", partial(self._at_work().branch, name, replace=replace))
 
     def switch(self, branch: Branch | str) -> Branch:
         """Goes to a branch, and stays there; returns it. Raises UnknownName."""
-        return self._at_work().switch(branch)
+        return self._move("switch", partial(self._at_work().switch, branch))
 
     @property
     def branches(self) -> pd.DataFrame:
@@ -67,8 +68,9 @@ class Travelling(Opened):
     def checkpoints(self) -> pd.DataFrame:
         """The checkpoints, one a row, with the columns of ``branches``; ``here`` is True where we are at one."""
         history = self._at_work().manager.history
-        frame = branches_frame(history.checkpoints.values(), history.here)
-        frame["here"] = [checkpoint.state is history.state for checkpoint in history.checkpoints.values()]
+        there, state = history.checkpoints.values(), history.state      # a click may set one meanwhile
+        frame = branches_frame(there, history.here)
+        frame["here"] = [checkpoint.state is state for checkpoint in there]
         return frame.astype({"here": bool})     # also of none
 
     def compare(self, left: Branch | str, right: Branch | str | None = None) -> ShownComparison:

@@ -1,7 +1,8 @@
 """Watchers: the callbacks of what shows the session, such as an open panel, for when a verb may have changed it.
 
 They are called after the verb, on the thread of its caller. What changes in the middle of a verb, on the loop's thread,
-is told when that verb returns.
+is told when that verb returns: if they were called there, as where a handler calls a verb, the loop would wait for a
+click that draws the panel and waits for the loop.
 """
 
 from __future__ import annotations
@@ -34,16 +35,13 @@ class Watchers:
 
         return unwatch
 
-    def moved(self) -> None:
-        """Tells that the pointer was moved, unless a verb did it on the loop's thread: its return tells."""
-        if not self._bridge.on_loop:
-            self.tell()
-
     def tell(self) -> None:
-        """Calls all callbacks; what one of them raises becomes a warning, for the verb itself went well. An interrupt
-        goes on, with a note that says when it came.
+        """Calls all callbacks, unless it is in the middle of a verb; what one of them raises becomes a warning, for the
+        verb itself went well. An interrupt goes on, with a note that says when it came.
 
         A verb that a callback calls is not told again."""
+        if self._bridge.on_loop and self._bridge.at_work:
+            return
         thread = threading.get_ident()
         if thread in self._telling:
             return

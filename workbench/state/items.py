@@ -33,11 +33,13 @@ def items_of(
     A deleted item is shown as it was; those that do not fit ``cls``, the present definition, are left out."""
     domain, key = kindred
     changed = [(target, entry) for target, entry in entries(state.changed) if target[:2] == kindred]
+    # As they are now: the loop's thread may fetch or commit meanwhile.
+    cached = cache.items.copy()
     # By identity: to look up each of the many clean ones by its target would take longer than all the rest.
-    hidden = {id(cache.items.get(target)) for target, _ in changed}
+    hidden = {id(cached.get(target)) for target, _ in changed}
     rows: list[tuple[str, Target, Any]] = []
-    with uncollected(len(cache.items) + len(changed)):
-        for target, item in cache.items.items():
+    with uncollected(len(cached) + len(changed)):
+        for target, item in cached.items():
             if target[1] == key and target[0] == domain and id(item) not in hidden:
                 if type(item) is cls:
                     rows.append(("clean", target, item))
@@ -58,7 +60,7 @@ def misfits_of(state: State, cache: Cache, registry: Registry, asked: Collection
     """The items of some resources that do not fit the present class of theirs, a sentence each."""
     changed = {target: entry.current for target, entry in entries(state.changed)}
     # Mostly nothing was defined anew, and then no item is looked at but for its class.
-    kinds: set[type] = {*map(type, cache.items.values()), *map(type, changed.values())}
+    kinds: set[type] = {*map(type, list(cache.items.values())), *map(type, changed.values())}
     if all(map(registry.is_current, kinds - {NoneType})):
         return []
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -298,6 +299,23 @@ def test_refresh_forgets_what_is_gone() -> None:
     assert list(models.db.tables) == ["bank_owner"]
     with pytest.raises(UnknownName, match='there is no resource "account"'):
         models.model(("bank", "account"))
+
+
+def test_all_tables_are_there_while_one_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks meanwhile, as a cell that plans while a click takes in what it has defined, finds every table."""
+    domain = bank(owner=Owner, account=Account)
+    registry, seen = Registry([domain]), list[set[Any]]()
+    models, plain = Models(registry), Models._derived_model
+
+    def looked(made: Models, *arguments: Any) -> Any:
+        seen.append(set(models.tables))
+        return plain(made, *arguments)
+
+    monkeypatch.setattr(Models, "_derived_model", looked)
+    domain.resource(key="owner")(type("Owner", (Resource,), {"__module__": Owner.__module__, "it": field(int)}))
+    registry.refresh()
+    assert models.refresh() is True
+    assert seen == [{("bank", "owner"), ("bank", "account")}] * 2       # the child with it
 
 
 def test_a_refresh_that_fails_changes_nothing_and_fails_again() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from html import escape
 from keyword import iskeyword
-from threading import Lock
+from threading import Lock, RLock
 from time import monotonic
 from traceback import format_exc
 from typing import Any
@@ -55,6 +55,7 @@ class Form:
         self._cls, self.address = found(self._registry, command)
         self._finder = Finder(wb)
         self._busy, self._last = Lock(), (float("-inf"), None)      # when it issued, and what was typed where then
+        self._making = RLock()      # held while the controls of another class are made: of a click and a cell, one does
         self._asks = False      # whether the cursor was put where something is to be filled in
         self.last_error: BaseException | None = None
         self.title, self.fields = widgets.HTML(), widgets.VBox()
@@ -70,7 +71,7 @@ class Form:
         for widget, css in ((self.widget, "wb-form"), (self.button, "wb-issue"), (self.outcome, "wb-outcome"),
                             (self.code, "wb-code")):
             widget.add_class(css)
-        self._build()
+        self._place(self._cls, *self._made(self._cls))
         unknown = [name for name in initial if name not in self._cls._public]
         if unknown:
             raise UnknownName("field", unknown[0], self.controls, where=self.address)
@@ -128,20 +129,24 @@ class Form:
             self._follows = True
             self.refresh()
 
-    def _build(self) -> None:
-        """Makes the controls of the present command."""
+    def _made(self, cls: Any) -> tuple[Aim | None, Group]:
+        """The controls of a command."""
         domain = self.address.partition(":")[0]
         desk = Desk(control_of, self._finder, run=self._run, changed=lambda: None, entered=self._entered, home=domain)
-        definition = self._registry.known(self._cls).definition
+        definition = self._registry.known(cls).definition
         kindreds = ([self._registry.kindred(definition.on)] if definition.on is not None
                     else touchable(self._registry, domain))
-        self.aim = Aim(kindreds, desk, new=definition.on is not None,
-                       makes=may_make(self._registry, self.address)) if kindreds else None
-        self.group = Group(self._cls, desk)
-        head = escape(self._cls.__doc__.splitlines()[0]) if self._cls.__dict__.get("__doc__") else ""
+        aim = Aim(kindreds, desk, new=definition.on is not None,
+                  makes=may_make(self._registry, self.address)) if kindreds else None
+        return aim, Group(cls, desk)
+
+    def _place(self, cls: Any, aim: Aim | None, group: Group) -> None:
+        """Shows the controls of a command, which are filled in already: a click may issue what stands in them."""
+        self._cls, self.aim, self.group = cls, aim, group
+        head = escape(cls.__doc__.splitlines()[0]) if cls.__dict__.get("__doc__") else ""
         self.title.value = f'{STYLE}<b>{escape(self.address)}</b> <span class="wb-hint">{head}</span>'
-        self.star.layout.display = "" if has_star(self._cls) else "none"
-        show(self.fields, [*([self.aim.widget] if self.aim else []), self.group.widget])
+        self.star.layout.display = "" if has_star(cls) else "none"
+        show(self.fields, [*([aim.widget] if aim else []), group.widget])
 
     def _fill(self, initial: Mapping[str, Any]) -> None:
         """Fills values into the fields. Raises Invalid with all those that are not admitted."""
@@ -160,16 +165,15 @@ class Form:
         if self._wb.closed:
             self._unhook()
             return
-        cls, _ = found(self._registry, self.address)
-        if cls is not self._cls:
-            typed, hidden = self.group.draft(), self.group.hidden
-            aimed = None if self.aim is None else self.aim.draft()
-            self._cls = cls
-            self._build()
-            self.group.hidden = {name: value for name, value in hidden.items() if name in cls._fields}
-            self.group.redraft(typed)
-            if self.aim is not None and aimed is not None:
-                self.aim.redraft(aimed)
+        with self._making:
+            cls, _ = found(self._registry, self.address)
+            if cls is not self._cls:
+                aim, group = self._made(cls)
+                group.hidden = {name: value for name, value in self.group.hidden.items() if name in cls._fields}
+                group.redraft(self.group.draft())
+                if aim is not None and self.aim is not None:
+                    aim.redraft(self.aim.draft())
+                self._place(cls, aim, group)
         self.group.refresh()
         if self.aim is not None:
             self.aim.refresh()

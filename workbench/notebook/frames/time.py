@@ -38,9 +38,9 @@ def steps_frame(
     for refusal in refusals:
         if refusal.branch == branch.name:
             refused.setdefault(refusal.after, []).append(refusal)
-    present = branch.state.steps()
-    undone = [state.step for state in branch.undone if state.step is not None]
-    states = {**dict.fromkeys(branch.state.pending(), "pending"), **dict.fromkeys(undone, "undone")}
+    here, left = branch.line
+    present, undone = here.steps(), [state.step for state in left if state.step is not None]
+    states = {**dict.fromkeys(here.pending(), "pending"), **dict.fromkeys(undone, "undone")}
     numbers: list[int | None] = []
     rows: list[tuple[Any, ...]] = []
     targets: dict[Target, None] = {}

@@ -61,12 +61,14 @@ class CommandView:
         close(self.widget)
 
     def _narrowed(self, _: Any) -> None:
-        if not self._own:
-            self._status.run(self.refresh)
+        with self._status.drawing:      # where it is another thread that fills, this is chosen
+            if not self._own:
+                self._status.run(self.refresh)
 
     def _chosen(self, _: Any) -> None:
-        if not self._own:
-            self._status.run(self._show)
+        with self._status.drawing:
+            if not self._own:
+                self._status.run(self._show)
 
     def _show(self) -> None:
         earlier = self._form

@@ -142,10 +142,10 @@ class ConflictView:
 
         if left:
             self._status.run(lambda: f"{self._called(clash)}: {way}; {left} more to decide")
-            self.refresh()
+            self._status.draw(self.refresh)
         elif not self._status.work("merging", merge):
             self._ways.pop(clash.target, None)      # it is decided anew
-            self.refresh()
+            self._status.draw(self.refresh)
 
     def _rebase(self) -> None:
         def rebase() -> str:
@@ -157,7 +157,7 @@ class ConflictView:
 
     def _put_it_off(self) -> None:
         self._put_off = True
-        self._status.run(self.refresh)
+        self._status.draw(self.refresh)
         self._status.tell("the conflict is left as it is; the next commit or merge meets it again")
         self._settled()
 

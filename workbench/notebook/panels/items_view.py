@@ -112,15 +112,15 @@ class ItemsView:
 
     def _asked(self, _: Any) -> None:
         self.page = 0
-        self._status.run(self.refresh)
+        self._status.draw(self.refresh)
 
     def _narrowed(self, _: Any) -> None:
         self.page = 0
-        self._status.run(self._draw)
+        self._status.draw(self._draw)
 
     def _turn(self, by: int) -> None:
         self.page = max(0, self.page + by)
-        self._status.run(self._draw)
+        self._status.draw(self._draw)
 
 
 def _is_absent(value: Any) -> bool:

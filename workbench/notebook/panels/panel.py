@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from threading import RLock
 from typing import Any
 
 import ipywidgets as widgets
@@ -55,7 +54,6 @@ class Panel:
 
     def __init__(self, wb: Any) -> None:
         self._wb = wb
-        self._lock = RLock()        # a cell and a click may end at the same time, on two threads
         self.status = StatusView()
         self.head = widgets.HTML()
         self.commands = CommandView(wb, self.status)
@@ -91,8 +89,7 @@ class Panel:
 
     def refresh(self) -> None:
         """Shows everything as it is now; called after every verb, whoever called it."""
-        with self._lock:
-            self.status.run(self._refresh)
+        self.status.draw(self._refresh)
 
     def close(self) -> None:
         """Closes the panel; the workbench stays open."""
@@ -152,6 +149,6 @@ class Panel:
 
     def _still(self) -> str:
         """The plan and the steps as they are now, as HTML for a page without a kernel."""
-        self.status.run(self.steps.refresh)
+        self.status.draw(self.steps.refresh)
         told = '<div class="dim">a panel, as it was when its cell ran; in a running notebook: wb.panel()</div>'
         return f"{self.head.value}{self.plan.html.value}{self.steps.table.value}{box(told)}"

@@ -60,7 +60,9 @@ class PlanView:
         def deed() -> str | None:
             plan = self._present()
             found = plan.check().violations
-            self._show(plan)
+            with self._status.drawing:
+                if plan is self.shown:      # else a cell has changed it meanwhile
+                    self._show(plan)
             if found:
                 self._status.warn(f"the check found {counted(len(found), 'violation')}; see the plan")
                 return None
@@ -85,9 +87,10 @@ class PlanView:
 
     def _present(self) -> ShownPlan:
         """The plan that is shown, after a look whether a cell has changed it."""
-        self.refresh()
-        assert self.shown is not None
-        return self.shown
+        with self._status.drawing:
+            self.refresh()
+            assert self.shown is not None
+            return self.shown
 
     def _commit(self) -> None:
         plan = self._asked

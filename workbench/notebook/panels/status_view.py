@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from threading import RLock
 from traceback import format_exception
 from typing import Any
 
@@ -37,6 +38,7 @@ class StatusView:
         self.widget = widgets.VBox([self.line, self.bars, self.output])
         self.last_error: BaseException | None = None
         self._failures = 0
+        self.drawing = RLock()      # held while something is drawn: a cell and a click may end at the same time
 
     def tell(self, text: str) -> None:
         """Says that something went well."""
@@ -82,6 +84,11 @@ class StatusView:
         elif told is not None:
             self.tell(told)
         return True
+
+    def draw(self, deed: Callable[[], None]) -> bool:
+        """As ``run``, for what draws anew; where another thread draws it waits, so that the later one is what stays."""
+        with self.drawing:
+            return self.run(deed)
 
     def work(self, text: str, deed: Callable[[], str | None]) -> bool:
         """As ``run``, for what may take a while; ``text`` says meanwhile what is being done."""

@@ -63,9 +63,9 @@ class StepsView:
         """Shows the steps and branches as they are now."""
         manager = self._manager()
         here = manager.here
-        pending = here.state.pending()
-        undone = [state.step for state in here.undone if state.step is not None]
-        steps = here.state.steps()
+        state, left = here.line
+        pending, steps = state.pending(), state.steps()
+        undone = [one.step for one in left if one.step is not None]
         self.undo.disabled, self.redo.disabled = not pending, not undone
         before = pending[0].number - 1 if pending else (steps[-1].number if steps else 0)
         places = [("before all that is pending", before)]
@@ -113,8 +113,10 @@ class StepsView:
 
     def _chosen(self, deed: Callable[[], str]) -> None:
         """Does what was chosen; if that fails, the choosers show again where we are."""
-        if not self._own and not self._status.run(deed):
-            self.refresh()
+        with self._status.drawing:      # where it is another thread that fills, this is chosen
+            own = self._own
+        if not own and not self._status.run(deed):
+            self._status.draw(self.refresh)
 
     def _entered(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if content.get("event") == "submit":        # which comes before the name

@@ -19,8 +19,9 @@ DRAWN = 60      # steps; a picture of more is longer than somebody looks through
 def timeline_of(branches: Iterable[Branch], here: Branch) -> Diagram:
     """The steps of all branches, the newest 60 at most; the branch that is ``here`` says so."""
     branches = list(branches)
-    present = {branch.name: branch.state.steps() for branch in branches}
-    undone = {branch.name: [state.step for state in branch.undone if state.step is not None] for branch in branches}
+    lines = {branch.name: branch.line for branch in branches}
+    present = {name: state.steps() for name, (state, _) in lines.items()}
+    undone = {name: [state.step for state in left if state.step is not None] for name, (_, left) in lines.items()}
     gone = {step for steps in undone.values() for step in steps} - {step for line in present.values() for step in line}
     every = dict.fromkeys(step for branch in branches for step in [*present[branch.name], *undone[branch.name]])
     newest = sorted(every, key=lambda step: step.number)

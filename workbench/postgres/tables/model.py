@@ -66,21 +66,23 @@ class Models:
         if faults:
             raise DefinitionError("the resources cannot be stored as they are defined", sorted(faults))
         # Nothing can fail from here on. Tables are dropped from the metadata first: a cell that ran twice would
-        # otherwise find its table "already defined".
+        # otherwise find its table "already defined". Plans are made of those that are in place meanwhile.
+        there = dict(self.tables)
         for kindred in self._definitions:
             if kindred in changed or kindred not in definitions:
-                old = self.tables.pop(kindred).model.__table__
+                old = there.pop(kindred).model.__table__
                 if old.metadata is self.db:
                     self.db.remove(old)
         for kindred in definitions:
             if kindred in made:
                 table = made[kindred]
-                self.tables[kindred] = table if table.model is not None else table._replace(
+                there[kindred] = table if table.model is not None else table._replace(
                     model=self._derived_model(table, definitions, names))
-        tables = {kindred: self._in_fields(self.tables[kindred]) if kindred in made else self.tables[kindred]
+        tables = {kindred: _in_fields(there[kindred], there) if kindred in made else there[kindred]
                   for kindred in definitions}     # of the others the foreign keys name fields already
         self.defined = {kindred: tables[kindred] if kindred in made else self.defined[kindred] for kindred in tables}
-        self.tables = tables
+        self.tables.update({kindred: table for kindred, table in tables.items() if kindred in self.tables})
+        self.tables = tables        # another one, and no new ones in that one: who goes through it may be in its middle
         self._definitions = definitions
         return True
 
@@ -95,15 +97,6 @@ class Models:
         while children := {kindred for kindred in definitions if kindred not in changed and changed & parents[kindred]}:
             changed |= children
         return changed | {kindred for kindred, definition in definitions.items() if definition.model is not None}
-
-    def _in_fields(self, table: Table) -> Table:
-        """A Table whose foreign keys name the parent's fields, not its columns; those to no field are left out."""
-        keys = []
-        for key in table.foreign_keys:
-            fields = {column.name: column.field for column in self.tables[key.parent].columns}
-            if all(name in fields for name in key.parent_fields) or key.parent_fields == ("_id",):
-                keys.append(key._replace(parent_fields=tuple(fields.get(name, name) for name in key.parent_fields)))
-        return table._replace(foreign_keys=tuple(keys))
 
     # ---------------------------------------------------------------------------------------- derived models
 
@@ -201,6 +194,16 @@ class Models:
                 key.fields, [identifier], name=key.name, deferrable=True, initially="IMMEDIATE"))
         namespace["__table_args__"] = (*args, {"schema": table.schema})
         return ModelType(cls.__name__, (self.db.Model,), namespace)
+
+
+def _in_fields(table: Table, tables: Mapping[Kindred, Table]) -> Table:
+    """A Table whose foreign keys name the parent's fields, not its columns; those to no field are left out."""
+    keys = []
+    for key in table.foreign_keys:
+        fields = {column.name: column.field for column in tables[key.parent].columns}
+        if all(name in fields for name in key.parent_fields) or key.parent_fields == ("_id",):
+            keys.append(key._replace(parent_fields=tuple(fields.get(name, name) for name in key.parent_fields)))
+    return table._replace(foreign_keys=tuple(keys))
 
 
 def _name(kindred: Kindred, definition: Definition) -> tuple[str | None, str]:

@@ -49,7 +49,17 @@ class Branch(Done):
     @property
     def tip(self) -> State:
         """The end of its line: the last of what was undone, or else where it stands."""
-        return self.undone[len(self.undone) - 1] if self.undone else self.state
+        undone = self.undone
+        return undone[len(undone) - 1] if undone else self.state
+
+    @property
+    def line(self) -> tuple[State, list[State]]:
+        """Where it stands, and what redo leads to from there, the next one first: as they belong together, also where
+        another thread is in the middle of an undo or a redo."""
+        while True:
+            state, undone = self.state, self.undone
+            if self.state is state:
+                return state, [one for one in undone if one is not state]
 
     def shares(self, handlings: Set[Handling]) -> bool:
         """Whether a step that is pending or undone on its line is one of some. There may be very many lines that were

@@ -22,9 +22,9 @@ class SavedStates:
 
     def made(self, state: State) -> Made:
         """The nonce of a State's plan, with when and by whom it was first saved: the same each time it is saved."""
-        if state not in self._made:
-            self._made[state] = self._make()
-        return self._made[state]
+        made = self._made.get(state)
+        # Of a cell and a click that save at the same time the first one counts, and has it written by both.
+        return self._made.setdefault(state, self._make()) if made is None else made
 
     def nonces(self, state: State) -> list[str]:
         """The nonces of all saved plans that are carried out when what is pending in a State is committed: all steps of
@@ -32,7 +32,8 @@ class SavedStates:
         if not self._made:
             return []
         pending, line = (frozenset(step.handling for step in steps) for steps in (state.pending(), state.steps()))
-        saved = {str(made.nonce): {step.handling for step in one.pending()} for one, made in self._made.items()}
+        saved = {str(made.nonce): {step.handling for step in one.pending()}
+                 for one, made in list(self._made.items())}     # a list: a cell may save another one meanwhile
         return [nonce for nonce, handlings in saved.items() if handlings & pending and handlings <= line]
 
     def nonce(self, state: State) -> str | None:
