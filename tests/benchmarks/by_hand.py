@@ -10,14 +10,15 @@ after into rows; `Work.write` sends them, and `one_by_one` does the same with on
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from things import values
 
-from workbench import Session
+from workbench import Session, Target
 
 Pair = tuple[Any, Any]      # an item as it was (None: it is new), and as it is to be (None: it is to go)
 NAMES = ["_id", "_created", "_updated", "_etag", *values(0)]
@@ -29,6 +30,8 @@ UPDATE = (
     f"$2::text[], {', '.join(f'${place}::{TYPES[name]}[]' for place, name in enumerate(SET, 3))}) "
     f"AS new(_key, _expected, {', '.join(SET)}) WHERE old._id = new._key AND old._etag = new._expected "
     "RETURNING old._id")
+READ = ("SELECT array_agg(_etag) FROM (SELECT _etag FROM bench_thing WHERE _id = ANY($1::uuid[]) ORDER BY _id) "
+        "AS there")
 DELETE = ("DELETE FROM bench_thing AS old USING unnest($1::uuid[], $2::text[]) AS new(_key, _expected) "
           "WHERE old._id = new._key AND old._etag = new._expected RETURNING old._id")
 
@@ -39,9 +42,10 @@ def pairs(session: Session) -> list[Pair]:
 
 
 class Work:
-    """Rows as asyncpg takes them: ``new`` for COPY, ``changed`` and ``gone`` in chunks of a hundred."""
+    """Rows as asyncpg takes them: ``new`` for COPY, ``changed`` and ``gone`` in chunks of a hundred; what others were
+    ``read``, with the etags expected, in chunks of a thousand."""
 
-    def __init__(self, items: list[Pair]) -> None:
+    def __init__(self, items: list[Pair], reads: Mapping[Target, str | None] = MappingProxyType({})) -> None:
         with paused():
             changed, gone = [], []
             new = []
@@ -56,12 +60,18 @@ class Work:
             self.new = list(map(attrgetter(*NAMES), new))
             self.changed = [(*arrays(before, KEYS), *arrays(after, SET)) for before, after in chunks(changed)]
             self.gone = [arrays(before, KEYS) for before, _ in chunks(gone)]
+            read = sorted(((target.identifier, etag) for target, etag in reads.items()), key=lambda pair: pair[0].int)
+            self.read = [tuple(zip(*read[start:start + 1000], strict=True)) for start in range(0, len(read), 1000)]
 
     async def write(self, session: Session) -> None:
         with paused():
             async with session.engine.acquire() as connection:
                 await connection.execute("BEGIN; SET LOCAL lock_timeout = 10000")
                 try:
+                    if self.read:
+                        await connection.execute("SELECT pg_advisory_xact_lock(1)")
+                        there = await connection.fetchmany(READ, [(identifiers,) for identifiers, _ in self.read])
+                        assert [tuple(etags) for (etags,) in there] == [etags for _, etags in self.read]
                     await connection.copy_records_to_table("bench_thing", columns=NAMES, records=self.new)
                     found = len(await connection.fetchmany(UPDATE, self.changed)), len(
                         await connection.fetchmany(DELETE, self.gone))
