@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from workbench.domain.convert import told
+from workbench.domain.convert import told, told_apart
 from workbench.domain.resource import Target
 from workbench.wording import visible
 
@@ -34,7 +34,7 @@ def told_change(change: Told) -> str:
     """``~ bank:account/…  balance: 10 -> 20``; of an item that comes or goes all its values."""
     if change.kind == "update":
         new = change.new
-        inner = ", ".join(f"{name}: {told(old)} -> {told(new.get(name))}" for name, old in change.old.items())
+        inner = ", ".join(f"{name}: {' -> '.join(told_apart(old, new.get(name)))}" for name, old in change.old.items())
     else:
         inner = told_values(change.new or change.old)
     return visible(f"{change.sign} {change.target}{f'  {inner}' if inner else ''}")
