@@ -182,6 +182,8 @@ class Step(Done):
         lines = [visible(f"step {self.number}: {self.address}")]
 
         def tell(handling: Handling, indent: str) -> None:
+            if not handling.occurrences and handling.responses:
+                lines.append(f"{indent}no event, so nothing changed")
             for occurrence in handling.occurrences:
                 lines.append(f"{indent}event {occurrence.event!r}")
                 lines.extend(f"{indent}  {mutation!r}" for mutation in occurrence.mutations)
