@@ -193,6 +193,20 @@ async def test_why_there_is_no_change() -> None:
         plan.why(B)
 
 
+async def test_why_of_a_step_whose_item_is_not_in_the_plan() -> None:
+    """Whoever asks `why` of a Step is told of its item, in a saved plan as well, and not all that the step did."""
+    manager = manage(notes())
+    first = await manager.issue(Write(text="long"), on=A)
+    held(manager).settle(manager.plan())
+    second = await manager.issue(Write(text="x"), on=B)
+    for plan in (manager.plan(), manager.plan().saved()):
+        assert plan.why(second) == plan.why(B)
+        with pytest.raises(UnknownName) as unknown:
+            plan.why(first)
+        assert str(unknown.value) == (
+            'there is no change of "notes:note/a" in this plan; did you mean "notes:note/b"? There is: notes:note/b')
+
+
 async def test_an_item_with_a_legacy_row() -> None:
     """A row without stamps can be changed; the change states that it has no etag."""
     row = Account(_id="00000000-0000-0000-0000-0000000000aa", owner="Ada")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from workbench.done import Done
@@ -29,6 +30,9 @@ class ShownSavedPlan(Slips, Done, SavedPlan):
     is the session's, called with the plan, and ``called`` tells what items are called here."""
 
     _noun = "a saved plan"
+    _instead = MappingProxyType(dict.fromkeys(("sql", "statements", "explain"), (
+        "its SQL is made when it is applied, as the tables are then; .check() tries it, and wb.plan().sql() gives that "
+        "of what is pending")))
 
     def __init__(
         self, document: Mapping[str, Any], faults: Sequence[str] = (), differences: Sequence[str] = (), *,

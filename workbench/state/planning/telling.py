@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from workbench.domain.convert import told, told_apart
+from workbench.domain.convert import shown, told, told_apart
 from workbench.domain.resource import Target
 from workbench.wording import visible
 
@@ -57,6 +57,12 @@ def told_mutation(event: str, data: Mapping[str, Any], verb: str, values: Mappin
     """``    event Deposited amount=10`` and ``    update balance=20``."""
     return [visible(f"    event {event} {told_values(data)}".rstrip()),
             visible(f"    {verb} {told_values(values)}".rstrip())]
+
+
+def told_item(item: Any) -> str:
+    """What ``why`` was given, to be told that there is no change of it: the item of a Step or Change, not all of it."""
+    on = item if isinstance(item, Target) else None if isinstance(item, str) else getattr(item, "target", None)
+    return str(on) if isinstance(on, Target) else item if isinstance(item, str) else shown(item)
 
 
 def told_parked(parked: Mapping[str, Any] | None) -> str:
