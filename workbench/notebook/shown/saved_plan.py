@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from workbench.domain.resource import Target
 from workbench.done import Done
 from workbench.errors import WorkbenchError
 from workbench.notebook.frames.plan import changes_frame
@@ -14,9 +15,12 @@ from workbench.notebook.html.called import Called
 from workbench.notebook.html.saved_names import SavedNames
 from workbench.notebook.html.saved_plan import saved_plan_html
 from workbench.notebook.shown.check import ShownCheck
+from workbench.notebook.shown.source import ShownText
 from workbench.notebook.slips import Slips
 from workbench.postgres.trial.violation import Checked
+from workbench.state.saved.change import SavedChange
 from workbench.state.saved.plan import SavedPlan
+from workbench.state.step import Step
 from workbench.wording import visible
 
 if TYPE_CHECKING:
@@ -55,6 +59,12 @@ class ShownSavedPlan(Slips, Done, SavedPlan):
             raise WorkbenchError("this plan was read without a database to try it on; read it with wb.load_plan(path)")
         checked = self._check(self, verify_reads=verify_reads, timeout=timeout)
         return ShownCheck(checked, SavedNames(self, self._called))
+
+    def why(self, item: SavedChange | Target | Step | str) -> ShownText:
+        """In words, what led to a change: each mutation with its event, command and step; or why there is no change.
+
+        The item may also be given as text, ``"account/<id>"``, or as a Step on it. Raises UnknownName."""
+        return ShownText(super().why(item))
 
     def frame(self) -> pd.DataFrame:
         """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""
