@@ -169,6 +169,12 @@ class Step(Done):
             found |= {event._target for event in self.events if event._target is not None}
         return found
 
+    def issuers(self) -> dict[int, str]:
+        """By the id of each event that a policy led to: the policy and the command it issued, ``reserve: Take``."""
+        return {id(occurrence.event): f"{handling.policy}: {type(handling.command).__name__}"
+                for handling in self.handling.walk() if handling.policy is not None
+                for occurrence in handling.occurrences}
+
     def occurrences(self) -> Iterator[Occurrence]:
         """Each event with its mutations and reactions, in order."""
         def of(handling: Handling) -> Iterator[Occurrence]:

@@ -157,7 +157,8 @@ class Plan:
             step = steps[cause.step]
             lines.append(told_step(step.number, step.address, step.user, f"{step.at:%Y-%m-%d %H:%M:%S}", step.cell))
             lines += told_mutation(
-                type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values)
+                type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values,
+                step.issuers().get(id(cause.event), ""))
         for place, waiting in enumerate(self.order.changes):
             if waiting.target == change.target:
                 lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]

@@ -53,9 +53,13 @@ def told_step(number: int, address: str, user: str | None, at: str, cell: int | 
     return visible(f"  step {number}: {address}{who} at {at} UTC{where}")
 
 
-def told_mutation(event: str, data: Mapping[str, Any], verb: str, values: Mapping[str, Any]) -> list[str]:
-    """``    event Deposited amount=10`` and ``    update balance=20``."""
-    return [visible(f"    event {event} {told_values(data)}".rstrip()),
+def told_mutation(
+    event: str, data: Mapping[str, Any], verb: str, values: Mapping[str, Any], issuer: str = "",
+) -> list[str]:
+    """``    event Deposited amount=10`` and ``    update balance=20``, behind ``    policy money_arrives: Deposit``
+    where one issued the command."""
+    return [*([visible(f"    policy {issuer}")] if issuer else []),
+            visible(f"    event {event} {told_values(data)}".rstrip()),
             visible(f"    {verb} {told_values(values)}".rstrip())]
 
 

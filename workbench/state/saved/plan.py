@@ -191,7 +191,7 @@ class SavedPlan:
             at = as_text(command.get("at"))[:19].replace("T", " ")
             lines.append(told_step(
                 cause.step, command.get("address", "not in the log"), command.get("user"), at, command.get("cell")))
-            lines += told_mutation(cause.event, cause.data, cause.mutation, cause.values)
+            lines += told_mutation(cause.event, cause.data, cause.mutation, cause.values, cause.issuer)
         return "\n".join(lines)
 
     # -------------------------------------------------------------------------------------------- whether to trust it
