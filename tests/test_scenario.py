@@ -29,7 +29,7 @@ from workbench.examples.bank import (
     Withdrawn,
     bank,
 )
-from workbench.scenario import _pairs
+from workbench.expectation import paired
 from workbench.state.retelling.trial import BEGINNING
 
 ADA = Account(_id=UUID(int=100), owner="Ada", balance=10)
@@ -115,6 +115,19 @@ def test_an_item_that_is_not_asked_for_is_no_difference() -> None:
             "events", f"  - Deposited(amount=Decimal('2')){item}", f"  + Deposited(amount=Decimal('1')){item}"]
 
 
+def test_both_sides_of_a_plan_have_the_same_words() -> None:
+    """What was expected names its item and has its values as what happened does, and nothing else differs."""
+    address = f"bank:account/{ADA.identifier}"
+    deposit = given(bank, ADA).when(Deposit(amount=1), on=ADA)
+    for on in (ADA, Target("bank", "account", ADA.identifier)):
+        assert difference(deposit.then, plan=[Update(on, balance=12)]).splitlines()[2:] == [
+            f"  - update {address} balance=Decimal('12')", f"  + update {address} balance=Decimal('11')"]
+    opened = given(bank).when(OpenAccount(owner="Ada"))
+    assert "  - insert bank:account owner='Bob'\n" in difference(opened.then, plan=[Insert(Account, owner="Bob")])
+    assert "  - insert bank:account ownr='Bob' balance='x'\n" in difference(
+        opened.then, plan=[Insert(Account, ownr="Bob", balance="x")])
+
+
 def test_another_refusal_than_expected() -> None:
     """No refusal where one was expected, another one, and one where none was: each says what happened."""
     deposit = given(bank, ADA).when(Deposit(amount=1), on=ADA)
@@ -138,6 +151,20 @@ def test_scenarios_that_cannot_be_tried() -> None:
         given(bank, "Ada")      # type: ignore[arg-type]
     with pytest.raises(Invalid, match="say what is expected"):
         given(bank, ADA).when(Deposit(amount=1), on=ADA).then()
+
+
+def test_what_is_expected_is_a_list() -> None:
+    """One event or mutation in place of a list of them, and what is neither, is told what would do."""
+    deposit = given(bank, ADA).when(Deposit(amount=1), on=ADA)
+    with pytest.raises(Invalid, match=(
+            r"events: Deposited\(amount=Decimal\('1'\)\) is no list; give \[Deposited\(amount=Decimal\('1'\)\)\]")):
+        deposit.then(events=Deposited(amount=1))       # type: ignore[arg-type]
+    with pytest.raises(Invalid, match=r"plan: Update\(.* is no list; give \[Update\("):
+        deposit.then(plan=Update(ADA, balance=11))      # type: ignore[arg-type]
+    with pytest.raises(Invalid, match=r"events: Update\(.* is none; events= takes events"):
+        deposit.then(events=[Update(ADA, balance=11)])      # type: ignore[list-item]
+    with pytest.raises(Invalid, match=r"plan: Deposited\(.* is none; plan= takes mutations: Insert\(…\), "):
+        deposit.then(plan=[Deposited(amount=1)])        # type: ignore[list-item]
 
 
 def test_two_go_on_from_one_outcome() -> None:
@@ -178,7 +205,7 @@ def test_the_plan_is_expected_in_any_order(expected: Any) -> None:
         outcome = outcome.when(OpenAccount(owner=owner))
     outcome = outcome.when(Deposit(amount=5), on=outcome.step.target)
     outcome.then(plan=[Insert(Account, **values) for values in expected])
-    with pytest.raises(AssertionError, match="  - insert account owner='Eve'"):
+    with pytest.raises(AssertionError, match="  - insert bank:account owner='Eve'"):
         outcome.then(plan=[Insert(Account, owner="Eve"), *(Insert(Account, **values) for values in expected)])
 
 
@@ -186,7 +213,7 @@ def test_the_plan_is_expected_in_any_order(expected: Any) -> None:
 @hypothesis_given(fits=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), max_size=4))
 def test_as_many_are_paired_as_can_be(fits: list[list[bool]]) -> None:
     """No other way to pair what was expected with what happened pairs more of it."""
-    pairs = _pairs(list(range(len(fits))), list(range(4)), lambda one, other: fits[one][other])
+    pairs = paired(list(range(len(fits))), list(range(4)), lambda one, other: fits[one][other])
     assert all(fits[one][other] for one, other in pairs.items())
     assert len(set(pairs.values())) == len(pairs)
     assert len(pairs) == max(sum(fits[one][other] for one, other in enumerate(places[:len(fits)]))

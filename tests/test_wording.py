@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.wording import counted, error_words, first_few, listed, meant, nearest, visible
+from workbench.wording import counted, error_words, first_few, listed, meant, nearest, parting, visible
 
 
 def test_a_count() -> None:
@@ -81,3 +81,11 @@ def test_very_many_names() -> None:
     told = nearest("x", [f"{number:05}" for number in range(20_000)])
     assert told.startswith("there is: 00000, 00001, ")
     assert told.endswith(", 00099, and 19,900 more")
+
+
+@pytest.mark.parametrize(("others", "begin"), [
+    ([], 0), (["b" * 99], 0), (["a" * 200], 0), (["a" * 200 + "c"], 180), (["a" * 150, "a" * 90], 70), (["a" * 30], 0)])
+def test_where_long_texts_part(others: list[str], begin: int) -> None:
+    """A text is told from its beginning, unless another begins alike as far as that goes: then from a little before
+    the first letter in which they differ."""
+    assert parting("a" * 200, others, 60) == begin

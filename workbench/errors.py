@@ -196,8 +196,14 @@ class PolicyLoop(WorkbenchError):
 
     def __init__(self, chain: Sequence[str], depth: int) -> None:
         self.chain, self.depth = tuple(chain), depth
-        shown = list(chain) if len(chain) <= 12 else [*chain[:6], "…", *chain[-6:]]
-        super().__init__(f"policies went deeper than {depth} commands and were cut: {' -> '.join(shown)}")
+        ring = next((length for length in range(1, len(chain) // 2 + 1)
+                     if all(one == chain[place % length] for place, one in enumerate(chain))), None)
+        shown = [*chain[:ring], chain[0], "…"] if ring and len(chain) > ring + 1 else (
+            list(chain) if len(chain) <= 12 else [*chain[:6], "…", *chain[-6:]])
+        way = ("a policy leads back to where it began" if ring else "each policy leads to a further command")
+        super().__init__(
+            f"policies went deeper than {depth} commands, so that nothing of it is kept: {' -> '.join(shown)}; {way}: "
+            "let one of them issue its command only where there is something left to do")
 
 
 class NothingTo(WorkbenchError):

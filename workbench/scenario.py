@@ -14,27 +14,27 @@ outcome is a value: a further ``when`` goes on from there, and another one from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
-from difflib import ndiff
-from itertools import chain, zip_longest
-from typing import Any, NamedTuple, Self
+from functools import partial
+from typing import Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from workbench.domain.convert import Refused, to_datetime
-from workbench.domain.datadef import MISSING, values_of
+from workbench.domain.datadef import MISSING
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command, Event
-from workbench.domain.mutation import Delete, Insert, Mutation
+from workbench.domain.mutation import Mutation
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.domain.sameness import same
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
+from workbench.expectation import change_line, differing, event_line, same_change, same_event, without_items
 from workbench.state.held import hold
-from workbench.state.planning.change import Change
 from workbench.state.retelling.trial import Place, Trial, to_its_end
 from workbench.state.step import Step
 from workbench.wording import error_words
+
+T = TypeVar("T")
 
 
 def given(
@@ -159,17 +159,19 @@ class Outcome:
         __tracebackhide__ = True
         if events is None and plan is None and response is MISSING and refused is None:
             raise Invalid("then", [Problem(None, None, "say what is expected: events=, plan=, response= or refused=")])
+        events, plan = _listed_of("events", events, Event), _listed_of("plan", plan, Mutation)
         faults: list[str] = []
         if refused is not None:
             faults += self._refused(refused)
         elif self.error is not None:
             raise AssertionError(f"{self.command!r} was refused: {error_words(self.error)}") from self.error
         if events is not None:
-            expected, happened = list(events), [] if self.step is None else list(self.step.events)
-            there = _without_items(expected, happened)
-            faults += _differing("events", expected, there, _same_event, _event_line, ordered=True)
+            expected, happened = events, [] if self.step is None else list(self.step.events)
+            there = without_items(expected, happened)
+            faults += differing("events", expected, there, same_event, event_line, ordered=True)
         if plan is not None:
-            faults += _differing("plan", list(plan), list(self.plan.changes), _same_change, _change_line, ordered=False)
+            line = partial(change_line, self._trial.manager.registry)
+            faults += differing("plan", plan, list(self.plan.changes), same_change, line, ordered=False)
         if response is not MISSING:
             output = None if self.step is None else self.step.output
             if not same(output, response) and output != response:
@@ -195,111 +197,15 @@ class Outcome:
         return [] if fits else ["refusal", f"  - {expected}", f"  + {error_words(self.error)}"]
 
 
-# ------------------------------------------------------------------------------------------------ comparing
-
-def _differing(
-    title: str, expected: list[Any], happened: list[Any], fits: Callable[[Any, Any], bool],
-    line: Callable[[Any], str], *, ordered: bool,
-) -> list[str]:
-    """The lines that differ; what fits is told in the words of what happened, so that it is no difference."""
-    pairs = {place: place for place, pair in enumerate(zip(expected, happened, strict=False)) if fits(*pair)
-             } if ordered else _pairs(expected, happened, fits)
-    wanted = [line(happened[pairs[place]] if place in pairs else one) for place, one in enumerate(expected)]
-    there = [line(one) for one in happened]
-    if not ordered:
-        wanted, there = sorted(wanted), sorted(there)
-    lines = [f"  {text.rstrip()}" for text in ndiff(wanted, there) if text[0] != "?"]
-    return [] if wanted == there else [title, *lines]
-
-
-def _pairs(expected: list[Any], happened: list[Any], fits: Callable[[Any, Any], bool]) -> dict[int, int]:
-    """For each that was expected the place of one that fits it, for as many as can be: what fits several is given up
-    to another one where there is a way round (augmenting paths)."""
-    pairs: dict[int, int] = {}
-    owners: dict[int, int] = {}                     # the same the other way round
-    free = dict.fromkeys(range(len(happened)))      # in their order
-
-    def way(start: int, came: dict[int, int]) -> int | None:
-        """The next free one that is reached by giving others up; ``came`` notes from where each was reached."""
-        queue = [start]
-        for at in queue:        # which grows
-            for other in chain(free, owners):
-                if other not in came and fits(expected[at], happened[other]):
-                    came[other] = at
-                    if other in free:
-                        return other
-                    queue.append(owners[other])
+def _listed_of(name: str, given: Iterable[T] | None, kind: type[T]) -> list[T] | None:
+    """What is expected as a list; raises Invalid for one alone and for what is of another kind."""
+    if given is None:
         return None
-
-    for place in range(len(expected)):
-        came: dict[int, int] = {}
-        end = way(place, came)
-        if end is not None:
-            del free[end]
-        while end is not None:
-            owner = came[end]
-            before, pairs[owner], owners[end] = pairs.get(owner), end, owner
-            end = before
-    return pairs
-
-
-def _same_event(expected: Event, happened: Event) -> bool:
-    wanted, there = values_of(expected), values_of(happened)
-    return type(expected).__qualname__ == type(happened).__qualname__ and wanted.keys() == there.keys() and all(
-        same(value, there[name]) for name, value in wanted.items()) and (
-        expected._target is None or _means(expected._target, happened._target))
-
-
-def _without_items(expected: Sequence[Event], happened: Sequence[Event]) -> list[Event]:
-    """What happened; an event that differs from one of its class which says no item without its own."""
-    return [event.set(_target=None) if one is not None and one._target is None and not _same_event(one, event)
-            and type(one).__qualname__ == type(event).__qualname__ else event
-            for one, event in zip_longest(expected[:len(happened)], happened)]
-
-
-def _means(on: Any, target: Target | None) -> bool:
-    if isinstance(on, Resource):
-        return target is not None and on.identifier == target.identifier
-    return bool(on == target)
-
-
-def _same_change(expected: Mutation, change: Change) -> bool:
-    if expected.verb != change.kind:
-        return False
-    if isinstance(expected, Insert) and isinstance(expected.on, type):
-        assert change.after is not None
-        if type(change.after).__qualname__ != expected.on.__qualname__:
-            return False
-    elif not _means(expected.on, change.target):
-        return False
-    if isinstance(expected, Delete):
-        return True
-    there, wanted = change.new, expected.values
-    return (isinstance(expected, Insert) or wanted.keys() == there.keys()) and all(
-        name in there and (same(value, there[name]) or same(_converted(change, name, value), there[name]))
-        for name, value in wanted.items())
-
-
-def _converted(change: Change, name: str, value: Any) -> Any:
-    """A value as the item keeps it; itself where it can be none."""
-    with suppress(Refused):
-        return type(change.after)._fields[name].accept(value)   # type: ignore[union-attr]  # it has a value of that name
-    return value
-
-
-def _event_line(event: Event) -> str:
-    return repr(event)
-
-
-def _change_line(change: Change | Mutation) -> str:
-    if isinstance(change, Change):
-        on, values = str(change.target), change.new
-        return f"{change.kind} {on}{_listed(values)}"
-    named: Any = change.on
-    on = named.__name__.lower() if isinstance(named, type) else (
-        str(named) if isinstance(named, Target) else f"{type(named).__name__.lower()}/{named.identifier}")
-    return f"{change.verb} {on}{_listed(dict(change.values))}"
-
-
-def _listed(values: dict[str, Any]) -> str:
-    return "".join(f" {name}={value!r}" for name, value in values.items())
+    if isinstance(given, kind) or not isinstance(given, Iterable):
+        raise Invalid("then", [Problem(name, given, f"{given!r:.60} is no list; give [{given!r:.60}]")])
+    every = list(given)
+    wrong = [one for one in every if not isinstance(one, kind)]
+    if wrong:
+        such = "events" if kind is Event else "mutations: Insert(…), Update(…), Delete(…)"
+        raise Invalid("then", [Problem(name, one, f"{one!r:.60} is none; {name}= takes {such}") for one in wrong])
+    return every

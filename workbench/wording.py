@@ -9,6 +9,7 @@ from unicodedata import category, combining, name
 
 LISTED = 100    # names that a message lists
 FIRST = 10      # lines of an error that may have thousands
+BEFORE = 20     # letters that are told before the place where two long texts part
 
 # Scripts whose letters are joined or kept apart by ZWJ and ZWNJ, as the names of their characters begin.
 _JOINING = frozenset((
@@ -63,6 +64,25 @@ def visible(text: str) -> str:
         sign if (sign.isprintable() and sign not in _BLANK) or place in kept or (
             sign in "\u200c\u200d" and _joins(text, place))
         else sign.encode("unicode_escape").decode() for place, sign in enumerate(text))
+
+
+def parting(text: str, others: Iterable[str], most: int) -> int:
+    """Where to begin with a text of which ``most`` letters are told, so that it is seen to differ from others: 0, or
+    a little before the first letter in which it differs from one that begins alike."""
+    alike = [other for other in others if other != text and other[:most] == text[:most]]
+    return max(min(_shared(text, other) for other in alike) - BEFORE, 0) if alike else 0
+
+
+def _shared(one: str, other: str) -> int:
+    """How many letters two texts have in common at their beginning; found by halves, as they may be megabytes."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
 
 
 def visible_lines(text: str) -> str:

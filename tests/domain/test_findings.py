@@ -248,3 +248,33 @@ def test_a_reference_to_nothing() -> None:
         'resource "fee": book references "bok", which is no resource of library nor of its uses=; '
         'did you mean "book"? There is: bank:account, book, fee, library:book, library:fee\n'
         "    a session opens it only beside a domain that has it"]
+
+
+def test_policies_that_go_round() -> None:
+    """A policy whose command leads back to the event to which it reacts, over others or not, is told, and no other."""
+    domain = Domain("pass")
+    for name in ("Ping", "Pong", "End"):
+        domain.command(type(name, (Command,), {"__module__": __name__}))
+    pinged, ponged, ended = (domain.event(type(name, (Event,), {"__module__": __name__}))
+                             for name in ("Pinged", "Ponged", "Ended"))
+    ping, pong, end = (domain.commands[key].cls for key in ("ping", "pong", "end"))
+    domain.command_handler(ping)(lambda command, context: pinged())
+    domain.command_handler(pong)(lambda command, context: ponged())
+    domain.command_handler(end)(lambda command, context: ended())
+
+    @domain.policy(pinged)
+    def answer(event: Any, context: Any) -> Command:
+        return pong()
+
+    @domain.policy(pinged)
+    def finish(event: Any, context: Any) -> Command:
+        return end()
+
+    assert not [line for line in found(domain) if "policy" in line]
+
+    @domain.policy(ponged)
+    def again(event: Any, context: Any) -> Command:
+        return ping()
+
+    assert [line for line in found(domain) if "policy" in line] == [
+        f"policy {name}: seems to lead back to an event to which it reacts" for name in ("answer", "again")]

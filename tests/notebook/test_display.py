@@ -114,6 +114,8 @@ async def test_a_step_of_which_nothing_came() -> None:
     assert words(step_html(step)).endswith("Write text='x' nothing came of it")
     step = await manage(notes(written=lambda event, context: None)).issue(Write(text="x"), on="note/a")
     assert words(step_html(step)).endswith("→ Written text='x' nothing came of it")
+    step = await manage(notes(write=lambda command, context: context.respond(a=1))).issue(Write(), on="note/a")
+    assert words(step_html(step)).endswith("no event, so nothing changed = a=1")
 
 
 async def test_what_a_plan_does_not_write_is_told() -> None:

@@ -23,6 +23,11 @@ def test_saved_looked_at_and_applied(wb: Workbench, dsn: str, tmp_path: Path) ->
         read = other.load_plan(path)
         assert read == shown
         assert read.doubts == []
+        assert repr(read.why(ada)) == wb.plan().why(ada) == read.why(read.changes[0])
+        assert repr(read.why(ada)).count("\n") == 3
+        assert wb.plan().warnings == read.warnings == ()
+        with pytest.raises(AttributeError, match='has no "sql"; its SQL is made when it is applied'):
+            read.sql()      # type: ignore[attr-defined]
         live, saved = wb.plan().frame(), read.frame()
         assert list(saved.columns) == list(live.columns)
         assert saved.to_dict("records") == live.to_dict("records")

@@ -196,6 +196,22 @@ def seeking() -> Domain:
     return domain
 
 
+async def test_what_a_rebase_writes_over_is_told(dsn: str) -> None:
+    """A change that comes to the same value as before and writes over what a rival wrote is among those that differ."""
+    async with Session(desk(Note), dsn=dsn) as session, Session(desk(Note), dsn=dsn) as rival:
+        await edit(rival, Insert(A), Insert(B))
+        await rival.commit()
+        await session.fetch(A)
+        await session.fetch(B)
+        await edit(session, Update(A, text="mine"), Update(B, text="mine"))
+        await edit(rival, Update(A, text="theirs", number=7))
+        await rival.commit()
+        rebased = await session.rebase()
+        assert repr(rebased) == (
+            "rebased: 0 to add, 2 to change, 0 to delete (before: 0 to add, 2 to change, 0 to delete)\n"
+            "  now ~ desk:note/a  text: 'theirs' -> 'mine'")
+
+
 async def test_a_phantom(dsn: str, admin: asyncpg.Connection) -> None:
     """A row that a search would find now is a conflict where the commit is serializable; a rebase searches again, a
     resolution takes it as it is."""

@@ -51,6 +51,14 @@ async def test_a_step_of_which_nothing_came_says_so() -> None:
         "    policy issue_again: Copy(text='x')\n      nothing came of it")
 
 
+async def test_a_step_that_only_answers_says_so() -> None:
+    """A command that answers and has no event, as where a yield was forgotten, is told as one that changed nothing."""
+    step = await manage(notes(write=lambda command, context: context.respond(text="done"))).issue(
+        Write(text="x"), on="note/a")
+    assert repr(step) == (
+        "step 1: notes:write/note/a\n  no event, so nothing changed\n  response Answer(values={'text': 'done'})")
+
+
 async def test_an_event_of_which_nothing_came_says_so() -> None:
     """An event whose handler made a mutation and forgot to yield it is told as one of which nothing came."""
     async def written(event: Any, context: Any) -> None:
@@ -162,9 +170,12 @@ async def test_a_loop_of_policies_is_cut() -> None:
                    written=lambda event, context: None, copied=lambda event, context: None, policies=[copy])
     domain.policy(Copied)(write_again)
     manager = manage(domain)
-    with pytest.raises(PolicyLoop, match=(
-            rf"policies went deeper than {POLICY_DEPTH} commands and were cut: notes:write -> notes:copy -> ")) as loop:
+    with pytest.raises(PolicyLoop) as loop:
         await manager.issue(Write())
+    assert str(loop.value) == (
+        f"policies went deeper than {POLICY_DEPTH} commands, so that nothing of it is kept: notes:write -> notes:copy "
+        "-> notes:write -> …; a policy leads back to where it began: let one of them issue its command only where "
+        "there is something left to do")
     assert loop.value.depth == POLICY_DEPTH
     assert loop.value.chain == ("notes:write", "notes:copy") * (POLICY_DEPTH // 2 + 1)
     assert manager.state.number == 0

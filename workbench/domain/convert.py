@@ -16,6 +16,8 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from workbench.wording import parting
+
 
 class Refused(ValueError):
     """A value does not fit its kind; the text says what would do. It becomes one Problem of an Invalid."""
@@ -27,6 +29,10 @@ def shown(value: object, *, most: int = 60) -> str:
         text = repr(value)
     except Exception:       # such as an int of more than 4300 digits
         text = f"<{type(value).__name__} that cannot be shown>"
+    return _cut(text, most)
+
+
+def _cut(text: str, most: int = 60) -> str:
     line, _, more = text.partition("\n")
     return line if not more and len(line) <= most else f"{line[:most - 3]}…"
 
@@ -40,6 +46,16 @@ def told(value: object) -> str:
     if isinstance(value, Decimal | UUID | date | time | timedelta):
         return str(value)
     return shown(value)
+
+
+def told_apart(*values: object) -> list[str]:
+    """Values of one field side by side, each as ``told``; long ones that begin alike from a little before the place
+    where they part, as ``…a few words more'``."""
+    texts = list(map(told, values))
+    wholes = [repr(value) if text.endswith("…") else text for value, text in zip(values, texts, strict=True)]
+    since = [parting(whole, wholes, 57) for whole in wholes]
+    return [_cut(f"…{whole[start:]}") if start else text
+            for text, whole, start in zip(texts, wholes, since, strict=True)]
 
 
 def refuse(value: object, kind: str, wants: str, why: str = "") -> Refused:

@@ -6,7 +6,7 @@ Nothing is run and nothing is refused. What is surely missing is said plainly; w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -62,10 +62,11 @@ class Findings(list[Finding]):
 
 def check(domain: Domain) -> Findings:
     """All there is to find in a domain: types that are no fields, references to nothing and what handlers drop, then
-    commands, events, responses and resources."""
+    commands, events, policies that go round, responses and
+    resources."""
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
     return Findings([*_bare_types(domain), *_references(domain), *_dropped(domain), *_commands(domain),
-                     *_events(domain, yielding), *_responses(domain, yielding),
+                     *_events(domain, yielding), *_rings(domain), *_responses(domain, yielding),
                      *_resources(domain, mentions(domain.functions()))])
 
 
@@ -150,6 +151,33 @@ def _events(domain: Domain, yielding: Mentions) -> list[Finding]:
             found.append(Finding(where, "seems not to be in the past tense",
                                  'an event is a fact; "account-opened" is not taken for an order, "open-account" is'))
     return found
+
+
+def _rings(domain: Domain) -> list[Finding]:
+    """Policies whose command leads, within the domain, to an event to which they react."""
+    leads = {key: _named(domain.events, handler) for key, handler in domain.command_handlers.items()}
+    keys = {place_of(known.cls): key for key, known in domain.events.items()}
+    issued = [({keys[place_of(event)] for event in events if place_of(event) in keys},
+               _named(domain.commands, handler), handler.name) for events, handler in domain.policies.values()]
+    found = []
+    for events, commands, name in issued:
+        waiting, seen = list(commands), set(commands)
+        while waiting:
+            led = leads.get(waiting.pop(), set())
+            more = {command for others, next_ones, _ in issued if others & led for command in next_ones} - seen
+            seen |= more
+            waiting += more
+        if any(leads.get(command, set()) & events for command in seen):
+            found.append(Finding(
+                f"policy {name}", "seems to lead back to an event to which it reacts", "it goes round until it is "
+                "refused, unless it issues its command only where there is something left to do", "advice"))
+    return found
+
+
+def _named(known: Mapping[str, Definition], handler: Handler) -> set[str]:
+    """The keys of those whose classes a handler's code names."""
+    named = mentions([handler.function])
+    return {key for key, one in known.items() if named.name(one.cls)}
 
 
 def _responses(domain: Domain, yielding: Mentions) -> list[Finding]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from workbench.domain.convert import told
+from workbench.domain.convert import told_apart
 from workbench.domain.datadef import MISSING
 from workbench.domain.resource import Resource, Target, is_deleted
 from workbench.domain.sameness import same
@@ -52,10 +52,16 @@ class Clash(NamedTuple):
         for name in sorted({*(self.mine or {}), *(self.theirs or {})}):
             values = [(side or {}).get(name, MISSING) for side in (self.base, self.mine, self.theirs)]
             if not name.startswith("_") and not (same(values[0], values[1]) and same(values[0], values[2])):
-                shown = [("none" if value is MISSING else told(value)) for value in values]
+                shown = told_where_there(values)
                 both = ": one deed, or two alike?" if self.base is not None and same(values[1], values[2]) else ""
                 lines.append(f"    {name}: base {shown[0]}, mine {shown[1]}, theirs {shown[2]}{both}")
         return "\n".join(lines)
+
+
+def told_where_there(values: Sequence[Any]) -> list[str]:
+    """The values of one field side by side; ``none`` where there is no item."""
+    told = iter(told_apart(*(value for value in values if value is not MISSING)))
+    return ["none" if value is MISSING else next(told) for value in values]
 
 
 def clash_of(target: Target, did: str, base: Resource | None, mine: Resource | None, theirs: Resource | None) -> Clash:

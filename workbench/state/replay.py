@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from workbench.domain.entity import Command
 from workbench.domain.resource import Target
@@ -57,11 +57,12 @@ class Rebased(NamedTuple):
 
     @property
     def differences(self) -> tuple[list[Change], list[Change]]:
-        """The changes of the plan that are others than before, and those of before whose items it does not change."""
+        """The changes of the plan that are others than before, or write over other values, and those of before whose
+        items it does not change."""
         old = {change.target: change for change in self.before.changes}
         new = {change.target: change for change in self.plan.changes}
         now = [change for target, change in new.items()
-               if target not in old or (old[target].new, old[target].kind) != (change.new, change.kind)]
+               if target not in old or _told(old[target]) != _told(change)]
         return now, [change for target, change in old.items() if target not in new]
 
     def __repr__(self) -> str:
@@ -70,6 +71,10 @@ class Rebased(NamedTuple):
             f"{self.verb}: {self.plan.summary} (before: {self.before.summary})",
             *(f"  now {change!r}" for change in now), *(f"  no longer {change!r}" for change in no_longer),
             *(f"  refused {refusal}" for refusal in self.refused)])
+
+
+def _told(change: Change) -> tuple[Any, ...]:
+    return change.kind, change.old, change.new
 
 
 async def replay(

@@ -169,6 +169,12 @@ class Step(Done):
             found |= {event._target for event in self.events if event._target is not None}
         return found
 
+    def issuers(self) -> dict[int, str]:
+        """By the id of each event that a policy led to: the policy and the command it issued, ``reserve: Take``."""
+        return {id(occurrence.event): f"{handling.policy}: {type(handling.command).__name__}"
+                for handling in self.handling.walk() if handling.policy is not None
+                for occurrence in handling.occurrences}
+
     def occurrences(self) -> Iterator[Occurrence]:
         """Each event with its mutations and reactions, in order."""
         def of(handling: Handling) -> Iterator[Occurrence]:
@@ -182,6 +188,8 @@ class Step(Done):
         lines = [visible(f"step {self.number}: {self.address}")]
 
         def tell(handling: Handling, indent: str) -> None:
+            if not handling.occurrences and handling.responses:
+                lines.append(f"{indent}no event, so nothing changed")
             for occurrence in handling.occurrences:
                 lines.append(f"{indent}event {occurrence.event!r}")
                 lines.extend(f"{indent}  {mutation!r}" for mutation in occurrence.mutations)

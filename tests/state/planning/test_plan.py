@@ -146,7 +146,7 @@ async def test_an_earlier_version_that_was_read_is_verified() -> None:
 
 
 async def test_why_tells_every_cause() -> None:
-    """`why` tells each mutation that led to a change, with its event, command, user, moment and cell."""
+    """`why` tells each mutation that led to a change, with its event, policy, command, user, moment and cell."""
     manager = manage(bank)
     ada = await manager.issue(OpenAccount(owner="Ada"), cell=3)
     bob = await manager.issue(OpenAccount(owner="Bob"), cell=3)
@@ -160,8 +160,11 @@ async def test_why_tells_every_cause() -> None:
         "    event AccountOpened owner='Bob'",
         "    insert owner='Bob'",
         f"  step 4: bank:pay/account/{ada.target.identifier} at 2013-01-01 00:00:03 UTC",
+        "    policy money_arrives: Deposit",
         "    event Deposited amount=2",
         "    update balance=2"])
+    assert plan.saved().why(bob.target).splitlines()[5:7] == [
+        "    policy money_arrives: Deposit", "    event Deposited amount='2'"]
     assert plan.why(plan.changes[1]) == plan.why(bob.target) == plan.why(f"account/{bob.target.identifier}")
     assert plan.why(ada.target).count("step ") == 3
     assert plan.why(ada) == plan.why(ada.target)
@@ -191,6 +194,20 @@ async def test_why_there_is_no_change() -> None:
     assert plan.why(A) == plan.why(note("a")) == "notes:note/a: nothing to do: the values were equal"
     with pytest.raises(UnknownName, match=r'there is no change of "notes:note/b" in this plan'):
         plan.why(B)
+
+
+async def test_why_of_a_step_whose_item_is_not_in_the_plan() -> None:
+    """Whoever asks `why` of a Step is told of its item, in a saved plan as well, and not all that the step did."""
+    manager = manage(notes())
+    first = await manager.issue(Write(text="long"), on=A)
+    held(manager).settle(manager.plan())
+    second = await manager.issue(Write(text="x"), on=B)
+    for plan in (manager.plan(), manager.plan().saved()):
+        assert plan.why(second) == plan.why(B)
+        with pytest.raises(UnknownName) as unknown:
+            plan.why(first)
+        assert str(unknown.value) == (
+            'there is no change of "notes:note/a" in this plan; did you mean "notes:note/b"? There is: notes:note/b')
 
 
 async def test_an_item_with_a_legacy_row() -> None:

@@ -7,7 +7,7 @@ has a sign beside it. What is long is folded with ``<details>``: it opens by mou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from traceback import format_exc
 from typing import Any
@@ -17,7 +17,7 @@ from workbench.domain.datadef import MISSING
 from workbench.domain.resource import Identifier
 from workbench.domain.sameness import same
 from workbench.notebook.written import repr_of, written
-from workbench.wording import visible
+from workbench.wording import parting, visible
 
 # .wb.wb counts more than JupyterLab's own rules for tables in outputs: to the right, every second row grey.
 STYLE = """<style>
@@ -70,13 +70,18 @@ def identifier_html(identifier: Identifier) -> str:
     return f'<span class="id" title="{text}">{text}</span>' if isinstance(identifier, UUID) else text
 
 
-def value_html(value: Any) -> str:
-    """A value as one would write it. A long one is folded; else the tooltip has the repr, where that says more."""
+def value_html(value: Any, beside: Iterable[Any] = ()) -> str:
+    """A value as one would write it. A long one is folded; else the tooltip has the repr, where that says more.
+
+    Of a long one that begins as another ``beside`` it is seen from where they part."""
     if isinstance(value, UUID):
         return identifier_html(value)
     whole, text = repr_of(value), written(value)
     if len(text) > 60:
-        summary = f"<summary>{escape(text[:59])}…</summary>"
+        start = parting(text, map(written, beside), 59)
+        begin = text[start:start + 59]
+        more = "…" if len(text) > start + 59 else ""
+        summary = f"<summary>{'…' if start else ''}{escape(begin)}{more}</summary>"
         return f'<details class="long">{summary}<pre>{escape(_cut(text))}</pre></details>'
     return escape(text) if text == whole else f'<span title="{escape(_cut(whole))}">{escape(text)}</span>'
 

@@ -7,7 +7,7 @@ it. In text, SQL and what a frame holds identifiers are whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -128,14 +128,15 @@ def target_html(target: Any, called: Names | None) -> str:
     return f"{where}{' ' if label else '/'}{named_html(target.identifier, label)}"
 
 
-def field_html(called: Names | None, target: Any, name: str, value: Any) -> str:
+def field_html(called: Names | None, target: Any, name: str, value: Any, beside: Iterable[Any] = ()) -> str:
     """The value of a field of an item, ``–`` where there is none; a reference is shown with the name of the item that
-    it leads to, and without ``called`` by its identifier alone."""
+    it leads to, and without ``called`` by its identifier alone. ``beside`` are other values of the field."""
     if value is MISSING:
         return "–"
     if called is None or not isinstance(target, Target):
-        return value_html(value)
-    return _led_html(called, called.leads(target, name, value), called.value(target, name, value))
+        return value_html(value, beside)
+    others = [called.value(target, name, other) for other in beside if other is not MISSING]
+    return _led_html(called, called.leads(target, name, value), called.value(target, name, value), others)
 
 
 def message_html(called: Called | None, home: str, message: Datadef, name: str) -> str:
@@ -145,6 +146,6 @@ def message_html(called: Called | None, home: str, message: Datadef, name: str) 
     return _led_html(called, leads, value)
 
 
-def _led_html(called: Names | None, leads: Target | None, value: Any) -> str:
+def _led_html(called: Names | None, leads: Target | None, value: Any, beside: Iterable[Any] = ()) -> str:
     label = None if called is None or leads is None else called.label(leads)
-    return value_html(value) if label is None else named_html(value, label)
+    return value_html(value, beside) if label is None else named_html(value, label)

@@ -31,7 +31,7 @@ def _rows(difference: Difference, called: Called | None) -> str:
     rows = []
     for place, column in enumerate(difference.columns):
         base, *sides = difference.sides(column)
-        old, *told = [field_html(called, difference.target, column, value) for value in (base, *sides)]
+        old, *told = [field_html(called, difference.target, column, value, (base, *sides)) for value in (base, *sides)]
         cells = "".join(f'<td class="cell {kind}">{SIGNS.get(kind, "")} {text}</td>'
                         for side, text in zip(sides, told, strict=True) for kind in [colour_of(base, side)])
         rows.append(f'<tr>{"<td></td>" if place else sign}<td>{escape(column)}</td>'

@@ -44,13 +44,14 @@ def clash_html(clash: Clash, called: Called | None = None) -> str:
         return f"<div>{told}</div>"
     rows = []
     for name in dict.fromkeys(name for side in sides for name in side if not name.startswith("_")):
-        base, mine, theirs = (side.get(name, MISSING) for side in sides)
+        base, mine, theirs = every = [side.get(name, MISSING) for side in sides]
         if not (same(base, mine) and same(base, theirs)):
             both = not (same(base, mine) or same(base, theirs) or same(mine, theirs))
             sign = '<span class="delete" title="both changed it">✗</span> ' if both else ""
             rows.append(f'<tr><th scope="row">{sign}{escape(name)}</th><td class="told dim">'
-                        f"{field_html(called, target, name, base)}</td>" + "".join(
-                            f'<td class="told {colour_of(base, side)}">{field_html(called, target, name, side)}</td>'
+                        f"{field_html(called, target, name, base, every)}</td>" + "".join(
+                            f'<td class="told {colour_of(base, side)}">'
+                            f"{field_html(called, target, name, side, every)}</td>"
                             for side in (mine, theirs)) + "</tr>")
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("column", "base", "mine", "theirs"))
     table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>" if rows else ""

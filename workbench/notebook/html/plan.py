@@ -126,11 +126,12 @@ def change_row(
     old, new, target = change.old, change.new, change.target
     item = change.before if change.after is None else change.after
 
-    def value_html(name: str, value: Any) -> str:
-        return field_html(called, target, name, value)
+    def value_html(name: str, value: Any, *beside: Any) -> str:
+        return field_html(called, target, name, value, beside)
 
     if change.kind == "update":
-        told = [_column(name, f'<span class="dim">{value_html(name, old[name])} →</span> {value_html(name, value)}')
+        told = [_column(name, f'<span class="dim">{value_html(name, old[name], value)} →</span> '
+                        f"{value_html(name, value, old[name])}")
                 for name, value in new.items()]
     else:
         values = new or old

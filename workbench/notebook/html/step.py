@@ -22,6 +22,7 @@ from workbench.state.replay import Issued
 from workbench.state.step import NOT_THERE, Handling, Step
 from workbench.wording import visible
 
+_NO_EVENT = '<li class="dim">no event, so nothing changed</li>'
 _NOTHING = '<li class="dim">nothing came of it</li>'
 
 
@@ -90,6 +91,7 @@ def _handling(handling: Handling, called: Called | None) -> str:
                           f"{command}{on}{_list(_handling(reaction, called))}</li>")
         event = _message(occurrence.event, handling, called)
         branches.append(f"<li>→ {event}{_list(''.join(leaves) or _NOTHING)}</li>")
+    branches += [_NO_EVENT] if handling.responses and not branches else []
     branches += [f"<li>= {_message(response, handling, called)}</li>" for response in handling.responses]
     return "".join(branches) or _NOTHING
 

@@ -57,6 +57,11 @@ class ShownPlan(Slips, Done):
         """``3 to add, 1 to change, 0 to delete``."""
         return self.plan.summary
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What will be of rows and columns that are no resource's, a sentence each, as it is shown below the plan."""
+        return self.plan.warnings
+
     def frame(self) -> pd.DataFrame:
         """The changes as a DataFrame, one item a row; see ``frames.plan.plan_frame`` for its columns."""
         return plan_frame(self.plan)

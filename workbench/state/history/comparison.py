@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from workbench.domain.convert import told
 from workbench.domain.datadef import MISSING, values_of
 from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target, is_deleted, refit
 from workbench.domain.sameness import same
 from workbench.state.cache import Cache
+from workbench.state.clash import told_where_there
 from workbench.state.planning.change import SIGNS
 from workbench.state.state import Entry, State, parting
 from workbench.state.step import Step
@@ -71,7 +71,7 @@ class Comparison:
         for difference in self.differences:
             lines.append(f"  {SIGNS[difference.kind]} {visible(str(difference.target))}")
             for column in difference.columns:
-                base, left, right = ("none" if value is MISSING else told(value) for value in difference.sides(column))
+                base, left, right = told_where_there(difference.sides(column))
                 lines.append(visible(f"      {column}: base {base}, {self.left} {left}, {self.right} {right}"))
         return "\n".join(lines)
 

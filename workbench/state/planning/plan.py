@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from workbench.domain.convert import shown
 from workbench.domain.datadef import values_of
 from workbench.domain.mutation import Delete
 from workbench.domain.place import place_of
@@ -27,7 +26,7 @@ from workbench.state.planning.change import Change
 from workbench.state.planning.differ import Differ, Pair
 from workbench.state.planning.order import Order, ordered
 from workbench.state.planning.table import Table
-from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
+from workbench.state.planning.telling import is_address_of, summary_of, told_item, told_mutation, told_step
 from workbench.state.planning.warnings import warnings_of
 from workbench.state.saved.document import Made, document_of
 from workbench.state.saved.plan import SavedPlan
@@ -133,8 +132,8 @@ class Plan:
                 return f"{visible(str(target))}: nothing to do: " + (
                     "the values were equal" if as_read or not self._was_deleted(target) else
                     "it was added and deleted again")
-        name = str(item) if isinstance(item, str | Target) else shown(item)
-        raise UnknownName("change of", name, [str(change.target) for change in self.changes], where="this plan")
+        raise UnknownName("change of", told_item(item), [str(change.target) for change in self.changes],
+                          where="this plan")
 
     def _is(self, item: Any, target: Target) -> bool:
         """Whether what ``why`` was given (an item, a Target, a text, a Step) means a target."""
@@ -158,7 +157,8 @@ class Plan:
             step = steps[cause.step]
             lines.append(told_step(step.number, step.address, step.user, f"{step.at:%Y-%m-%d %H:%M:%S}", step.cell))
             lines += told_mutation(
-                type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values)
+                type(cause.event).__name__, values_of(cause.event), cause.mutation.verb, cause.mutation.values,
+                step.issuers().get(id(cause.event), ""))
         for place, waiting in enumerate(self.order.changes):
             if waiting.target == change.target:
                 lines += [f"  {reason.told(self.order.changes)}" for reason in self.order.reasons.get(place, ())]

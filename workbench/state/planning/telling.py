@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from workbench.domain.convert import told
+from workbench.domain.convert import shown, told, told_apart
 from workbench.domain.resource import Target
 from workbench.wording import visible
 
@@ -34,7 +34,7 @@ def told_change(change: Told) -> str:
     """``~ bank:account/…  balance: 10 -> 20``; of an item that comes or goes all its values."""
     if change.kind == "update":
         new = change.new
-        inner = ", ".join(f"{name}: {told(old)} -> {told(new.get(name))}" for name, old in change.old.items())
+        inner = ", ".join(f"{name}: {' -> '.join(told_apart(old, new.get(name)))}" for name, old in change.old.items())
     else:
         inner = told_values(change.new or change.old)
     return visible(f"{change.sign} {change.target}{f'  {inner}' if inner else ''}")
@@ -53,10 +53,20 @@ def told_step(number: int, address: str, user: str | None, at: str, cell: int | 
     return visible(f"  step {number}: {address}{who} at {at} UTC{where}")
 
 
-def told_mutation(event: str, data: Mapping[str, Any], verb: str, values: Mapping[str, Any]) -> list[str]:
-    """``    event Deposited amount=10`` and ``    update balance=20``."""
-    return [visible(f"    event {event} {told_values(data)}".rstrip()),
+def told_mutation(
+    event: str, data: Mapping[str, Any], verb: str, values: Mapping[str, Any], issuer: str = "",
+) -> list[str]:
+    """``    event Deposited amount=10`` and ``    update balance=20``, behind ``    policy money_arrives: Deposit``
+    where one issued the command."""
+    return [*([visible(f"    policy {issuer}")] if issuer else []),
+            visible(f"    event {event} {told_values(data)}".rstrip()),
             visible(f"    {verb} {told_values(values)}".rstrip())]
+
+
+def told_item(item: Any) -> str:
+    """What ``why`` was given, to be told that there is no change of it: the item of a Step or Change, not all of it."""
+    on = item if isinstance(item, Target) else None if isinstance(item, str) else getattr(item, "target", None)
+    return str(on) if isinstance(on, Target) else item if isinstance(item, str) else shown(item)
 
 
 def told_parked(parked: Mapping[str, Any] | None) -> str:

@@ -12,13 +12,15 @@ from workbench.state.saved.document import retyped
 
 
 class SavedCause(NamedTuple):
-    """A mutation that led to a change, of which event in which step; ``data`` is as JSON has it."""
+    """A mutation that led to a change, of which event in which step; ``data`` is as JSON has it. ``issuer`` is the
+    policy and its command, where one led to the event."""
 
     step: Any
     event: str
     data: Mapping[str, Any]
     mutation: str
     values: Mapping[str, Any]
+    issuer: str = ""
 
 
 class SavedChange(NamedTuple):
@@ -72,7 +74,7 @@ def changes_of(document: Mapping[str, Any], most: int | None = None) -> tuple[Sa
     changes = list(map(as_mapping, as_list(document.get("changes"))[:most]))
     steps = {step for change in changes for cause in map(as_mapping, as_list(change.get("causes")))
              if isinstance(step := cause.get("step"), int)}
-    events = {(step, place): as_mapping(as_mapping(event).get("data"))
+    events = {(step, place): as_mapping(event)
               for command in map(as_mapping, as_list(document.get("commands")))
               if isinstance(step := command.get("step"), int) and step in steps
               for place, event in enumerate(as_list(command.get("events")))}
@@ -94,15 +96,16 @@ def _change(
     before, after = (None if change.get(side) is None else typed(
         {**as_mapping(change[side]), **as_mapping(stamps.get(side))}) for side in ("before", "after"))
     causes = tuple(SavedCause(
-        cause.get("step"), as_text(cause.get("event")), _data(cause, events), as_text(cause.get("mutation")),
-        typed(as_mapping(cause.get("values")))) for cause in map(as_mapping, as_list(change.get("causes"))))
+        cause.get("step"), as_text(cause.get("event")), as_mapping(_event(cause, events).get("data")),
+        as_text(cause.get("mutation")), typed(as_mapping(cause.get("values"))),
+        as_text(_event(cause, events).get("policy"))) for cause in map(as_mapping, as_list(change.get("causes"))))
     kind, columns, etag = as_text(change.get("change")), as_list(change.get("columns")), change.get("etag")
     return SavedChange(kind if kind in SIGNS else "unknown", target, tuple(map(as_text, columns)), before, after,
                        None if etag is None else as_text(etag), causes)
 
 
-def _data(cause: Mapping[str, Any], events: Mapping[tuple[int, int], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The data of the event that a cause names by its step and its place there."""
+def _event(cause: Mapping[str, Any], events: Mapping[tuple[int, int], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The event that a cause names by its step and its place there."""
     step, place = cause.get("step"), cause.get("place")
     return events.get((step, place), {}) if isinstance(step, int) and isinstance(place, int) else {}
 

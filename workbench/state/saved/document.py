@@ -102,13 +102,15 @@ def _cause(cause: Entry, cls: type[Any], place: int) -> dict[str, Any]:
 
 
 def _command(step: Step) -> dict[str, Any]:
+    issuers = step.issuers()
     return {
         "step": step.number,
         "command": type(step.command).__name__,
         "address": step.address,
         "on": None if step.handling.target is None else str(step.handling.target),
         "data": _data(step.command),
-        "events": [{"event": type(event).__name__, "data": _data(event)} for event in step.events],
+        "events": [{"event": type(event).__name__, "data": _data(event),
+                    **({"policy": issuers[id(event)]} if id(event) in issuers else {})} for event in step.events],
         "user": step.user,
         "at": step.at.isoformat(),
         "cell": step.cell,

@@ -16,9 +16,10 @@ from typing import Any
 from workbench.domain.convert import shown
 from workbench.domain.resource import Target
 from workbench.errors import SavedPlanError, TamperedPlan, UnknownName, UnreadablePlan
-from workbench.state.planning.telling import is_address_of, summary_of, told_mutation, told_step
+from workbench.state.planning.telling import is_address_of, summary_of, told_item, told_mutation, told_step
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
 from workbench.state.saved.file import VERSION, content_of, hash_of, parsed, text_of, write
+from workbench.state.step import Step
 from workbench.wording import FIRST, visible
 
 TOLD = 200      # changes that a repr tells
@@ -167,20 +168,20 @@ class SavedPlan:
             found.append(f"OF ANOTHER VERSION: {self._version_words}; what is shown may not be all of it")
         return list(map(visible, found))
 
-    def why(self, item: SavedChange | Target | str) -> str:
+    def why(self, item: SavedChange | Target | Step | str) -> str:
         """In words, what led to a change: each mutation with its event, command and step; or why there is no change.
 
-        The item may also be given as text, ``"account/<id>"``. Raises UnknownName."""
+        The item may also be given as text, ``"account/<id>"``, or as a Step on it. Raises UnknownName."""
         if isinstance(item, SavedChange):
             return self._told(item)
-        changes = self.changes
+        changes, name = self.changes, told_item(item)
         for change in changes:
-            if is_address_of(change.target, str(item)):
+            if is_address_of(change.target, name):
                 return self._told(change)
         for target in self.idle:
-            if is_address_of(target, str(item)):
+            if is_address_of(target, name):
                 return f"{visible(str(target))}: nothing to do: the values were equal"
-        raise UnknownName("change of", str(item), [str(change.target) for change in changes], where="this plan")
+        raise UnknownName("change of", name, [str(change.target) for change in changes], where="this plan")
 
     def _told(self, change: SavedChange) -> str:
         commands = {command.get("step"): command for command in self.commands if isinstance(command.get("step"), int)}
@@ -190,7 +191,7 @@ class SavedPlan:
             at = as_text(command.get("at"))[:19].replace("T", " ")
             lines.append(told_step(
                 cause.step, command.get("address", "not in the log"), command.get("user"), at, command.get("cell")))
-            lines += told_mutation(cause.event, cause.data, cause.mutation, cause.values)
+            lines += told_mutation(cause.event, cause.data, cause.mutation, cause.values, cause.issuer)
         return "\n".join(lines)
 
     # -------------------------------------------------------------------------------------------- whether to trust it
