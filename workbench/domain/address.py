@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.domain.convert import shown
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
 from workbench.domain.entity import Command
@@ -56,6 +57,17 @@ def domain_named(domains: Mapping[str, Domain], key: str) -> Domain:
     if key not in domains:
         raise UnknownName("domain", key, domains)
     return domains[key]
+
+
+def no_command(domains: Mapping[str, Domain], given: Any) -> Invalid:
+    """The error for what was to be issued and is no command, with one of these domains as an example."""
+    if isinstance(given, type) and issubclass(given, Command):
+        return Invalid("issue", [Problem(None, given, (
+            f"{given.__name__} is the class of a command; give one of it: {call_of(given)}"))])
+    known = [definition for domain in domains.values() for definition in domain.commands.values()]
+    example = f" such as {call_of(known[0].cls)}" if known else ""
+    return Invalid("issue", [Problem(None, given, (
+        f"{shown(given)} is no command; give one{example}, or its address"))])
 
 
 def call_of(command: type[Any]) -> str:

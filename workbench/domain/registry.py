@@ -13,7 +13,7 @@ from types import CoroutineType
 from typing import Any
 from uuid import UUID
 
-from workbench.domain.address import call_of, command_at, command_named, domain_named, written
+from workbench.domain.address import command_at, command_named, domain_named, no_command, written
 from workbench.domain.convert import shown
 from workbench.domain.definitions import Definition
 from workbench.domain.domain import Domain
@@ -151,14 +151,8 @@ class Registry:
                 "the cells below it again")
 
     def no_command(self, given: Any) -> Invalid:
-        """The error for what was to be issued and is no command, with one of these domains as an example."""
-        if isinstance(given, type) and issubclass(given, Command):
-            return Invalid("issue", [Problem(None, given, (
-                f"{given.__name__} is the class of a command; give one of it: {call_of(given)}"))])
-        known = [definition for domain in self.domains.values() for definition in domain.commands.values()]
-        example = f" such as {call_of(known[0].cls)}" if known else ""
-        return Invalid("issue", [Problem(None, given, (
-            f"{shown(given)} is no command; give one{example}, or its address"))])
+        """The error for what was to be issued and is no command."""
+        return no_command(self.domains, given)
 
     def is_current(self, cls: type[Any]) -> bool:
         """Whether a class is the present one of its name, not one that an earlier run of its cell made."""
