@@ -29,10 +29,11 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     fields set, a tuple), ``old`` and ``new`` (dicts of these, without stamps but ``_deleted`` of an item that comes
     back), ``etag`` (expected), ``steps`` (their numbers, a tuple). The index counts from 1."""
     with uncollected(len(plan)):
+        if sum(map(len, plan.ranks)) > len(plan):       # some are done in parts, and set more columns than they change
+            return changes_frame(plan.changes)
         blocks, order = list[Block](), list[int]()
         for rank in plan.ranks:
-            parts = [part for block in rank.blocks for part in block.alike()
-                     if part is not None and part.shape is not None and not part.shape.part]
+            parts = [part for block in rank.blocks for part in block.alike() if part is not None]
             order += [len(order) + place for place in as_touched(parts)]
             blocks += parts
         columns: list[list[Any]] = [[] for _ in _TYPES]
@@ -46,7 +47,8 @@ def changes_frame(changes: Sequence[Change | SavedChange]) -> pd.DataFrame:
     """``plan_frame`` of changes that are objects already, as those of a saved plan are."""
     return frame_of_columns([
         [change.kind for change in changes], [f"{change.target[0]}:{change.target[1]}" for change in changes],
-        [change.target.identifier for change in changes], [_set(change.kind, change.columns) for change in changes],
+        [change.target.identifier for change in changes],
+        [() if change.kind == "delete" else tuple(change.new) for change in changes],
         [change.old for change in changes], [change.new for change in changes], [change.etag for change in changes],
         [tuple(change.steps) for change in changes]], _TYPES)
 
@@ -55,7 +57,7 @@ def _columns(block: Block) -> Iterator[Sequence[Any]]:
     """The columns of the frame for changes of one shape."""
     assert block.shape is not None
     (domain, key), count = block.shape.kindred, len(block)
-    changed = told = _set(block.kind, block.shape.columns)
+    changed = told = tuple(told_fields(block.kind, block.shape.columns, ()))
     if block.kind == "delete":
         item: Any = block.befores[0]
         told = tuple(told_fields(block.kind, (), item._fields))
@@ -68,11 +70,6 @@ def _columns(block: Block) -> Iterator[Sequence[Any]]:
     yield block.etags()
     alone = {entry.step: (entry.step,) for entry in block.entries}      # nearly all have one cause, and few differ
     yield [alone[entry.step] if entry.earlier is None else tuple(steps_of(entry)) for entry in block.entries]
-
-
-def _set(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """Which of the columns that a change sets are told, as its words tell them."""
-    return tuple(told_fields(kind, columns, columns))
 
 
 def _dicts(items: Sequence[Any], names: tuple[str, ...]) -> list[dict[str, Any]]:
