@@ -28,8 +28,8 @@ from workbench.notebook.frames.rivals import conflict_frame, drift_frame
 from workbench.notebook.frames.state import items_frame, pending_frame
 from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, history_frame, steps_frame
 from workbench.postgres.tables.model import Models
-from workbench.state.planning.table import Unique
 from workbench.state.batch import Batch
+from workbench.state.planning.table import Unique
 from workbench.state.reader import MemoryReader
 
 
