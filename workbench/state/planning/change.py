@@ -112,7 +112,7 @@ class Part(Change):
     for one that comes after an insert and sets the columns that this left NULL (``withheld`` in its shape); it is ""
     for the change itself."""
 
-    __slots__ = ("own", "parked", "part")
+    __slots__ = ("_own", "parked", "part")
 
     def __init__(
         self, kind: str, whole: Change, columns: tuple[str, ...], *, part: str = "", withheld: tuple[str, ...] = (),
@@ -121,4 +121,8 @@ class Part(Change):
         shape = Shape(whole.target[:2], kind, columns, part, withheld)
         super().__init__(kind, whole.target, whole.before, whole.after, shape, whole.entry)
         self.part, self.parked = part, parked
-        self.own = columns if part else whole.own
+        self._own = columns if part else whole.own
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        return self._own
