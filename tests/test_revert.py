@@ -9,12 +9,13 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from gino import Gino
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.editing import Account, Note, Owner, Paper, at, desk, edit
 from tests.state.domains import Clock
-from workbench import Conflict, Delete, Insert, Invalid, Session, Update
+from workbench import Conflict, Delete, Insert, Invalid, Resource, Session, Update, field
 from workbench.errors import NothingTo
 from workbench.postgres.writing.commit import Commit
 
@@ -132,6 +133,33 @@ async def test_other_columns_stay(session: Session, rival: Session, admin: async
     assert [change.new for change in plan.changes] == [{"number": 1}, {"number": 2}]
     await session.commit()
     assert await notes(admin) == {"a": (1, "there"), "b": (2, "here")}
+
+
+class Seat(Resource):
+    """At a place in a line; no two are at the same."""
+
+    _id = field(str)
+    line = field(int)
+    place = field(int)
+
+
+async def test_of_a_swap_other_columns_stay(dsn: str, admin: asyncpg.Connection) -> None:
+    """A field that a swap only set and set back is no change of the commit: who changes it since is not in the way."""
+    db = Gino()
+    model = type("Seats", (db.Model,), {
+        "__tablename__": "seats", "_id": db.Column("id", db.Text(), primary_key=True),
+        "line": db.Column(db.BigInteger(), nullable=False), "place": db.Column(db.BigInteger(), nullable=False),
+        "_created": db.Column(db.DateTime(timezone=True)), "_updated": db.Column(db.DateTime(timezone=True)),
+        "_etag": db.Column(db.Text()), "at": db.UniqueConstraint("line", "place")})
+    async with Session(desk(Seat, models={Seat: model}), dsn=dsn) as session:
+        a, b = at(Seat, "a"), at(Seat, "b")
+        await committed(session, Insert(a, line=1, place=1), Insert(b, line=1, place=2))
+        done = await committed(session, Update(a, place=2), Update(b, place=1))
+        assert ("line", "place") in [change.columns[-2:] for change in done.plan.changes]
+        await admin.execute("UPDATE seats SET line = 5, _etag = id")
+        await session.revert(done)
+        await session.commit()
+        assert await admin.fetch("SELECT id, line, place FROM seats ORDER BY id") == [("a", 5, 1), ("b", 5, 2)]
 
 
 async def test_conflicts(session: Session, rival: Session, admin: asyncpg.Connection) -> None:

@@ -86,6 +86,22 @@ async def test_find_by_every_type(session: Session, dsn: str, name: str) -> None
         assert [item._id for item in await fresh.find(Everything, **{name: other[name]})] == [2]
 
 
+async def test_find_by_numbers_in_json(session: Session, dsn: str) -> None:
+    """Within JSON 1 and 1.0 differ, for stored items as for pending ones, though Postgres takes them for equal."""
+    await edit(session, *(Insert(at(Everything, number), **{**EVERYTHING, "mapping": {"a": value}})
+                          for number, value in ((1, 1), (2, 1.0))))
+    await edit(session, Insert(at(Everything, 3), **EVERYTHING))
+
+    async def found(where: Session) -> list[list[int]]:
+        return [[item._id for item in await where.find(Everything, mapping={"a": one})] for one in (1, 1.0)]
+
+    assert await found(session) == [[1], [2]]
+    await session.commit()
+    assert await found(session) == [[1], [2]]
+    async with await afresh(session, dsn) as fresh:
+        assert await found(fresh) == [[1], [2]]
+
+
 async def test_find_overlays_what_is_pending(session: Session) -> None:
     """A search sees what is stored as it is changed here: by its present values, the deleted out, the new in."""
     await edit(session, *(Insert(at(Note, key), text="x") for key in "abc"))

@@ -19,6 +19,7 @@ from workbench.postgres.encoding import encoded
 from workbench.postgres.engine import Engine
 from workbench.state.planning.table import Table, quoted
 from workbench.state.progress import Progress
+from workbench.state.reader import matches
 from workbench.state.uncollected import uncollected
 
 _UNREADABLE = (ValueError, OverflowError)       # as asyncpg's decoders raise them
@@ -117,7 +118,10 @@ class PostgresReader:
             rows = await connection.fetch(f"{_select(table)} WHERE {where}{table.alive}", *values)
         except _UNREADABLE as error:
             raise _unreadable(table, error) from error
-        return self._items(kindred, rows)
+        items = self._items(kindred, rows)
+        # To jsonb 1 and 1.0 are equal, and to whoever looks at what is pending they are not.
+        nested = {field: value for field, value in equals.items() if table.column(field).type == "jsonb"}
+        return [item for item in items if matches(item, nested)] if nested else items
 
     def _items(self, kindred: Kindred, rows: Sequence[Any]) -> list[Resource]:
         maker = self._maker(kindred)

@@ -123,7 +123,7 @@ def _inverse(
             raise _Changed
         return Delete(target)
     values: dict[str, Any] = {}
-    for name in change.columns:
+    for name in change.own:
         if not name.startswith("_") and name in type(present)._fields:
             was, is_now = getattr(before, name), getattr(present, name)
             if not same(was, is_now):

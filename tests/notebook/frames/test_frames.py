@@ -14,9 +14,9 @@ from uuid import UUID
 import pandas as pd
 import pytest
 
-from tests.editing import Edit, at, desk
+from tests.editing import Edit, at, desk, edit
 from tests.state.domains import START, Copy, Note, Write, Written, manage, note, notes, stored
-from workbench import Datadef, Delete, Insert, Resource, Target, Update, field
+from workbench import Datadef, Delete, Insert, Resource, Session, Target, Update, field
 from workbench.domain.frozen import FrozenDict, FrozenList
 from workbench.domain.registry import Registry
 from workbench.notebook.frames import columns
@@ -29,6 +29,7 @@ from workbench.notebook.frames.state import items_frame, pending_frame
 from workbench.notebook.frames.time import branches_frame, comparison_frame, events_frame, history_frame, steps_frame
 from workbench.postgres.tables.model import Models
 from workbench.state.batch import Batch
+from workbench.state.planning.table import Unique
 from workbench.state.reader import MemoryReader
 
 
@@ -228,6 +229,39 @@ async def test_a_plan_is_the_same_frame_by_its_columns_and_by_its_changes() -> N
         pd.testing.assert_frame_equal(plan_frame(plan), changes_frame(plan.changes))
     assert [part for rank in plan.ranks for part in rank if part.part]      # not all was done at once
     assert {len(steps) for steps in plan_frame(plan)["steps"]} == {1, 2}
+
+
+async def test_what_a_swap_sets_and_sets_back_is_not_told() -> None:
+    """A swap within a unique constraint of two fields may give a field up that stays: the statement sets it again, but
+    neither the plan's lines nor its frame tell it as changed."""
+    domain = desk(Folder)
+    (kindred, table), = Models(Registry([domain])).tables.items()
+    table = table._replace(foreign_keys=(), uniques=(Unique("both", ("inside", "code")),))
+    manager = manage(domain, tables={kindred: table}, reader=MemoryReader(stored(
+        "desk", "folder", *(Folder(_id=name, inside="d", code=name, _etag="stored") for name in "ab"))))
+    await manager.issue(Edit(mutations=[Update(at(Folder, "a"), code="b"), Update(at(Folder, "b"), code="a")]))
+    plan = manager.plan()
+    assert ("inside", "code") in [change.columns[-2:] for change in plan.changes]
+    assert sorted(map(repr, plan.changes)) == ["~ desk:folder/a  code: 'a' -> 'b'", "~ desk:folder/b  code: 'b' -> 'a'"]
+    frame = plan_frame(plan).sort_values("identifier")
+    assert frame[["columns", "old", "new"]].values.tolist() == [
+        [("code",), {"code": "a"}, {"code": "b"}], [("code",), {"code": "b"}, {"code": "a"}]]
+
+
+async def test_what_comes_back_is_told(dsn: str) -> None:
+    """Of an item that was deleted softly and comes back, the frame of the plan tells it as the plan does."""
+    async with Session(desk(Folder, File), dsn=dsn) as session:
+        await edit(session, Insert(at(Folder, "a"), code="a"), Insert(at(File, 1), folder="a"))
+        await session.commit()
+        await edit(session, Delete(at(File, 1)))
+        assert changes_frame(session.plan().changes).loc[1, ["columns", "old", "new"]].tolist() == [
+            (), {"folder": "a", "note": None}, {}]
+        done = await session.commit()
+        plan = await session.revert(-1)
+        frame = plan_frame(plan)
+        assert frame.loc[1, ["change", "columns", "old", "new"]].tolist() == [
+            "update", ("_deleted",), {"_deleted": done.plan.changes[0].after._deleted}, {"_deleted": None}]
+        pd.testing.assert_frame_equal(frame, changes_frame(plan.changes))
 
 
 async def test_what_policies_issued_is_among_the_pending() -> None:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from gino import Gino
 
-from tests.editing import at, desk, edit
+from tests.editing import Paper, at, desk, edit
 from tests.postgres.rivals import written
 from workbench import Conflict, Delete, Insert, Resource, Session, Update, field
 
@@ -64,6 +64,14 @@ async def test_rows_that_go_along(wares: Session, admin: asyncpg.Connection) -> 
     assert (await wares.check()).besides == found.besides
     await wares.commit()
     assert await admin.fetchval("SELECT count(*) FROM lines") == 10
+
+
+async def test_a_soft_delete_is_no_row_besides(dsn: str) -> None:
+    """The row of an item that is deleted softly is changed by the plan itself: it is not told as changed along."""
+    async with Session(desk(Paper), dsn=dsn) as session:
+        await written(session, *(Insert(at(Paper, name)) for name in "abc"))
+        await edit(session, Delete(at(Paper, "a")), Delete(at(Paper, "b")), Update(at(Paper, "c"), text="x"))
+        assert (await session.check()).besides == ()
 
 
 async def test_what_triggers_write(wares: Session, admin: asyncpg.Connection) -> None:

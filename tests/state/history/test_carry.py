@@ -8,9 +8,10 @@ from uuid import UUID
 
 import pytest
 
+from tests.editing import Edit, Paper, at, desk
 from tests.state.domains import Copy, Note, RecordingReader, Write, held, manage, notes, stored
 from tests.state.history.accounts import balance, committed, opened, refusal
-from workbench import Delete, NotFound, Resource, Target, field
+from workbench import Delete, Insert, NotFound, Resource, Target, field
 from workbench.errors import NothingTo
 from workbench.examples.bank import Account, Deposit, OpenAccount, Withdraw, bank
 
@@ -103,6 +104,25 @@ async def test_a_deletion_of_what_was_committed_elsewhere(soft: bool) -> None:
     assert (change.after is not None) == soft
     with pytest.raises(NotFound):
         await manager.fetch(step.target)
+
+
+async def test_what_was_made_again_of_what_was_committed_elsewhere() -> None:
+    """What was new, deleted and made again on a branch is the stored row again once another branch has committed it:
+    made when that was, so nothing is left to do where the values are the same."""
+    manager = manage(desk(Paper))
+    paper = at(Paper, "p")
+    await manager.issue(Edit(mutations=[Insert(paper, text="x")]))
+    for name, text in (("same", "x"), ("other", "y")):
+        with manager.history.branch(name):
+            await manager.issue(Edit(mutations=[Delete(paper), Insert(paper, text=text)]))
+    made = committed(manager)[paper]._created
+    manager.history.switch("same")
+    assert (len(manager.plan()), manager.plan().idle) == (0, (paper,))
+    manager.history.switch("other")
+    (change,) = manager.plan().changes
+    assert change.columns == ("_updated", "_etag", "text")
+    assert change.after is not None
+    assert change.after._created == made
 
 
 async def test_a_part_that_was_committed_is_taken_out_of_other_branches() -> None:

@@ -315,6 +315,19 @@ async def test_ways_that_are_no_mapping(ways: Any) -> None:
 
 
 VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), min_size=1)
+async def test_a_merge_in_which_all_stays_as_it_is_here() -> None:
+    """To decide every conflict for "mine" is a merge, too: a step that changes nothing, and nothing is asked again."""
+    manager = await parted([Update(A, a=1)], [Update(A, a=2)], "a")
+    plan = held(manager).merge("other", {A: "mine"})
+    assert [repr(change) for change in plan.changes] == ["~ desk:card/a  a: 0 -> 1"]
+    assert manager.state.steps()[-1].address == "merge branch other"
+    with pytest.raises(NothingTo, match="what 'other' changed is here already"):
+        held(manager).merge("other", {})
+    manager.history.undo()
+    with pytest.raises(Conflict):
+        held(manager).merge("other", {})
+
+
 DONE = st.dictionaries(st.sampled_from([A, B, C]), st.none() | VALUES, max_size=3)
 
 

@@ -45,7 +45,8 @@ async def along(connection: Any, before: Counts, statements: Sequence[Statement]
     """The rows that went, changed or came since some counts by other doing than that of these statements."""
     rest: Counts = await counts(connection, statements) - before
     for statement in statements:
-        rest[statement.table.quoted, _DONE[statement.kind]] -= len(statement.changes)
+        kept = statement.kind == "delete" and statement.changes[0].after is not None    # deleted softly
+        rest[statement.table.quoted, "changed" if kept else _DONE[statement.kind]] -= len(statement.changes)
     found = sorted((name.replace('"', ""), done, number) for (name, done), number in (+rest).items())
     return [f"{counted(number, 'row')} of {name} {'is' if number == 1 else 'are'} {done} along with it, by a foreign "
             "key that cascades, a trigger or a rule" for name, done, number in found]

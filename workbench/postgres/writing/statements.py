@@ -44,7 +44,7 @@ class TooLong(ValueError):
 class Statement(NamedTuple):
     """One statement for several changes.
 
-    ``kind`` is "insert", "update" or "delete" (a soft delete is an update); ``sql`` its text, with ``$1`` … for the
+    ``kind`` is "insert", "update" or "delete" (also a soft one, an UPDATE); ``sql`` its text, with ``$1`` … for the
     values of ``columns``: of an insert all; else the identifier, the etag expected, and what is set. ``width`` is how
     many rows a run takes at most: 1; of a chunk more, as one array a column; 0 is a COPY, whose runs are its rows."""
 

@@ -145,6 +145,14 @@ def _rebuilt(entry: Entry, stored: Resource | None, entries: dict[Entry, Entry |
         walk = walk.earlier
     earlier = None if walk is None else entries[walk]
     for old in reversed(later):
-        earlier = Entry(stored, old.current, old.mutation, old.event, old.step, old.place, earlier)
+        earlier = Entry(stored, _made_as(stored, old.current), old.mutation, old.event, old.step, old.place, earlier)
         entries[old] = earlier
     return entries[entry]
+
+
+def _made_as(stored: Resource | None, item: Resource | None) -> Resource | None:
+    """An item, made when and by whom the stored one was: made again after a deletion, it is that one's row again."""
+    if stored is None or item is None:
+        return item
+    made = {name: getattr(stored, name, None) for name in ("_created", "_creator") if name in type(item)._fields}
+    return item if all(getattr(item, name) == value for name, value in made.items()) else item.set(**made)

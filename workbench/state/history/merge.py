@@ -68,7 +68,7 @@ def merged(
         raise Conflict(clashes, branch=name)
     if faults:
         raise Invalid(f"the merge of {name!r}", faults)
-    if not occurrences:
+    if not occurrences and not ways:     # that all stays as it is here is a decision, too
         raise NothingTo("merge", f"there is nothing to merge: what {name!r} changed is here already")
     handling = Handling(MergeBranch(branch=name), "", "", None)
     handling.results += occurrences

@@ -49,6 +49,11 @@ class Change:
         return self.shape.columns
 
     @property
+    def own(self) -> tuple[str, ...]:
+        """The fields that it changes: its columns, but for those that it sets only because they were parked."""
+        return self.shape.columns
+
+    @property
     def sign(self) -> str:
         """``+``, ``~`` or ``-``."""
         return SIGNS[self.kind]
@@ -71,7 +76,7 @@ class Change:
             name: getattr(self.after, name) for name in self._told()}
 
     def _told(self) -> list[str]:
-        return told_fields(self.kind, self.columns, () if self.before is None else type(self.before)._fields)
+        return told_fields(self.kind, self.own, () if self.before is None else type(self.before)._fields)
 
     def park(self, parked: Mapping[str, Any]) -> tuple[Change, Change]:
         """This change in two: first an update that puts the ``parked`` values into their columns (the etag stays), then
@@ -107,7 +112,7 @@ class Part(Change):
     for one that comes after an insert and sets the columns that this left NULL (``withheld`` in its shape); it is ""
     for the change itself."""
 
-    __slots__ = ("parked", "part")
+    __slots__ = ("_own", "parked", "part")
 
     def __init__(
         self, kind: str, whole: Change, columns: tuple[str, ...], *, part: str = "", withheld: tuple[str, ...] = (),
@@ -116,3 +121,8 @@ class Part(Change):
         shape = Shape(whole.target[:2], kind, columns, part, withheld)
         super().__init__(kind, whole.target, whole.before, whole.after, shape, whole.entry)
         self.part, self.parked = part, parked
+        self._own = columns if part else whole.own
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        return self._own
