@@ -62,8 +62,7 @@ class Findings(list[Finding]):
 
 def check(domain: Domain) -> Findings:
     """All there is to find in a domain: types that are no fields, references to nothing and what handlers drop, then
-    commands, events, policies that go round, responses and
-    resources."""
+    commands, events, policies that go round, responses and resources."""
     yielding = mentions(handler.function for handler in domain.command_handlers.values())
     return Findings([*_bare_types(domain), *_references(domain), *_dropped(domain), *_commands(domain),
                      *_events(domain, yielding), *_rings(domain), *_responses(domain, yielding),
