@@ -66,6 +66,7 @@ def paired(expected: list[Any], happened: list[Any], fits: Callable[[Any, Any], 
 
 
 def same_event(expected: Event, happened: Event) -> bool:
+    """Whether an event is as expected; on which item only where that is said."""
     wanted, there = values_of(expected), values_of(happened)
     return type(expected).__qualname__ == type(happened).__qualname__ and wanted.keys() == there.keys() and all(
         same(value, there[name]) for name, value in wanted.items()) and (
@@ -86,6 +87,7 @@ def _means(on: Any, target: Target | None) -> bool:
 
 
 def same_change(expected: Mutation, change: Change) -> bool:
+    """Whether a change is what an expected mutation makes; fields of a new item that it does not name may be any."""
     if expected.verb != change.kind:
         return False
     if isinstance(expected, Insert) and isinstance(expected.on, type):
@@ -98,23 +100,15 @@ def same_change(expected: Mutation, change: Change) -> bool:
         return True
     there, wanted = change.new, expected.values
     return (isinstance(expected, Insert) or wanted.keys() == there.keys()) and all(
-        name in there and (same(value, there[name]) or same(_converted(change, name, value), there[name]))
+        name in there and (same(value, there[name]) or same(_accepted(type(change.after), name, value), there[name]))
         for name, value in wanted.items())
 
 
-def _converted(change: Change, name: str, value: Any) -> Any:
-    """A value as the item keeps it; itself where it can be none."""
-    return _accepted(type(change.after), name, value)
-
-
 def _accepted(cls: Any, name: str, value: Any) -> Any:
+    """A value as an item of a class keeps it; itself where it can be none."""
     with suppress(Refused, KeyError, AttributeError):
         return cls._fields[name].accept(value)
     return value
-
-
-def event_line(event: Event) -> str:
-    return repr(event)
 
 
 def change_line(registry: Registry, change: Change | Mutation) -> str:

@@ -28,7 +28,7 @@ from workbench.domain.registry import Registry
 from workbench.domain.resource import Resource, Target
 from workbench.domain.sameness import same
 from workbench.errors import DefinitionError, Invalid, Problem, WorkbenchError
-from workbench.expectation import change_line, differing, event_line, same_change, same_event, without_items
+from workbench.expectation import change_line, differing, same_change, same_event, without_items
 from workbench.state.held import hold
 from workbench.state.retelling.trial import Place, Trial, to_its_end
 from workbench.state.step import Step
@@ -168,7 +168,7 @@ class Outcome:
         if events is not None:
             expected, happened = events, [] if self.step is None else list(self.step.events)
             there = without_items(expected, happened)
-            faults += differing("events", expected, there, same_event, event_line, ordered=True)
+            faults += differing("events", expected, there, same_event, repr, ordered=True)
         if plan is not None:
             line = partial(change_line, self._trial.manager.registry)
             faults += differing("plan", plan, list(self.plan.changes), same_change, line, ordered=False)

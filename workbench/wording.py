@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from unicodedata import category, combining, name
 
 LISTED = 100    # names that a message lists
+LIMIT = 200     # changes, rows and the like that are shown
 FIRST = 10      # lines of an error that may have thousands
 BEFORE = 20     # letters that are told before the place where two long texts part
 

@@ -20,7 +20,7 @@ from workbench import Datadef, Delete, Insert, Rejected, Resource, Target, Updat
 from workbench.domain.datadef import values_of
 from workbench.errors import Invalid, WorkbenchError
 from workbench.notebook.display import cell, register
-from workbench.notebook.html.box import LIMIT, STYLE, WHOLE, box, value_html
+from workbench.notebook.html.box import STYLE, WHOLE, box, value_html
 from workbench.notebook.html.box import safely as shown_safely
 from workbench.notebook.html.commit import commit_html
 from workbench.notebook.html.conflict import conflict_html
@@ -34,6 +34,7 @@ from workbench.state.clash import Clash
 from workbench.state.manager import StateManager
 from workbench.state.planning.change import SIGNS
 from workbench.state.reader import MemoryReader
+from workbench.wording import LIMIT
 
 
 class Tone(Enum):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import box
 from workbench.state.batch import Batch
+from workbench.wording import LIMIT
 
 
 def batch_html(batch: Batch) -> str:

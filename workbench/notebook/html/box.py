@@ -47,7 +47,6 @@ STYLE = """<style>
 .wb.wb img, .wb.wb svg {max-width: 100%; height: auto}
 </style>"""
 NO_FORMULAS = "mathjax_ignore tex2jax_ignore"      # the names that MathJax 3 and 2 have for it
-LIMIT = 200     # changes shown; the frame has them all
 WHOLE = 4000    # characters of a long value; a picture of it is no place for more
 
 

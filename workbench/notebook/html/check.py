@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import box
 from workbench.notebook.html.called import Names, field_html, target_html
 from workbench.postgres.trial.violation import Checked, Violation
+from workbench.wording import LIMIT
 
 
 def check_html(checked: Checked, called: Names | None = None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.notebook.html.box import LIMIT, box, colour_of
+from workbench.notebook.html.box import box, colour_of
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.history.comparison import Comparison, Difference
 from workbench.state.planning.change import SIGNS
+from workbench.wording import LIMIT
 
 
 def comparison_html(comparison: Comparison, called: Called | None = None) -> str:

@@ -7,10 +7,10 @@ from html import escape
 
 from workbench.domain.datadef import MISSING
 from workbench.domain.sameness import same
-from workbench.notebook.html.box import LIMIT, box, colour_of
+from workbench.notebook.html.box import box, colour_of
 from workbench.notebook.html.called import Called, field_html, target_html
 from workbench.state.clash import Clash
-from workbench.wording import counted, visible
+from workbench.wording import LIMIT, counted, visible
 
 
 def conflict_html(clashes: Sequence[Clash], *, branch: str | None = None, ways: str = "") -> str:

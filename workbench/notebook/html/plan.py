@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from workbench.domain.resource import Resource, Target
 from workbench.domain.sameness import same
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import box
 from workbench.notebook.html.called import Names, field_html, named_html
 from workbench.notebook.html.sql import sql_html
 from workbench.notebook.labels import label_in
@@ -20,7 +20,7 @@ from workbench.postgres.trial.violation import Checked, Violation
 from workbench.postgres.writing.statements import Statement
 from workbench.state.planning.change import Change
 from workbench.state.saved.change import SavedChange
-from workbench.wording import counted, visible
+from workbench.wording import LIMIT, counted, visible
 
 CAUSES = 90     # lines of what led to a change that are folded under it: about thirty mutations
 FIRST = 30      # changes of a plan that are seen at once; more of them fold out

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import box
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import change_row
 from workbench.notebook.html.step import address_html
 from workbench.state.planning.change import Change
 from workbench.state.replay import Rebased, Refusal
-from workbench.wording import error_words
+from workbench.wording import LIMIT, error_words
 
 
 def rebased_html(rebased: Rebased, called: Called | None = None) -> str:

@@ -12,13 +12,13 @@ from itertools import islice
 from typing import Any
 
 from workbench.domain.resource import Target
-from workbench.notebook.html.box import LIMIT
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.saved_values import as_live
 from workbench.state.planning.change import Change
 from workbench.state.saved.change import as_mapping, as_text, target_of
 from workbench.state.saved.document import retyped
 from workbench.state.saved.plan import SavedPlan
+from workbench.wording import LIMIT
 
 
 def names_of(changes: Sequence[Change], called: Called) -> dict[str, Any]:

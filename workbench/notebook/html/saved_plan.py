@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from workbench.domain.resource import Target
-from workbench.notebook.html.box import LIMIT, box, value_html
+from workbench.notebook.html.box import box, value_html
 from workbench.notebook.html.called import Called, named_html
 from workbench.notebook.html.plan import plan_html
 from workbench.notebook.html.saved_names import SavedNames
 from workbench.notebook.html.step import named_address_html
 from workbench.state.saved.change import SavedChange
 from workbench.state.saved.plan import SavedPlan
-from workbench.wording import visible
+from workbench.wording import LIMIT, visible
 
 DEEPEST = 20    # dicts in dicts of a command's field that are told name by name
 

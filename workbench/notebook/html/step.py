@@ -14,13 +14,13 @@ from workbench.domain.datadef import values_of
 from workbench.domain.entity import Answer, Response
 from workbench.domain.mutation import Mutation
 from workbench.domain.resource import Target
-from workbench.notebook.html.box import LIMIT, box, values_html
+from workbench.notebook.html.box import box, values_html
 from workbench.notebook.html.called import Called, Names, field_html, message_html, named_html, target_html
 from workbench.notebook.html.output import is_plain, output_html
 from workbench.state.planning.change import SIGNS
 from workbench.state.replay import Issued
 from workbench.state.step import NOT_THERE, Handling, Step
-from workbench.wording import visible
+from workbench.wording import LIMIT, visible
 
 _NO_EVENT = '<li class="dim">no event, so nothing changed</li>'
 _NOTHING = '<li class="dim">nothing came of it</li>'

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import box
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.step import address_html, tree_html
 from workbench.state.step import Step
-from workbench.wording import counted
+from workbench.wording import LIMIT, counted
 
 _SIGNS = {"undone": "↶", "redone": "↷"}
 

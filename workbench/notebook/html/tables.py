@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from workbench.notebook.html.box import LIMIT, box
+from workbench.notebook.html.box import box
 from workbench.notebook.html.sql import sql_html
 from workbench.postgres.tables.alteration import Alteration
 from workbench.postgres.tables.ddl_plan import Altered, TablesPlan
+from workbench.wording import LIMIT
 
 VERB = "wb.tables()"
 _CLASSES = {"add": "insert", "alter": "update", "drop": "delete"}

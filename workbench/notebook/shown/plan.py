@@ -12,7 +12,7 @@ from workbench.done import Done
 from workbench.errors import WorkbenchError
 from workbench.notebook.frames.check import explain_frame
 from workbench.notebook.frames.plan import plan_frame
-from workbench.notebook.html.box import LIMIT, safely
+from workbench.notebook.html.box import safely
 from workbench.notebook.html.called import Called
 from workbench.notebook.html.plan import outline, plan_html
 from workbench.notebook.html.saved_names import names_of
@@ -26,7 +26,6 @@ from workbench.postgres.writing.script import script
 from workbench.postgres.writing.statements import Statement, compiled
 from workbench.state.planning.change import Change
 from workbench.state.planning.plan import Plan
-from workbench.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,12 +115,7 @@ class ShownPlan(Slips, Done):
         return len(self.plan)
 
     def __repr__(self) -> str:
-        more = len(self) - LIMIT
-        if more <= 0:
-            return repr(self.plan)
-        return listed(f"plan: {self.summary}", [
-            *map(repr, self.changes[:LIMIT]), f"… and {more:,} more; .changes has them all",
-            *(f"! {warning}" for warning in self.plan.warnings)])
+        return repr(self.plan)
 
     def _repr_html_(self) -> str:
         return safely(self._html)

@@ -33,7 +33,7 @@ from workbench.state.saved.plan import SavedPlan
 from workbench.state.state import Changed, Entry, State
 from workbench.state.step import NOT_THERE, Step
 from workbench.state.uncollected import uncollected
-from workbench.wording import listed, visible
+from workbench.wording import LIMIT, listed, visible
 
 MANY = 100      # reads that are worth a look at all of them together
 
@@ -113,8 +113,10 @@ class Plan:
         return SavedPlan.load(path)
 
     def __repr__(self) -> str:
-        warnings = [f"! {warning}" for warning in self.warnings]
-        return listed(f"plan: {self.summary}", [*map(repr, self.changes), *warnings])
+        more = len(self) - LIMIT
+        return listed(f"plan: {self.summary}", [
+            *map(repr, self.changes[:LIMIT]), *([f"… and {more:,} more; .changes has them all"] if more > 0 else []),
+            *(f"! {warning}" for warning in self.warnings)])
 
     def why(self, item: Change | Target | Resource | Step | str) -> str:
         """In words, what led to a change: each mutation with its event, command and step, and what the change must wait

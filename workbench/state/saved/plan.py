@@ -20,9 +20,8 @@ from workbench.state.planning.telling import is_address_of, summary_of, told_ite
 from workbench.state.saved.change import SavedChange, as_list, as_mapping, as_text, changes_of, target_of
 from workbench.state.saved.file import VERSION, content_of, hash_of, parsed, text_of, write
 from workbench.state.step import Step
-from workbench.wording import FIRST, visible
+from workbench.wording import FIRST, LIMIT, visible
 
-TOLD = 200      # changes that a repr tells
 
 class SavedPlan:
     """A saved plan; ``document`` is what its file holds, ``faults`` tells how it was changed since, a line each.
@@ -227,8 +226,8 @@ class SavedPlan:
         return {name: value for name, value in self.document.items() if name not in ("names", "hash")}
 
     def __repr__(self) -> str:
-        more = len(self) - TOLD
+        more = len(self) - LIMIT
         return "\n".join([*self.doubts, f"saved plan: {self.summary}", f"  {self.signature}",
-                          *(f"  {change!r}" for change in self.beginning(TOLD)),
+                          *(f"  {change!r}" for change in self.beginning(LIMIT)),
                           *([f"  … and {more:,} more; .changes has them all"] if more > 0 else []),
                           *(f"  ! {warning}" for warning in self.warnings)])
